@@ -1,0 +1,1 @@
+export type { Committed, Log, LogPage, LogRecord, Membership, MembershipEvents, NewRecord } from './log.ts';

@@ -1,0 +1,15 @@
+export { Budget, type BudgetLimits } from './budget.ts';
+export { type Clock, systemClock } from './clock.ts';
+export type { Consumer } from './consumer.ts';
+export { type DependencyCode, DependencyError, InvariantError, invariant } from './errors.ts';
+export { type Component, createLifecycle, type StopFault } from './lifecycle.ts';
+export {
+  type Accepted,
+  type Outcome,
+  REFUSALS,
+  type RefusalReason,
+  type RefusalRule,
+  type Refused,
+  refuse,
+} from './outcome.ts';
+export { SIGNALS, type SignalKind } from './signal-kind.ts';

@@ -1,0 +1,14 @@
+export { DLQ_REASONS, type DlqMeta, type DlqReason, decodeDlqMeta, dlqKey, encodeDlqMeta } from './dlq.ts';
+export { decodeFlowReport, encodeFlowReport, type FlowReport } from './flow.ts';
+export type { Readable, Unreadable } from './layout.ts';
+export { decodeRawMeta, ENCODINGS, type Encoding, encodeRawMeta, type RawMeta } from './raw.ts';
+export {
+  decodeRowsMeta,
+  type EdgeMark,
+  encodeRowsMeta,
+  type Fence,
+  type RowsMeta,
+  type RowsSection,
+} from './rows.ts';
+export { TABLES, type TableName } from './tables.ts';
+export { CONTROL_TOPICS, isTrack, type Track, trackGroups, trackTopics } from './topics.ts';
