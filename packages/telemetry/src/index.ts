@@ -1,1 +1,11 @@
-export {};
+export { Registry } from 'prom-client';
+export { type AdminOptions, type Check, createAdmin } from './admin.ts';
+export { createLogger, LOG_LEVELS, type Logger, type LogLevel } from './logger.ts';
+export {
+  createMetrics,
+  createTopLabels,
+  LATENCY_BUCKETS_S,
+  type MetricDeclaration,
+  type Metrics,
+  type MetricTable,
+} from './metrics.ts';

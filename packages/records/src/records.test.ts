@@ -1,0 +1,143 @@
+import { SIGNALS } from '@weir/pipeline';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import {
+  DLQ_REASONS,
+  decodeDlqMeta,
+  decodeFlowReport,
+  decodeRawMeta,
+  decodeRowsMeta,
+  ENCODINGS,
+  encodeDlqMeta,
+  encodeFlowReport,
+  encodeRawMeta,
+  encodeRowsMeta,
+  isTrack,
+  TABLES,
+} from './index.ts';
+
+const id = fc.bigInt(0n, 2n ** 64n - 1n).map((n) => n.toString(16).padStart(16, '0'));
+const offset = fc.nat(Number.MAX_SAFE_INTEGER);
+const u32 = fc.nat(2 ** 32 - 1);
+const ns = fc.bigInt(0n, 2n ** 63n);
+const tenant = fc.stringMatching(/^[a-z][a-z0-9-]{0,40}$/);
+const signal = fc.constantFrom(...SIGNALS);
+
+const raw = fc.record({
+  tenant,
+  signal,
+  encoding: fc.constantFrom(...ENCODINGS),
+  priority: fc.boolean(),
+  items: u32,
+  bytes: u32,
+  receivedAtNs: ns,
+  edge: id,
+  seq: offset,
+});
+
+const section = fc
+  .record({
+    lane: fc.nat(255),
+    table: fc.constantFrom(...TABLES),
+    rows: u32,
+    blockBytes: u32,
+    a: fc.nat(500),
+    b: fc.nat(500),
+  })
+  .map(({ a, b, ...rest }) => ({ ...rest, start: Math.min(a, b), end: Math.max(a, b) }));
+
+const rows = fc.record({
+  kind: fc.constant('rows' as const),
+  epoch: offset,
+  owner: id,
+  rawFirst: offset,
+  rawLast: offset,
+  oldestReceivedAtNs: ns,
+  sections: fc.array(section, { maxLength: 20 }),
+  marks: fc.array(fc.record({ edge: id, seq: offset, seenMs: offset }), { maxLength: 20 }),
+});
+
+const fence = fc.record({ kind: fc.constant('fence' as const), epoch: offset, owner: id });
+
+test('raw meta survives its round trip', () => {
+  fc.assert(
+    fc.property(raw, (meta) => {
+      expect(decodeRawMeta(encodeRawMeta(meta))).toEqual({ ok: true, value: meta });
+    }),
+  );
+});
+
+test('rows meta and fences survive their round trip', () => {
+  fc.assert(
+    fc.property(fc.oneof(rows, fence), (meta) => {
+      expect(decodeRowsMeta(encodeRowsMeta(meta), 500)).toEqual({ ok: true, value: meta });
+    }),
+  );
+});
+
+test('dead letters and flow reports survive their round trip', () => {
+  const meta = {
+    tenant: 'acme',
+    signal: 'logs' as const,
+    reason: DLQ_REASONS[0],
+    message: 'a "quoted"\n reason',
+    items: 3,
+    sourceTopic: 'weir.raw.v1',
+    sourcePartition: 2,
+    sourceOffset: 99,
+    sourceIndex: 1,
+    firstSeenNs: 1_700_000_000_000_000_001n,
+  };
+  expect(decodeDlqMeta(encodeDlqMeta(meta))).toEqual({ ok: true, value: meta });
+  const report = {
+    reporter: 'ab',
+    track: 'v1',
+    backlogBytes: 1,
+    backlogSeconds: null,
+    fill: 0.5,
+    healthy: true,
+    atMs: 7,
+  };
+  expect(decodeFlowReport(encodeFlowReport(report))).toEqual({ ok: true, value: report });
+});
+
+test('no bytes at all make a decoder throw, and an unknown version is named', () => {
+  const decoders = [decodeRawMeta, (b: Buffer) => decodeRowsMeta(b, 100), decodeDlqMeta, decodeFlowReport];
+  const bytes = fc.uint8Array({ maxLength: 200 }).map((array) => Buffer.from(array));
+  fc.assert(
+    fc.property(bytes, (buffer) => {
+      for (const decode of decoders) expect(typeof decode(buffer).ok).toBe('boolean');
+    }),
+    { numRuns: 2_000 },
+  );
+  for (const decode of decoders)
+    expect(decode(Buffer.of(9, 0, 0))).toMatchObject({ ok: false, reason: 'unknown_version' });
+});
+
+test('cutting a record short is seen', () => {
+  fc.assert(
+    fc.property(rows, fc.nat(), (meta, cut) => {
+      const whole = encodeRowsMeta(meta);
+      const short = whole.subarray(0, cut % whole.length);
+      expect(decodeRowsMeta(short, 500).ok).toBe(false);
+    }),
+  );
+});
+
+test('a section outside the value is refused', () => {
+  const meta = { lane: 0, table: 'otel_logs' as const, rows: 1, blockBytes: 1, start: 0, end: 11 };
+  const record = {
+    kind: 'rows' as const,
+    epoch: 1,
+    owner: '00'.repeat(8),
+    rawFirst: 0,
+    rawLast: 0,
+    oldestReceivedAtNs: 0n,
+  };
+  const bytes = encodeRowsMeta({ ...record, sections: [meta], marks: [] });
+  expect(decodeRowsMeta(bytes, 11).ok).toBe(true);
+  expect(decodeRowsMeta(bytes, 10)).toMatchObject({ ok: false, reason: 'corrupt_record' });
+});
+
+test.each(['v1', 'v2', 'v999'])('%s is a track', (name) => expect(isTrack(name)).toBe(true));
+test.each(['', 'v0', 'v1000', 'V1', 'v1,v2', 'v1/..'])('%s is no track', (name) => expect(isTrack(name)).toBe(false));
