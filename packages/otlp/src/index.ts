@@ -1,1 +1,32 @@
-export {};
+export { type ScanFault, Scanner, type ScanResult } from './scan.ts';
+export { isMetricData } from './scan-metric.ts';
+export {
+  CHILDREN,
+  FIELD_MAX,
+  type FieldSpec,
+  KIND,
+  KINDS,
+  type KindName,
+  MESSAGE_NAMES,
+  MESSAGES,
+  type MessageName,
+  messageIndex,
+} from './schema.ts';
+export { DEPTH_MAX } from './structure.ts';
+export { createTotals, type ScanTotals } from './totals.ts';
+export {
+  bucketsMatch,
+  INVALID_METRIC,
+  INVALID_SPAN_ID,
+  INVALID_TIME,
+  INVALID_TRACE_ID,
+  ITEM_FAULTS,
+  type ItemFault,
+  MISMATCHED_BUCKETS,
+  optionalIdValid,
+  spanIdValid,
+  timeValid,
+  traceIdValid,
+  VALID,
+} from './validity.ts';
+export { isUtf8, WIRE, type WireFault, WireReader } from './wire.ts';

@@ -1,0 +1,107 @@
+import type { ItemScanner } from './scan-items.ts';
+import { timePresent, valueStart } from './scan-items.ts';
+import { CHILDREN, messageIndex } from './schema.ts';
+import { checkField } from './structure.ts';
+import { countItem, type ScanTotals } from './totals.ts';
+import { bucketsMatch, INVALID_TIME, MISMATCHED_BUCKETS, timeValid, VALID } from './validity.ts';
+import type { WireReader } from './wire.ts';
+
+const METRIC = messageIndex('Metric');
+const HISTOGRAM_POINT = messageIndex('HistogramDataPoint');
+const METRIC_DEPTH = 4;
+const DATA_POINTS = (1 << 3) | 2;
+const START_TIME = (2 << 3) | 1;
+const TIME = (3 << 3) | 1;
+const BUCKET_COUNTS = 6;
+const EXPLICIT_BOUNDS = 7;
+
+/** Whether a field of Metric is one of the five kinds of data. */
+export function isMetricData(field: number): boolean {
+  return field === 5 || field === 7 || field === 9 || field === 10 || field === 11;
+}
+
+/**
+ * A metric: each of its data points is an item. Where a metric holds several kinds of data only the last counts, and of
+ * that only what stands after the last change of kind, as for any oneof.
+ */
+export const scanMetric: ItemScanner = (reader, end, _slowNs, totals) => {
+  const countFrom = lastRunOfData(reader, end);
+  if (countFrom < 0) return false;
+  while (reader.pos < end) {
+    const at = reader.pos;
+    const tag = reader.tag(end);
+    if (tag < 0) return false;
+    if (!isMetricData(tag >>> 3) || (tag & 7) !== 2 || at < countFrom) {
+      if (!checkField(reader, METRIC, tag, end, METRIC_DEPTH)) return false;
+      continue;
+    }
+    const stop = reader.length(end);
+    if (stop < 0) return false;
+    const data = CHILDREN[(METRIC << 5) | (tag >>> 3)]!;
+    if (!scanData(reader, data, stop, totals)) return false;
+  }
+  return true;
+};
+
+/** Offset of the first data field of the run that counts; the position is left where it was. -1 once there is a fault. */
+function lastRunOfData(reader: WireReader, end: number): number {
+  const start = reader.pos;
+  let kind = 0;
+  let from = start;
+  while (reader.pos < end) {
+    const at = reader.pos;
+    const tag = reader.tag(end);
+    if (tag < 0 || !reader.skip(tag & 7, end)) return -1;
+    const field = tag >>> 3;
+    if (!isMetricData(field) || field === kind) continue;
+    kind = field;
+    from = at;
+  }
+  reader.pos = start;
+  return from;
+}
+
+function scanData(reader: WireReader, data: number, end: number, totals: ScanTotals): boolean {
+  const point = CHILDREN[(data << 5) | 1]!;
+  while (reader.pos < end) {
+    const tag = reader.tag(end);
+    if (tag < 0) return false;
+    if (tag !== DATA_POINTS) {
+      if (!checkField(reader, data, tag, end, METRIC_DEPTH + 1)) return false;
+      continue;
+    }
+    const stop = reader.length(end);
+    if (stop < 0 || !scanPoint(reader, point, stop, totals)) return false;
+  }
+  return true;
+}
+
+/** A data point needs a time; a histogram needs one bucket count more than it has bounds, or neither. */
+function scanPoint(reader: WireReader, point: number, end: number, totals: ScanTotals): boolean {
+  let timeSet = false;
+  let startValid = true;
+  let counts = 0;
+  let bounds = 0;
+  while (reader.pos < end) {
+    const tag = reader.tag(end);
+    if (tag < 0) return false;
+    const at = reader.pos;
+    if (!checkField(reader, point, tag, end, METRIC_DEPTH + 2)) return false;
+    if (tag === TIME) timeSet = timePresent(reader, at);
+    else if (tag === START_TIME) startValid = timeValid(reader.low32(at + 4));
+    else if (point === HISTOGRAM_POINT) {
+      const field = tag >>> 3;
+      if (field === BUCKET_COUNTS) counts += elements(reader, tag, at);
+      else if (field === EXPLICIT_BOUNDS) bounds += elements(reader, tag, at);
+    }
+  }
+  let fault = VALID;
+  if (!timeSet || !startValid) fault = INVALID_TIME;
+  else if (!bucketsMatch(counts, bounds)) fault = MISMATCHED_BUCKETS;
+  countItem(totals, fault);
+  return true;
+}
+
+function elements(reader: WireReader, tag: number, at: number): number {
+  return (tag & 7) === 2 ? (reader.pos - valueStart(reader.buf, at)) >>> 3 : 1;
+}

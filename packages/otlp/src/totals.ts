@@ -1,0 +1,36 @@
+import { ITEM_FAULTS, VALID } from './validity.ts';
+
+/** What one scan found. Reused from scan to scan: nothing is allocated for an item or for an export. */
+export interface ScanTotals {
+  /** Spans, log records or data points, the rejected ones included. */
+  items: number;
+  /** Items with an error: a span's status, a log at ERROR or above. */
+  errorItems: number;
+  /** Spans slower than the threshold. */
+  slowItems: number;
+  /** Items that are well-formed but cannot be stored, by index of ITEM_FAULTS. */
+  readonly rejected: Uint32Array;
+  /** Sum of `rejected`. */
+  rejectedItems: number;
+}
+
+/** Totals for a scan; make one and keep it. */
+export function createTotals(): ScanTotals {
+  return { items: 0, errorItems: 0, slowItems: 0, rejected: new Uint32Array(ITEM_FAULTS.length), rejectedItems: 0 };
+}
+
+export function clearTotals(totals: ScanTotals): void {
+  totals.items = 0;
+  totals.errorItems = 0;
+  totals.slowItems = 0;
+  totals.rejectedItems = 0;
+  totals.rejected.fill(0);
+}
+
+/** Counts one item and its fault, if it has one. */
+export function countItem(totals: ScanTotals, fault: number): void {
+  totals.items++;
+  if (fault === VALID) return;
+  totals.rejected[fault]!++;
+  totals.rejectedItems++;
+}
