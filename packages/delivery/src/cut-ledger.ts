@@ -1,0 +1,74 @@
+import type { Clock } from '@weir/pipeline';
+import { decodeCommitMetadata, encodeCommitMetadata } from './commit-metadata.ts';
+import type { Committed, Membership } from './log.ts';
+import { INITIAL_STATE, type ReaderState } from './rows-reader.ts';
+
+/** Where a sink that takes a rows partition over begins. */
+export interface SinkStart {
+  /** First offset that is not known to be in ClickHouse. */
+  readonly offset: number;
+  /** Last offset of the recorded cut, inclusive: exactly [offset..cut] is to be inserted first. Null: cut anew. */
+  readonly cut: number | null;
+  /** The reading rule's state before `offset`. */
+  readonly state: ReaderState;
+}
+
+/** What the committed position says. Without one reading starts at the first retained record. */
+export function sinkStart(committed: Committed | null, logStart: number): SinkStart {
+  if (committed === null) return { offset: logStart, cut: null, state: INITIAL_STATE };
+  const { mark, state } = decodeCommitMetadata(committed.metadata);
+  return { offset: committed.offset, cut: mark, state };
+}
+
+/** Name of one table's part of one batch; ClickHouse drops an insert whose token it knows. */
+export function insertToken(table: string, topic: string, partition: number, first: number, last: number): string {
+  return `${table}:${topic}:${partition}:${first}-${last}`;
+}
+
+/** After this long a pause may have let another owner in: the cut is committed again before its insert starts. */
+export const CUT_FRESH_MS = 3_000;
+
+/**
+ * The recorded cut of one rows partition. A batch [first..last] is inserted only between `record` and `settle`, so that
+ * whoever takes over rebuilds exactly that batch under the same tokens. Every method throws DependencyError `fenced`
+ * when another member owns the partition: the batch is then no longer ours to insert.
+ */
+export class CutLedger {
+  readonly #membership: Membership;
+  readonly #partition: number;
+  readonly #clock: Clock;
+  #committed: Committed | undefined;
+  #committedAtMs = 0;
+
+  constructor(membership: Membership, partition: number, clock: Clock) {
+    this.#membership = membership;
+    this.#partition = partition;
+    this.#clock = clock;
+  }
+
+  /** Records the cut [first..last]; `state` is the reading rule's before `first`. */
+  record(first: number, last: number, state: ReaderState, signal: AbortSignal): Promise<void> {
+    return this.#commit({ offset: first, metadata: encodeCommitMetadata({ mark: last, state }) }, signal);
+  }
+
+  /** To be called right before an insert starts: commits the cut again if that was long ago. */
+  async confirm(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#committed === undefined || this.#clock.nowMs() - this.#committedAtMs < CUT_FRESH_MS) return;
+    await this.#commit(this.#committed, signal);
+  }
+
+  /** The batch up to `last` is in ClickHouse; `nextLast` records the next cut with the same commit. */
+  settle(last: number, state: ReaderState, nextLast: number | null, signal: AbortSignal): Promise<void> {
+    return this.#commit({ offset: last + 1, metadata: encodeCommitMetadata({ mark: nextLast, state }) }, signal);
+  }
+
+  async #commit(position: Committed, signal: AbortSignal): Promise<void> {
+    const startedMs = this.#clock.nowMs();
+    await this.#membership.commit(this.#partition, position, signal);
+    signal.throwIfAborted();
+    this.#committed = position;
+    // The time before the call: a pause during it counts as age.
+    this.#committedAtMs = startedMs;
+  }
+}

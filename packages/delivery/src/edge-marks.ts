@@ -1,0 +1,44 @@
+import type { EdgeMark } from '@weir/records';
+
+/** An edge that has written nothing for this long can have no append on its way any more. */
+export const MARK_AGE_MS_MAX = 15 * 60_000;
+/** More edges than ever run at once; 24 bytes each in every rows record. */
+export const MARKS_MAX = 4_096;
+
+/**
+ * The newest record taken of each edge in one raw partition: a record at or below it is a repeated or late append.
+ * Marks age by the records' own received-at, so every owner of the partition forgets the same ones.
+ */
+export class EdgeMarks {
+  readonly #marks: Map<string, { seq: number; seenMs: number }>;
+  #newestMs = 0;
+
+  constructor(marks: readonly EdgeMark[] = []) {
+    this.#marks = new Map(marks.map(({ edge, seq, seenMs }) => [edge, { seq, seenMs }]));
+    for (const { seenMs } of marks) this.#newestMs = Math.max(this.#newestMs, seenMs);
+  }
+
+  /** Whether the record is new; a new one becomes the mark. */
+  takes(edge: string, seq: number, receivedMs: number): boolean {
+    const mark = this.#marks.get(edge);
+    if (mark !== undefined && seq <= mark.seq) return false;
+    this.#newestMs = Math.max(this.#newestMs, receivedMs);
+    if (mark === undefined) this.#marks.set(edge, { seq, seenMs: receivedMs });
+    else {
+      mark.seq = seq;
+      mark.seenMs = receivedMs;
+    }
+    return true;
+  }
+
+  /** The marks that still count, for the next rows record; forgets the others. */
+  snapshot(): EdgeMark[] {
+    const oldest = this.#newestMs - MARK_AGE_MS_MAX;
+    for (const [edge, mark] of this.#marks) if (mark.seenMs < oldest) this.#marks.delete(edge);
+    if (this.#marks.size > MARKS_MAX) {
+      const byAge = [...this.#marks].sort(([, a], [, b]) => a.seenMs - b.seenMs);
+      for (const [edge] of byAge.slice(0, this.#marks.size - MARKS_MAX)) this.#marks.delete(edge);
+    }
+    return [...this.#marks].map(([edge, { seq, seenMs }]) => ({ edge, seq, seenMs }));
+  }
+}

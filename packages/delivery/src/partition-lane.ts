@@ -1,0 +1,149 @@
+import { type Clock, DependencyError } from '@weir/pipeline';
+import { encodeRawMeta, type RawMeta } from '@weir/records';
+import type { Log, NewRecord } from './log.ts';
+
+/** What became of a published record: `unknown` may or may not be in the log, `rejected` and `expired` are not. */
+export type Published = 'acked' | 'unknown' | 'rejected' | 'expired';
+
+/** An export on its way to a raw partition; the lane adds the edge and its seq. */
+export interface RawRecord {
+  readonly meta: Omit<RawMeta, 'edge' | 'seq'>;
+  /** Owned by the lane until it is published. */
+  readonly value: Buffer;
+}
+
+export interface LaneOptions {
+  readonly topic: string;
+  readonly partition: number;
+  /** Random id of this process, 16 hex digits. */
+  readonly edge: string;
+  /** One produce holds at most this much, unless one record alone is larger. */
+  readonly batchBytesMax: number;
+  /** A record that is not acknowledged after this long is answered. */
+  readonly deadlineMs: number;
+  /** Called with the seconds that each acknowledged produce took. */
+  readonly onProduced?: (seconds: number) => void;
+}
+
+interface Entry {
+  readonly record: RawRecord;
+  readonly dueMs: number;
+  settle(outcome: Published): void;
+}
+
+const RETRY_DELAY_MS = 50;
+const RETRY_DELAY_MS_MAX = 1_000;
+
+/**
+ * The way of one edge into one raw partition. One produce is in flight; what comes meanwhile goes into the next one. A
+ * retry repeats exactly the newest records with their seqs, so that the normalizer can tell a repeated append from a new
+ * record. Bounded by its caller: what is queued was admitted by a budget.
+ */
+export class PartitionLane {
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #options: LaneOptions;
+  readonly #stopping = new AbortController();
+  #queue: Entry[] = [];
+  #queuedBytes = 0;
+  #seq = 0;
+  #pumping: Promise<void> | undefined;
+
+  constructor(log: Log, clock: Clock, options: LaneOptions) {
+    this.#log = log;
+    this.#clock = clock;
+    this.#options = options;
+  }
+
+  /** Bytes of values that are queued or in flight. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  /** Resolves once the record is acknowledged, or at its deadline. Never rejects. */
+  publish(record: RawRecord): Promise<Published> {
+    return new Promise((resolve) => {
+      let open = true;
+      const answer = (outcome: Published) => {
+        if (!open) return;
+        open = false;
+        clearTimeout(timer);
+        this.#queuedBytes -= record.value.length;
+        resolve(outcome);
+      };
+      const { deadlineMs } = this.#options;
+      const timer = setTimeout(answer, deadlineMs, 'unknown');
+      this.#queuedBytes += record.value.length;
+      this.#queue.push({ record, dueMs: this.#clock.nowMs() + deadlineMs, settle: answer });
+      this.#pumping ??= this.#pump();
+    });
+  }
+
+  /** Resolves when nothing is queued or in flight any more, or when the signal aborts. */
+  async drain(signal: AbortSignal): Promise<void> {
+    const onAbort = () => this.#stopping.abort(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    try {
+      await this.#pumping;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async #pump(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const batch = this.#take();
+      if (batch.length === 0) continue;
+      const records = batch.map((entry) => this.#encode(entry.record));
+      const outcome = await this.#produce(records, batch[0]!.dueMs);
+      for (const entry of batch) entry.settle(outcome);
+    }
+    this.#pumping = undefined;
+  }
+
+  #take(): Entry[] {
+    const now = this.#clock.nowMs();
+    const batch: Entry[] = [];
+    let bytes = 0;
+    let taken = 0;
+    for (const entry of this.#queue) {
+      if (batch.length > 0 && bytes + entry.record.value.length > this.#options.batchBytesMax) break;
+      taken++;
+      if (entry.dueMs <= now || this.#stopping.signal.aborted) {
+        entry.settle('expired');
+        continue;
+      }
+      batch.push(entry);
+      bytes += entry.record.value.length;
+    }
+    this.#queue = taken === this.#queue.length ? [] : this.#queue.slice(taken);
+    return batch;
+  }
+
+  #encode(record: RawRecord): NewRecord {
+    const meta = encodeRawMeta({ ...record.meta, edge: this.#options.edge, seq: this.#seq++ });
+    return { key: null, value: record.value, meta };
+  }
+
+  async #produce(records: readonly NewRecord[], dueMs: number): Promise<Published> {
+    const { topic, partition, onProduced } = this.#options;
+    const startedMs = this.#clock.nowMs();
+    for (let delayMs = RETRY_DELAY_MS; ; delayMs = Math.min(delayMs * 2, RETRY_DELAY_MS_MAX)) {
+      try {
+        await this.#log.append(topic, partition, records, this.#stopping.signal);
+        onProduced?.((this.#clock.nowMs() - startedMs) / 1_000);
+        return 'acked';
+      } catch (error) {
+        if (!(error instanceof DependencyError)) return 'unknown';
+        if (error.code === 'rejected') return 'rejected';
+        if (this.#clock.nowMs() + delayMs >= dueMs) return 'unknown';
+      }
+      try {
+        await this.#clock.sleep(delayMs, this.#stopping.signal);
+      } catch {
+        return 'unknown';
+      }
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import { type Clock, DependencyError } from '@weir/pipeline';
+import { decodeRowsMeta, type EdgeMark, encodeRowsMeta } from '@weir/records';
+import type { CommitMetadata } from './commit-metadata.ts';
+import type { Log } from './log.ts';
+import { INITIAL_STATE, type ReaderState, RowsReader } from './rows-reader.ts';
+
+/** What a new owner of a rows partition starts from. */
+export interface Ownership {
+  readonly epoch: number;
+  readonly owner: string;
+  /** Last raw offset whose rows are in the log; -1 where the log says nothing. */
+  readonly rawLast: number;
+  readonly marks: readonly EdgeMark[];
+  /** Offset of the fence: the newest record that the owner knows. */
+  readonly fenceOffset: number;
+}
+
+export interface RowsPartition {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly topic: string;
+  readonly partition: number;
+}
+
+const READ_BYTES_MAX = 8 * 1024 ** 2;
+const READ_WAIT_MS = 1_000;
+const RETRY_DELAY_MS = 100;
+
+/** Where reading stands: the rule's state after the records before `offset`, and the marks of the last one taken. */
+interface Position {
+  readonly reader: RowsReader;
+  offset: number;
+  marks: readonly EdgeMark[];
+}
+
+/**
+ * Takes a rows partition over: reads the log's state, appends a fence of the next epoch, and reads back up to it. Where
+ * another fence came first the race is lost and it starts again. Returns once its own fence is the newest.
+ *
+ * @param owner random for each take-over, 16 hex digits
+ * @param checkpoint from the raw group's commit: reading starts at its mark with its state; null reads all that is retained
+ * @throws the signal's reason; DependencyError `rejected` where the topic does not exist
+ */
+export async function takeOver(
+  rows: RowsPartition,
+  owner: string,
+  checkpoint: CommitMetadata | null,
+  signal: AbortSignal,
+): Promise<Ownership> {
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      const bounds = await rows.log.bounds(rows.topic, rows.partition, signal);
+      const position = startPosition(checkpoint, bounds.start, bounds.end);
+      await readUpTo(rows, position, bounds.end, signal);
+      const epoch = position.reader.state.epoch + 1;
+      const meta = encodeRowsMeta({ kind: 'fence', epoch, owner });
+      const fenceOffset = await rows.log.append(rows.topic, rows.partition, [{ key: null, value: null, meta }], signal);
+      await readUpTo(rows, position, fenceOffset + 1, signal);
+      const { state } = position.reader;
+      if (isOwned(state, epoch, owner)) {
+        return { epoch, owner, rawLast: state.rawLast, marks: position.marks, fenceOffset };
+      }
+    } catch (error) {
+      if (!(error instanceof DependencyError) || !error.retryable) throw error;
+    }
+    await rows.clock.sleep(RETRY_DELAY_MS, signal);
+  }
+}
+
+export function isOwned(state: ReaderState, epoch: number, owner: string): boolean {
+  return state.epoch === epoch && state.owner === owner;
+}
+
+function startPosition(checkpoint: CommitMetadata | null, start: number, end: number): Position {
+  const mark = checkpoint?.mark ?? null;
+  if (checkpoint === null || mark === null || mark > end) {
+    return { reader: new RowsReader(INITIAL_STATE), offset: start, marks: [] };
+  }
+  return { reader: new RowsReader(checkpoint.state), offset: Math.max(start, mark), marks: [] };
+}
+
+/** Reads by the rule until `end` (exclusive). */
+async function readUpTo(rows: RowsPartition, position: Position, end: number, signal: AbortSignal): Promise<void> {
+  while (position.offset < end) {
+    const options = { maxBytes: READ_BYTES_MAX, maxWaitMs: READ_WAIT_MS };
+    const page = await rows.log.read(rows.topic, rows.partition, position.offset, options, signal);
+    for (const record of page.records) {
+      if (record.offset >= end) break;
+      const decoded = decodeRowsMeta(record.meta, record.value?.length ?? 0);
+      // What cannot be read was not written by an owner; the sink dead-letters it.
+      if (!decoded.ok) continue;
+      if (position.reader.takes(decoded.value) && decoded.value.kind === 'rows') position.marks = decoded.value.marks;
+    }
+    position.offset = Math.max(position.offset, Math.min(page.nextOffset, end));
+  }
+}
+
+/** Whether the records [from, to) leave `epoch` and `owner` the newest: the gap rule. */
+export async function stillOwned(
+  rows: RowsPartition,
+  state: ReaderState,
+  from: number,
+  to: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const position: Position = { reader: new RowsReader(state), offset: from, marks: [] };
+  await readUpTo(rows, position, to, signal);
+  return isOwned(position.reader.state, state.epoch, state.owner);
+}

@@ -1,0 +1,125 @@
+import { DependencyError } from '@weir/pipeline';
+import { fromKafkaError } from './errors.ts';
+import {
+  ClusterClass,
+  createKafkaLogger,
+  createSocketFactory,
+  type KafkaBroker,
+  type KafkaCluster,
+  READ_COMMITTED,
+} from './internals.ts';
+
+/** What a client needs to reach Kafka. TLS and SASL take the forms of kafkajs. */
+export interface KafkaConfig {
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly ssl?: unknown;
+  readonly sasl?: unknown;
+}
+
+/** What the adapter logs to; a pino logger fits. */
+export interface KafkaLogger {
+  warn(details: object, message: string): void;
+  debug(details: object, message: string): void;
+}
+
+const CONNECTION_TIMEOUT_MS = 3_000;
+const REQUEST_TIMEOUT_MS = 10_000;
+const METADATA_MAX_AGE_MS = 60_000;
+const RETRY = { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000 };
+const KAFKAJS_ERROR_LEVEL = 1;
+
+/** kafkajs's log lines as ours: its errors are our warnings, since the stage that ends an error logs it. */
+export function kafkaLogCreator(logger: KafkaLogger) {
+  return () =>
+    ({ namespace, level, log }: { namespace: string; level: number; log: { message: string } }) => {
+      const line = level <= KAFKAJS_ERROR_LEVEL ? logger.warn.bind(logger) : logger.debug.bind(logger);
+      line({ client: 'kafkajs', namespace }, log.message);
+    };
+}
+
+/**
+ * One TCP connection to each broker. A broker answers the requests of a connection in order, so a long poll delays what
+ * follows it: appends, long polls and quick look-ups each have a connection of their own.
+ */
+export class KafkaConnection {
+  readonly #cluster: KafkaCluster;
+  readonly #topics = new Set<string>();
+  #stale = true;
+
+  constructor(config: KafkaConfig, logger: KafkaLogger) {
+    this.#cluster = new ClusterClass({
+      logger: createKafkaLogger({ level: KAFKAJS_ERROR_LEVEL, logCreator: kafkaLogCreator(logger) }),
+      socketFactory: createSocketFactory(),
+      brokers: [...config.brokers],
+      clientId: config.clientId,
+      connectionTimeout: CONNECTION_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      enforceRequestTimeout: true,
+      metadataMaxAge: METADATA_MAX_AGE_MS,
+      retry: RETRY,
+      allowAutoTopicCreation: false,
+      maxInFlightRequests: null,
+      isolationLevel: READ_COMMITTED,
+      ...(config.ssl === undefined ? {} : { ssl: config.ssl }),
+      ...(config.sasl === undefined ? {} : { sasl: config.sasl }),
+    });
+  }
+
+  /** Id of the broker that leads a partition. Connects and refreshes what is known where that is needed. */
+  async leaderOf(topic: string, partition: number): Promise<string> {
+    try {
+      await this.#prepare(topic);
+      const leaders = Object.keys(this.#cluster.findLeaderForPartitions(topic, [partition]));
+      const leader = leaders[0];
+      if (leader !== undefined && Number(leader) >= 0) return leader;
+    } catch (error) {
+      throw this.failed(error);
+    }
+    this.#stale = true;
+    throw new DependencyError('kafka', 'unavailable', `kafka: ${topic}/${partition} has no leader`, {
+      retryable: true,
+    });
+  }
+
+  /** Runs one request at one broker. Every failure is mapped, and what is known of the cluster counts as stale after it. */
+  async at<T>(nodeId: string, request: (broker: KafkaBroker) => Promise<T>): Promise<T> {
+    try {
+      return await request(await this.#cluster.findBroker({ nodeId }));
+    } catch (error) {
+      throw this.failed(error);
+    }
+  }
+
+  failed(error: unknown): DependencyError {
+    const address = error as { name?: string; host?: string; port?: number };
+    if (address?.name === 'KafkaJSConnectionClosedError' && address.host !== undefined && address.port !== undefined) {
+      try {
+        this.#cluster.removeBroker({ host: address.host, port: address.port });
+      } catch {
+        // The pool may have dropped it already.
+      }
+    }
+    const mapped = fromKafkaError(error);
+    if (mapped.code !== 'rejected') this.#stale = true;
+    return mapped;
+  }
+
+  async close(): Promise<void> {
+    await this.#cluster.disconnect().catch(() => undefined);
+  }
+
+  async #prepare(topic: string): Promise<void> {
+    if (!this.#cluster.isConnected()) {
+      await this.#cluster.connect();
+      this.#stale = true;
+    }
+    if (!this.#topics.has(topic)) {
+      await this.#cluster.addMultipleTargetTopics([topic]);
+      this.#topics.add(topic);
+    }
+    if (this.#stale) await this.#cluster.refreshMetadata();
+    else await this.#cluster.refreshMetadataIfNecessary();
+    this.#stale = false;
+  }
+}

@@ -1,0 +1,98 @@
+import { createRequire } from 'node:module';
+
+/**
+ * The inner parts of kafkajs 2.2.4 that the adapter stands on. The public consumer cannot read a partition without a
+ * group, and the public producer hides the offset rules that the delivery protocol needs; its cluster and broker can do
+ * both. The version is pinned exactly, and every member used is named here.
+ */
+export interface KafkaCluster {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  isConnected(): boolean;
+  refreshMetadata(): Promise<void>;
+  refreshMetadataIfNecessary(): Promise<void>;
+  addMultipleTargetTopics(topics: string[]): Promise<void>;
+  removeBroker(address: { host: string; port: number }): void;
+  findLeaderForPartitions(topic: string, partitions: number[]): Record<string, number[]>;
+  findBroker(query: { nodeId: string }): Promise<KafkaBroker>;
+}
+
+export interface KafkaBroker {
+  produce(request: {
+    acks: number;
+    timeout: number;
+    topicData: {
+      topic: string;
+      partitions: { partition: number; firstSequence: number; messages: KafkaMessage[] }[];
+    }[];
+  }): Promise<{
+    topics: { topicName: string; partitions: { partition: number; errorCode: number; baseOffset: string }[] }[];
+  }>;
+  fetch(request: {
+    isolationLevel: number;
+    maxWaitTime: number;
+    minBytes: number;
+    maxBytes: number;
+    topics: { topic: string; partitions: { partition: number; fetchOffset: string; maxBytes: number }[] }[];
+  }): Promise<{ responses: { topicName: string; partitions: KafkaFetchedPartition[] }[] }>;
+  listOffsets(request: {
+    isolationLevel: number;
+    topics: { topic: string; partitions: { partition: number; timestamp: number }[] }[];
+  }): Promise<{ responses: { topic: string; partitions: { partition: number; offset: string }[] }[] }>;
+}
+
+export interface KafkaFetchedPartition {
+  readonly partition: number;
+  readonly highWatermark: string;
+  readonly lastStableOffset?: string;
+  /** The library's own spelling of log_start_offset. */
+  readonly lastStartOffset?: string;
+  readonly messages: readonly KafkaFetchedMessage[];
+}
+
+export interface KafkaFetchedMessage {
+  readonly offset: string;
+  readonly timestamp: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers?: Record<string, Buffer | undefined>;
+  readonly isControlRecord?: boolean;
+}
+
+export interface KafkaMessage {
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: Record<string, Buffer>;
+  readonly timestamp: number;
+}
+
+interface ClusterOptions {
+  logger: unknown;
+  socketFactory: unknown;
+  brokers: string[];
+  clientId: string;
+  connectionTimeout: number;
+  requestTimeout: number;
+  enforceRequestTimeout: boolean;
+  metadataMaxAge: number;
+  retry: { retries: number; initialRetryTime: number; maxRetryTime: number };
+  allowAutoTopicCreation: boolean;
+  maxInFlightRequests: number | null;
+  isolationLevel: number;
+  ssl?: unknown;
+  sasl?: unknown;
+}
+
+const require = createRequire(import.meta.url);
+
+/** kafkajs's own Cluster class. */
+export const ClusterClass = require('kafkajs/src/cluster') as new (options: ClusterOptions) => KafkaCluster;
+
+/** kafkajs's own TCP and TLS socket factory. */
+export const createSocketFactory = require('kafkajs/src/network/socketFactory') as () => unknown;
+
+/** kafkajs's own logger, which the inner parts call. */
+export const createKafkaLogger = (require('kafkajs/src/loggers') as { createLogger(options: unknown): unknown })
+  .createLogger;
+
+export const READ_COMMITTED = 1;

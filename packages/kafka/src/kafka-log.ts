@@ -1,0 +1,74 @@
+import type { Log, NewRecord } from '@weir/delivery';
+import { type Clock, DependencyError } from '@weir/pipeline';
+import { type KafkaConfig, KafkaConnection, type KafkaLogger } from './connection.ts';
+import { Fetcher, META_HEADER } from './fetcher.ts';
+import { type KafkaBroker, READ_COMMITTED } from './internals.ts';
+
+const ACKS_ALL = -1;
+/** How long a broker may wait for its followers before it answers that it does not know. */
+const APPEND_TIMEOUT_MS = 5_000;
+const EARLIEST = -2;
+const LATEST = -1;
+
+/** A {@link Log} on Kafka; `close` lets go of its connections. */
+export interface KafkaLog extends Log {
+  close(): Promise<void>;
+}
+
+/** Opens the partitions of a Kafka cluster for reading and appending without a group. Connects when first used. */
+export function createKafkaLog(config: KafkaConfig, logger: KafkaLogger, clock: Clock): KafkaLog {
+  const appends = new KafkaConnection(config, logger);
+  const polls = new KafkaConnection(config, logger);
+  const lookups = new KafkaConnection(config, logger);
+  const fetcher = new Fetcher(polls, clock);
+  return {
+    read: (topic, partition, offset, options, signal) => fetcher.read(topic, partition, offset, options, signal),
+    bounds: async (topic, partition, signal) => {
+      signal.throwIfAborted();
+      const nodeId = await lookups.leaderOf(topic, partition);
+      const [start, end] = await lookups.at(nodeId, (broker) =>
+        Promise.all([offsetAt(broker, topic, partition, EARLIEST), offsetAt(broker, topic, partition, LATEST)]),
+      );
+      return { start, end };
+    },
+    append: async (topic, partition, records, signal) => {
+      signal.throwIfAborted();
+      const nodeId = await appends.leaderOf(topic, partition);
+      return appends.at(nodeId, (broker) => append(broker, topic, partition, records));
+    },
+    close: async () => {
+      await Promise.all([appends.close(), polls.close(), lookups.close()]);
+    },
+  };
+}
+
+async function offsetAt(broker: KafkaBroker, topic: string, partition: number, timestamp: number): Promise<number> {
+  const answer = await broker.listOffsets({
+    isolationLevel: READ_COMMITTED,
+    topics: [{ topic, partitions: [{ partition, timestamp }] }],
+  });
+  return Number(answer.responses[0]?.partitions[0]?.offset);
+}
+
+async function append(
+  broker: KafkaBroker,
+  topic: string,
+  partition: number,
+  records: readonly NewRecord[],
+): Promise<number> {
+  const timestamp = Date.now();
+  const messages = records.map(({ key, value, meta }) => ({
+    key,
+    value,
+    headers: meta === null ? {} : { [META_HEADER]: meta },
+    timestamp,
+  }));
+  const answer = await broker.produce({
+    acks: ACKS_ALL,
+    timeout: APPEND_TIMEOUT_MS,
+    topicData: [{ topic, partitions: [{ partition, firstSequence: 0, messages }] }],
+  });
+  const offset = Number(answer.topics[0]?.partitions[0]?.baseOffset);
+  if (offset >= 0) return offset;
+  throw new DependencyError('kafka', 'timeout', 'kafka: an append was answered without an offset', { retryable: true });
+}

@@ -1,0 +1,130 @@
+import { type Admin, ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
+import { type KafkaConfig, type KafkaLogger, kafkaLogCreator } from './connection.ts';
+import { fromKafkaError } from './errors.ts';
+
+/** A topic as it should be. */
+export interface TopicSpec {
+  readonly name: string;
+  readonly partitions: number;
+  readonly replicationFactor: number;
+  readonly config: Readonly<Record<string, string>>;
+}
+
+/** What was done, or is the case, for one topic. */
+export interface TopicState {
+  readonly name: string;
+  readonly state: 'created' | 'grown' | 'configured' | 'unchanged' | 'missing';
+  readonly partitions: number;
+}
+
+/** Where a group stands in one partition. */
+export interface PartitionLag {
+  readonly partition: number;
+  /** -1 where the group has committed nothing. */
+  readonly committed: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Operator's access to topics and groups. Every call connects, works and disconnects. */
+export interface KafkaAdmin {
+  /** Creates, grows and configures topics; partitions are never taken away. Safe to run twice. */
+  ensure(topics: readonly TopicSpec[]): Promise<TopicState[]>;
+  describe(names: readonly string[]): Promise<TopicState[]>;
+  lag(groupId: string, topic: string): Promise<PartitionLag[]>;
+}
+
+/** @throws DependencyError */
+export function createKafkaAdmin(config: KafkaConfig, logger: KafkaLogger): KafkaAdmin {
+  const kafka = new Kafka({
+    brokers: [...config.brokers],
+    clientId: config.clientId,
+    logLevel: logLevel.ERROR,
+    logCreator: kafkaLogCreator(logger),
+    connectionTimeout: 3_000,
+    requestTimeout: 10_000,
+    retry: { retries: 2, initialRetryTime: 200 },
+    ...(config.ssl === undefined ? {} : { ssl: config.ssl as never }),
+    ...(config.sasl === undefined ? {} : { sasl: config.sasl as never }),
+  });
+  const using = async <T>(work: (admin: Admin) => Promise<T>): Promise<T> => {
+    const admin = kafka.admin();
+    try {
+      await admin.connect();
+      return await work(admin);
+    } catch (error) {
+      throw fromKafkaError(error);
+    } finally {
+      await admin.disconnect().catch(() => undefined);
+    }
+  };
+  return {
+    ensure: (topics) =>
+      using(async (admin) => {
+        const states: TopicState[] = [];
+        for (const topic of topics) states.push(await ensureOne(admin, topic));
+        return states;
+      }),
+    describe: (names) =>
+      using(async (admin) => {
+        const existing = new Set(await admin.listTopics());
+        const found = names.filter((name) => existing.has(name));
+        const { topics } = await admin.fetchTopicMetadata({ topics: found });
+        const partitions = new Map(topics.map((topic) => [topic.name, topic.partitions.length]));
+        return names.map((name) => ({
+          name,
+          state: existing.has(name) ? ('unchanged' as const) : ('missing' as const),
+          partitions: partitions.get(name) ?? 0,
+        }));
+      }),
+    lag: (groupId, topic) =>
+      using(async (admin) => {
+        const ends = await admin.fetchTopicOffsets(topic);
+        const committed = await admin.fetchOffsets({ groupId, topics: [topic] });
+        const offsets = new Map(committed[0]?.partitions.map((entry) => [entry.partition, Number(entry.offset)]));
+        return ends
+          .map((entry) => ({
+            partition: entry.partition,
+            committed: offsets.get(entry.partition) ?? -1,
+            start: Number(entry.low),
+            end: Number(entry.high),
+          }))
+          .toSorted((a, b) => a.partition - b.partition);
+      }),
+  };
+}
+
+async function ensureOne(admin: Admin, topic: TopicSpec): Promise<TopicState> {
+  const configEntries = Object.entries(topic.config).map(([name, value]) => ({ name, value }));
+  const created = await admin.createTopics({
+    waitForLeaders: true,
+    topics: [
+      {
+        topic: topic.name,
+        numPartitions: topic.partitions,
+        replicationFactor: topic.replicationFactor,
+        configEntries,
+      },
+    ],
+  });
+  if (created) return { name: topic.name, state: 'created', partitions: topic.partitions };
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic.name] });
+  const partitions = topics[0]?.partitions.length ?? 0;
+  if (partitions < topic.partitions) {
+    await admin.createPartitions({ topicPartitions: [{ topic: topic.name, count: topic.partitions }] });
+    return { name: topic.name, state: 'grown', partitions: topic.partitions };
+  }
+  const described = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: [{ type: ConfigResourceTypes.TOPIC, name: topic.name, configNames: Object.keys(topic.config) }],
+  });
+  const now = new Map(described.resources[0]?.configEntries.map((entry) => [entry.configName, entry.configValue]));
+  if (configEntries.every((entry) => now.get(entry.name) === entry.value)) {
+    return { name: topic.name, state: 'unchanged', partitions };
+  }
+  await admin.alterConfigs({
+    validateOnly: false,
+    resources: [{ type: ConfigResourceTypes.TOPIC, name: topic.name, configEntries }],
+  });
+  return { name: topic.name, state: 'configured', partitions };
+}
