@@ -1,0 +1,113 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const execFileAsync = promisify(execFile);
+const INSTALL_TIMEOUT_MS = 170_000;
+const RUN_TIMEOUT_MS = 60_000;
+const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
+
+/** The root of this clone. */
+export const REPOSITORY = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** Where tools that the checks need are kept: once for each clone, removed with node_modules. */
+const CACHE = join(REPOSITORY, 'node_modules/.cache/weir');
+
+/** How a command ended. */
+export interface Ran {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a command without a shell and waits for its end; a status other than 0 is an answer, not an error. */
+export async function run(
+  command: string,
+  args: readonly string[],
+  options: { cwd?: string; env?: Readonly<Record<string, string>>; timeoutMs?: number } = {},
+): Promise<Ran> {
+  const settings = {
+    cwd: options.cwd ?? REPOSITORY,
+    timeout: options.timeoutMs ?? RUN_TIMEOUT_MS,
+    maxBuffer: OUTPUT_BYTES_MAX,
+    ...(options.env === undefined ? {} : { env: { ...options.env } }),
+  };
+  try {
+    return { status: 0, ...(await execFileAsync(command, [...args], settings)) };
+  } catch (error) {
+    const failure = error as { code?: number | string; killed?: boolean; stdout?: string; stderr?: string };
+    if (typeof failure.code !== 'number') throw error;
+    return { status: failure.code, stdout: failure.stdout ?? '', stderr: failure.stderr ?? '' };
+  }
+}
+
+/** As {@link run}, but throws with the command's own words where it fails. */
+async function mustRun(command: string, args: readonly string[], cwd?: string): Promise<string> {
+  const ran = await run(command, args, { timeoutMs: INSTALL_TIMEOUT_MS, ...(cwd === undefined ? {} : { cwd }) });
+  if (ran.status !== 0) throw new Error(`${command} ${args.join(' ')} failed:\n${ran.stdout}${ran.stderr}`);
+  return ran.stdout;
+}
+
+/**
+ * A virtual environment with the given pinned packages, installed once for each clone.
+ * @returns its bin directory.
+ */
+export async function pythonTools(name: string, requirements: readonly string[]): Promise<string> {
+  const bin = join(CACHE, name, 'bin');
+  await installOnce(name, requirements.join('\n'), async (directory) => {
+    await mustRun('python3', ['-m', 'venv', directory]);
+    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-input', ...requirements];
+    await mustRun(join(bin, 'python'), pip);
+  });
+  return bin;
+}
+
+/**
+ * promtool: the one on the PATH, else the one in Debian's package `prometheus`, unpacked into the cache and not
+ * installed. Undefined where there is neither (no other registry that the tests may use has it).
+ */
+export async function promtool(): Promise<string | undefined> {
+  if (await answers('promtool', ['--version'])) return 'promtool';
+  if (!(await answers('apt-get', ['--version'])) || !(await answers('dpkg-deb', ['--version']))) return undefined;
+  const directory = join(CACHE, 'promtool');
+  const binary = join(directory, 'usr/bin/promtool');
+  if (existsSync(binary)) return binary;
+  await mkdir(directory, { recursive: true });
+  const download = () => run('apt-get', ['download', 'prometheus'], { cwd: directory, timeoutMs: INSTALL_TIMEOUT_MS });
+  if ((await download()).status !== 0) {
+    // A fresh machine has no package lists yet. Without the right to load them there is no promtool.
+    await run('apt-get', ['update'], { timeoutMs: INSTALL_TIMEOUT_MS });
+    await download();
+  }
+  await run('sh', ['-c', 'dpkg-deb -x prometheus_*.deb . && rm -f prometheus_*.deb'], { cwd: directory });
+  return existsSync(binary) ? binary : undefined;
+}
+
+/** kubectl or kustomize, whichever is on the PATH, as the words before a directory; undefined where neither is. */
+export async function kustomizeCommand(): Promise<readonly string[] | undefined> {
+  if (await answers('kustomize', ['version'])) return ['kustomize', 'build'];
+  if (await answers('kubectl', ['kustomize', '--help'])) return ['kubectl', 'kustomize'];
+  return undefined;
+}
+
+async function answers(command: string, args: readonly string[]): Promise<boolean> {
+  try {
+    return (await run(command, args)).status === 0;
+  } catch {
+    return false;
+  }
+}
+
+async function installOnce(name: string, wanted: string, install: (directory: string) => Promise<void>): Promise<void> {
+  const directory = join(CACHE, name);
+  const stamp = join(CACHE, `${name}.stamp`);
+  const found = await readFile(stamp, 'utf8').catch(() => undefined);
+  if (found === wanted && existsSync(directory)) return;
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(dirname(directory), { recursive: true });
+  await install(directory);
+  await writeFile(stamp, wanted);
+}
