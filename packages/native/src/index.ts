@@ -1,1 +1,5 @@
-export {};
+export { type Columns, writeBlock } from './block.ts';
+export { Bytes } from './bytes.ts';
+export { type Column, Column64, SmallColumn, StringColumn } from './column.ts';
+export { ArrayColumn, MapColumn } from './compound.ts';
+export { LowCardinalityColumn } from './low-cardinality.ts';

@@ -1,1 +1,1 @@
-export {};
+export { Transcoder } from './transcode/transcoder.ts';

@@ -1,0 +1,142 @@
+import { Bytes } from './bytes.ts';
+
+/** A column of a Native block. Rows are pushed by the methods of each kind; memory is kept from block to block. */
+export interface Column {
+  /** ClickHouse's name of the type. */
+  readonly type: string;
+  readonly rows: number;
+  /** The type's state, which Native writes before any data. */
+  writePrefix(out: Bytes): void;
+  writeData(out: Bytes): void;
+  clear(): void;
+}
+
+/** 8-byte values: UInt64, Int64, DateTime64(9), Float64. Pushed as two halves or as a float. */
+export class Column64 implements Column {
+  readonly type: string;
+  rows = 0;
+  #words = new Uint32Array(1024);
+  #floats = new Float64Array(this.#words.buffer);
+
+  constructor(type: string) {
+    this.type = type;
+  }
+
+  push(lo: number, hi: number): void {
+    if (this.rows * 2 === this.#words.length) this.#grow();
+    this.#words[this.rows * 2] = lo;
+    this.#words[this.rows * 2 + 1] = hi;
+    this.rows++;
+  }
+
+  pushFloat(value: number): void {
+    if (this.rows * 2 === this.#words.length) this.#grow();
+    this.#floats[this.rows++] = value;
+  }
+
+  /** A whole number from 0 to 2^53. */
+  pushWhole(value: number): void {
+    this.push(value >>> 0, Math.floor(value / 2 ** 32));
+  }
+
+  writePrefix(): void {}
+
+  writeData(out: Bytes): void {
+    out.copy(Buffer.from(this.#words.buffer), 0, this.rows * 8);
+  }
+
+  clear(): void {
+    this.rows = 0;
+  }
+
+  #grow(): void {
+    const grown = new Uint32Array(this.#words.length * 2);
+    grown.set(this.#words);
+    this.#words = grown;
+    this.#floats = new Float64Array(grown.buffer);
+  }
+}
+
+type Words = Uint8Array | Uint16Array | Int32Array | Uint32Array;
+
+/** Values of 1, 2 or 4 bytes: UInt8, Bool, UInt16, Int32, UInt32. */
+export class SmallColumn implements Column {
+  readonly type: string;
+  rows = 0;
+  #values: Words;
+  readonly #make: (size: number) => Words;
+
+  constructor(type: 'UInt8' | 'Bool' | 'UInt16' | 'Int32' | 'UInt32') {
+    this.type = type;
+    this.#make = SMALL[type];
+    this.#values = this.#make(1024);
+  }
+
+  push(value: number): void {
+    if (this.rows === this.#values.length) {
+      const grown = this.#make(this.rows * 2);
+      grown.set(this.#values);
+      this.#values = grown;
+    }
+    this.#values[this.rows++] = value;
+  }
+
+  writePrefix(): void {}
+
+  writeData(out: Bytes): void {
+    out.copy(Buffer.from(this.#values.buffer), 0, this.rows * this.#values.BYTES_PER_ELEMENT);
+  }
+
+  clear(): void {
+    this.rows = 0;
+  }
+}
+
+const SMALL = {
+  UInt8: (size: number) => new Uint8Array(size),
+  Bool: (size: number) => new Uint8Array(size),
+  UInt16: (size: number) => new Uint16Array(size),
+  Int32: (size: number) => new Int32Array(size),
+  UInt32: (size: number) => new Uint32Array(size),
+};
+
+/** String: each row a length and its bytes. */
+export class StringColumn implements Column {
+  readonly type = 'String';
+  rows = 0;
+  /** The encoded rows; several may be appended at once with {@link pushEncoded}. */
+  readonly data = new Bytes(16 * 1024);
+
+  push(source: Uint8Array, start: number, end: number): void {
+    this.data.string(source, start, end);
+    this.rows++;
+  }
+
+  pushEmpty(): void {
+    this.data.byte(0);
+    this.rows++;
+  }
+
+  /** A JS string; not for the hot path. */
+  pushText(value: string): void {
+    this.data.text(value);
+    this.rows++;
+  }
+
+  /** Rows that are encoded already. */
+  pushEncoded(source: Uint8Array, start: number, end: number, rows: number): void {
+    this.data.copy(source, start, end);
+    this.rows += rows;
+  }
+
+  writePrefix(): void {}
+
+  writeData(out: Bytes): void {
+    out.copy(this.data.buf, 0, this.data.length);
+  }
+
+  clear(): void {
+    this.rows = 0;
+    this.data.clear();
+  }
+}

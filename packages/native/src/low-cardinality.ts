@@ -1,0 +1,123 @@
+import { Bytes } from './bytes.ts';
+import type { Column } from './column.ts';
+
+const SHARED_DICTIONARIES_WITH_ADDITIONAL_KEYS = 1;
+const HAS_ADDITIONAL_KEYS = 0x200;
+const NEED_UPDATE_DICTIONARY = 0x400;
+const FNV_OFFSET = 0x811c9dc5;
+const FNV_PRIME = 0x01000193;
+
+/**
+ * LowCardinality(String), written with a dictionary of its own for each block. Values are looked up by their bytes, so a
+ * value that has been seen costs no string. The id of a value holds until `clear`.
+ */
+export class LowCardinalityColumn implements Column {
+  readonly type = 'LowCardinality(String)';
+  rows = 0;
+  #ids = new Uint32Array(1024);
+  readonly #keys = new Bytes(4 * 1024);
+  /** Start of each key's bytes in `#keys`; its end is in the next array. */
+  #starts = new Uint32Array(256);
+  #ends = new Uint32Array(256);
+  #hashes = new Uint32Array(256);
+  #count = 0;
+  #slots = new Int32Array(512).fill(-1);
+
+  /** Id of the value, a new one where it has not been seen. `guess` is tried first: an id, or -1. */
+  intern(source: Uint8Array, start: number, end: number, guess = -1): number {
+    if (guess >= 0 && guess < this.#count && this.#equals(guess, source, start, end)) return guess;
+    let hash = FNV_OFFSET;
+    for (let at = start; at < end; at++) hash = Math.imul(hash ^ source[at]!, FNV_PRIME);
+    hash >>>= 0;
+    const mask = this.#slots.length - 1;
+    let slot = hash & mask;
+    for (let id = this.#slots[slot]!; id >= 0; id = this.#slots[slot]!) {
+      if (this.#hashes[id] === hash && this.#equals(id, source, start, end)) return id;
+      slot = (slot + 1) & mask;
+    }
+    return this.#add(source, start, end, hash, slot);
+  }
+
+  pushId(id: number): void {
+    if (this.rows === this.#ids.length) {
+      const grown = new Uint32Array(this.rows * 2);
+      grown.set(this.#ids);
+      this.#ids = grown;
+    }
+    this.#ids[this.rows++] = id;
+  }
+
+  /** Id in a row that has been pushed. */
+  idAt(row: number): number {
+    return this.#ids[row]!;
+  }
+
+  push(source: Uint8Array, start: number, end: number): void {
+    this.pushId(this.intern(source, start, end));
+  }
+
+  writePrefix(out: Bytes): void {
+    out.uint64(SHARED_DICTIONARIES_WITH_ADDITIONAL_KEYS);
+  }
+
+  writeData(out: Bytes): void {
+    if (this.rows === 0) return;
+    const width = this.#count <= 0x100 ? 0 : this.#count <= 0x1_0000 ? 1 : 2;
+    out.uint64(HAS_ADDITIONAL_KEYS | NEED_UPDATE_DICTIONARY | width);
+    out.uint64(this.#count);
+    for (let id = 0; id < this.#count; id++) out.string(this.#keys.buf, this.#starts[id]!, this.#ends[id]!);
+    out.uint64(this.rows);
+    const ids = this.#ids.subarray(0, this.rows);
+    const narrow = width === 0 ? Uint8Array.from(ids) : width === 1 ? Uint16Array.from(ids) : ids;
+    out.copy(Buffer.from(narrow.buffer, narrow.byteOffset, narrow.byteLength), 0, narrow.byteLength);
+  }
+
+  clear(): void {
+    this.rows = 0;
+    this.#count = 0;
+    this.#keys.clear();
+    this.#slots.fill(-1);
+  }
+
+  #equals(id: number, source: Uint8Array, start: number, end: number): boolean {
+    let at = this.#starts[id]!;
+    if (this.#ends[id]! - at !== end - start) return false;
+    const keys = this.#keys.buf;
+    for (let from = start; from < end; from++) if (keys[at++] !== source[from]) return false;
+    return true;
+  }
+
+  #add(source: Uint8Array, start: number, end: number, hash: number, slot: number): number {
+    const id = this.#count++;
+    if (id === this.#starts.length) this.#growKeys();
+    this.#starts[id] = this.#keys.length;
+    this.#keys.copy(source, start, end);
+    this.#ends[id] = this.#keys.length;
+    this.#hashes[id] = hash;
+    this.#slots[slot] = id;
+    if (this.#count * 2 > this.#slots.length) this.#rehash();
+    return id;
+  }
+
+  #growKeys(): void {
+    const grow = (array: Uint32Array<ArrayBuffer>) => {
+      const grown = new Uint32Array(array.length * 2);
+      grown.set(array);
+      return grown;
+    };
+    this.#starts = grow(this.#starts);
+    this.#ends = grow(this.#ends);
+    this.#hashes = grow(this.#hashes);
+  }
+
+  #rehash(): void {
+    const slots = new Int32Array(this.#slots.length * 2).fill(-1);
+    const mask = slots.length - 1;
+    for (let id = 0; id < this.#count; id++) {
+      let slot = this.#hashes[id]! & mask;
+      while (slots[slot]! >= 0) slot = (slot + 1) & mask;
+      slots[slot] = id;
+    }
+    this.#slots = slots;
+  }
+}

@@ -1,0 +1,132 @@
+import { Bytes, type MapColumn } from '@weir/native';
+import type { WireReader } from '@weir/otlp';
+import { pushAnyValue } from './any-value.ts';
+
+const KEY = (1 << 3) | 2;
+const VALUE = (2 << 3) | 2;
+const GUESSES = 64;
+
+/**
+ * Pushes KeyValues to a map column. Exports repeat their keys in the same places, so the id that a place had last time
+ * is tried before the dictionary is searched.
+ */
+export class AttributeWriter {
+  readonly column: MapColumn;
+  readonly #guesses = new Int32Array(GUESSES).fill(-1);
+  #place = 0;
+
+  constructor(column: MapColumn) {
+    this.column = column;
+  }
+
+  /** Pushes the KeyValue up to `end`; the reader stands at its first byte. False once the reader has a fault. */
+  pushKeyValue(reader: WireReader, end: number): boolean {
+    let keyStart = 0;
+    let keyEnd = 0;
+    let valueStart = 0;
+    let valueEnd = -1;
+    while (reader.pos < end) {
+      const tag = reader.tag(end);
+      if (tag < 0) return false;
+      if (tag !== KEY && tag !== VALUE) {
+        if (!reader.skip(tag & 7, end)) return false;
+        continue;
+      }
+      const stop = reader.length(end);
+      if (stop < 0) return false;
+      if (tag === KEY) {
+        keyStart = reader.pos;
+        keyEnd = stop;
+      } else {
+        valueStart = reader.pos;
+        valueEnd = stop;
+      }
+      reader.pos = stop;
+    }
+    const place = this.#place++ & (GUESSES - 1);
+    const id = this.column.keys.intern(reader.buf, keyStart, keyEnd, this.#guesses[place]);
+    this.#guesses[place] = id;
+    this.column.keys.pushId(id);
+    if (valueEnd < 0) this.column.values.pushEmpty();
+    else {
+      reader.pos = valueStart;
+      if (!pushAnyValue(reader, valueEnd, this.column.values)) return false;
+      reader.pos = end;
+    }
+    return true;
+  }
+
+  /** Pushes one pair of texts; not for the hot path. */
+  pushText(key: string, value: string): void {
+    const bytes = Buffer.from(key);
+    this.column.keys.push(bytes, 0, bytes.length);
+    this.column.values.pushText(value);
+  }
+
+  /** Ends the row. */
+  end(): void {
+    this.column.end();
+    this.#place = 0;
+  }
+
+  clear(): void {
+    this.#guesses.fill(-1);
+    this.#place = 0;
+  }
+}
+
+/**
+ * The attributes of a resource or scope in one table's map column, encoded when they are first needed and then copied
+ * into row after row: the keys as ids, the values as one run of bytes.
+ */
+export class RepeatedAttributes {
+  readonly #column: MapColumn;
+  readonly #writer: AttributeWriter;
+  readonly #values = new Bytes(1024);
+  #ids = new Uint32Array(64);
+  #count = 0;
+
+  constructor(column: MapColumn) {
+    this.#column = column;
+    this.#writer = new AttributeWriter(column);
+  }
+
+  /** Pushes a row of the KeyValues in field `field` of the message [start, end), and keeps it for {@link repeat}. */
+  push(reader: WireReader, start: number, end: number, field: number): boolean {
+    const { keys, values } = this.#column;
+    const valuesAt = values.data.length;
+    const keysAt = keys.rows;
+    const back = reader.pos;
+    reader.pos = start;
+    while (reader.pos < end) {
+      const tag = reader.tag(end);
+      if (tag < 0) return false;
+      if (tag !== ((field << 3) | 2)) {
+        if (!reader.skip(tag & 7, end)) return false;
+        continue;
+      }
+      const stop = reader.length(end);
+      if (stop < 0 || !this.#writer.pushKeyValue(reader, stop)) return false;
+    }
+    reader.pos = back;
+    this.#writer.end();
+    this.#count = keys.rows - keysAt;
+    if (this.#ids.length < this.#count) this.#ids = new Uint32Array(this.#count * 2);
+    for (let i = 0; i < this.#count; i++) this.#ids[i] = keys.idAt(keysAt + i);
+    this.#values.clear();
+    this.#values.copy(values.data.buf, valuesAt, values.data.length);
+    return true;
+  }
+
+  /** Pushes the same row again. */
+  repeat(): void {
+    const { keys, values } = this.#column;
+    for (let i = 0; i < this.#count; i++) keys.pushId(this.#ids[i]!);
+    values.pushEncoded(this.#values.buf, 0, this.#values.length, this.#count);
+    this.#column.end();
+  }
+
+  clear(): void {
+    this.#writer.clear();
+  }
+}
