@@ -1,0 +1,128 @@
+import { DEFAULTS_KEY, decodeTenantValue } from '@weir/records';
+import { hashesEqual, hashKey, keyPrefix } from './key.ts';
+import { type LimitOverrides, limitOverrides } from './limits.ts';
+import { effectiveTenant, type StoredKey, type Tenant, type TenantSpec, tenantName, tenantSpec } from './tenant.ts';
+
+/** Who a presented key belongs to; `unavailable`: it may be good, but the tenants have not been read yet. */
+export type KeyLookup =
+  | { readonly kind: 'tenant'; readonly tenant: Tenant }
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'unavailable' };
+
+/** What one record of weir.tenants did. */
+export type Applied = 'changed' | 'unreadable';
+
+const UNKNOWN: KeyLookup = { kind: 'unknown' };
+const UNAVAILABLE: KeyLookup = { kind: 'unavailable' };
+/** Presented keys whose hash is remembered. Each costs about 300 bytes. */
+const REMEMBERED_MAX = 10_000;
+/** Stands in for a hash where no key has the prefix, so that both cases take the same time. */
+const NO_HASH = '0'.repeat(64);
+
+interface KeyEntry {
+  readonly stored: StoredKey;
+  readonly tenant: string;
+}
+
+/**
+ * All tenants, as the newest records of weir.tenants say. Look-ups are by the key's public prefix first, and what a
+ * million random keys leave behind is bounded: known keys are remembered up to a number, unknown ones not at all, and
+ * each costs one HMAC.
+ */
+export class TenantDirectory {
+  readonly #pepper: string;
+  readonly #specs = new Map<string, TenantSpec>();
+  readonly #tenants = new Map<string, Tenant>();
+  readonly #keys = new Map<string, KeyEntry>();
+  /** Presented keys that are good, so that a known key costs no HMAC. Emptied by every change. */
+  readonly #remembered = new Map<string, KeyLookup>();
+  #defaults: LimitOverrides | undefined;
+  #complete = false;
+
+  /** @param pepper empty where keys are never looked up (a normalizer) */
+  constructor(pepper: string) {
+    this.#pepper = pepper;
+  }
+
+  /** Whether all records that were there at the start have been read. */
+  get complete(): boolean {
+    return this.#complete;
+  }
+
+  get size(): number {
+    return this.#tenants.size;
+  }
+
+  markComplete(): void {
+    this.#complete = true;
+  }
+
+  get(name: string): Tenant | undefined {
+    return this.#tenants.get(name);
+  }
+
+  names(): string[] {
+    return [...this.#tenants.keys()].sort();
+  }
+
+  /** What was written for a tenant, without defaults. */
+  spec(name: string): TenantSpec | undefined {
+    return this.#specs.get(name);
+  }
+
+  get defaults(): LimitOverrides | undefined {
+    return this.#defaults;
+  }
+
+  /** Finds the tenant of a presented key. */
+  byKey(presented: string): KeyLookup {
+    const remembered = this.#remembered.get(presented);
+    if (remembered !== undefined) return remembered;
+    const entry = this.#keys.get(keyPrefix(presented) ?? '');
+    const expected = entry === undefined ? NO_HASH : entry.stored.hash.slice('hmac-sha256:'.length);
+    const equal = hashesEqual(hashKey(presented, this.#pepper), expected);
+    if (!equal || entry === undefined || entry.stored.revoked === true) {
+      // A known prefix with a wrong secret or a revoked key is known to be bad, whatever has not been read yet.
+      return this.#complete || entry !== undefined ? UNKNOWN : UNAVAILABLE;
+    }
+    const tenant = this.#tenants.get(entry.tenant);
+    if (tenant === undefined) return UNKNOWN;
+    const found: KeyLookup = { kind: 'tenant', tenant };
+    if (this.#remembered.size >= REMEMBERED_MAX) this.#remembered.clear();
+    this.#remembered.set(presented, found);
+    return found;
+  }
+
+  /** Takes one record; a null value removes the tenant. A record that cannot be read changes nothing. */
+  apply(key: string, value: Buffer | null): Applied {
+    if (value === null) {
+      if (key === DEFAULTS_KEY) this.#defaults = undefined;
+      else this.#specs.delete(key);
+      this.#rebuild();
+      return 'changed';
+    }
+    const decoded = decodeTenantValue(value);
+    if (!decoded.ok) return 'unreadable';
+    if (key === DEFAULTS_KEY) {
+      const defaults = limitOverrides.safeParse(decoded.value);
+      if (!defaults.success) return 'unreadable';
+      this.#defaults = defaults.data;
+    } else {
+      const spec = tenantSpec.safeParse(decoded.value);
+      if (!spec.success || !tenantName.safeParse(key).success) return 'unreadable';
+      this.#specs.set(key, spec.data);
+    }
+    this.#rebuild();
+    return 'changed';
+  }
+
+  #rebuild(): void {
+    this.#tenants.clear();
+    this.#keys.clear();
+    this.#remembered.clear();
+    for (const [name, spec] of this.#specs) {
+      this.#tenants.set(name, effectiveTenant(name, spec, this.#defaults));
+      for (const stored of spec.keys) this.#keys.set(stored.prefix, { stored, tenant: name });
+    }
+  }
+}

@@ -1,0 +1,127 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Log } from '@weir/delivery';
+import type { Clock, Component } from '@weir/pipeline';
+import { CONTROL_TOPICS } from '@weir/records';
+import type { TenantDirectory } from './directory.ts';
+
+/** What a follower tells; one line each. */
+export interface FollowerEvents {
+  /** A record that cannot be read was passed over. */
+  unreadable(key: string): void;
+  /** Kafka did not answer; the tenants known so far stay. */
+  failed(error: unknown): void;
+}
+
+const READ_BYTES_MAX = 1024 ** 2;
+const READ_WAIT_MS = 500;
+const RETRY_DELAY_MS = 500;
+const SAVE_DELAY_MS = 200;
+const COPY_NAME = 'tenants.json';
+const PARTITION = 0;
+
+/**
+ * Keeps a directory equal to weir.tenants: the last-known copy on disk first, then the topic from its start, then every
+ * change as it comes. `start` resolves once there is a copy or the topic has been read.
+ */
+export function followTenants(
+  log: Log,
+  directory: TenantDirectory,
+  options: { readonly stateDir: string; readonly clock: Clock; readonly events: FollowerEvents },
+): Component {
+  const stopping = new AbortController();
+  const records = new Map<string, Buffer>();
+  const path = join(options.stateDir, COPY_NAME);
+  let running: Promise<void> | undefined;
+  let saving: Promise<void> | undefined;
+
+  const take = (key: string, value: Buffer | null): void => {
+    if (directory.apply(key, value) === 'unreadable') {
+      options.events.unreadable(key);
+      return;
+    }
+    if (value === null) records.delete(key);
+    else records.set(key, value);
+    if (directory.complete) saving ??= saveSoon();
+  };
+
+  const saveSoon = async (): Promise<void> => {
+    await options.clock.sleep(SAVE_DELAY_MS, stopping.signal).catch(() => undefined);
+    saving = undefined;
+    await save(path, records).catch(options.events.failed);
+  };
+
+  const follow = async (caughtUp: () => void): Promise<void> => {
+    const seen = new Set<string>();
+    let offset = -1;
+    let end = -1;
+    while (!stopping.signal.aborted) {
+      try {
+        if (offset < 0) {
+          const bounds = await log.bounds(CONTROL_TOPICS.tenants, PARTITION, stopping.signal);
+          offset = bounds.start;
+          end = bounds.end;
+        }
+        if (!directory.complete && offset >= end) {
+          // A tenant of the old copy that the topic no longer has was removed meanwhile.
+          for (const key of records.keys()) if (!seen.has(key)) take(key, null);
+          directory.markComplete();
+          saving ??= saveSoon();
+          caughtUp();
+        }
+        const wait = { maxBytes: READ_BYTES_MAX, maxWaitMs: READ_WAIT_MS };
+        const page = await log.read(CONTROL_TOPICS.tenants, PARTITION, offset, wait, stopping.signal);
+        for (const record of page.records) {
+          const key = record.key?.toString('utf8') ?? '';
+          seen.add(key);
+          take(key, record.value);
+        }
+        offset = page.nextOffset;
+        if (page.records.length === 0 && offset < end && page.endOffset === end) offset = end;
+      } catch (error) {
+        if (stopping.signal.aborted) return;
+        options.events.failed(error);
+        offset = -1;
+        await options.clock.sleep(RETRY_DELAY_MS, stopping.signal).catch(() => undefined);
+      }
+    }
+  };
+
+  return {
+    name: 'tenants',
+    start: async (signal) => {
+      for (const [key, value] of await load(path)) {
+        records.set(key, value);
+        directory.apply(key, value);
+      }
+      const caughtUp = Promise.withResolvers<void>();
+      running = follow(caughtUp.resolve);
+      if (directory.size > 0) return;
+      signal.addEventListener('abort', () => caughtUp.reject(signal.reason), { once: true });
+      await caughtUp.promise;
+    },
+    stop: async () => {
+      stopping.abort();
+      await running;
+      await saving;
+    },
+  };
+}
+
+async function load(path: string): Promise<[string, Buffer][]> {
+  try {
+    const copy = JSON.parse(await readFile(path, 'utf8')) as Record<string, string>;
+    return Object.entries(copy).map(([key, value]) => [key, Buffer.from(value, 'base64')]);
+  } catch {
+    // No copy, or one that was not written by us: the topic says all there is to know.
+    return [];
+  }
+}
+
+async function save(path: string, records: ReadonlyMap<string, Buffer>): Promise<void> {
+  const copy = Object.fromEntries([...records].map(([key, value]) => [key, value.toString('base64')]));
+  await mkdir(join(path, '..'), { recursive: true });
+  const temporary = `${path}.new`;
+  await writeFile(temporary, JSON.stringify(copy), { mode: 0o600 });
+  await rename(temporary, path);
+}

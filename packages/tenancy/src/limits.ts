@@ -1,0 +1,87 @@
+import { z } from 'zod';
+
+const DURATION = /^(\d+(?:\.\d+)?)(ns|us|ms|s|m)$/;
+const DURATION_NS = { ns: 1, us: 1e3, ms: 1e6, s: 1e9, m: 60e9 } as const;
+
+const RATE_MAX = 1e12;
+const RETENTION_DAYS_MAX = 36_500;
+
+const rate = z.strictObject({
+  /** Items or bytes a second, sustained. */
+  perSecond: z.number().positive().max(RATE_MAX).optional(),
+  /** How much may come at once; at least what a second allows. */
+  burst: z.number().positive().max(RATE_MAX).optional(),
+});
+
+const duration = z.string().regex(DURATION, 'must be a duration such as 500ms or 2s');
+
+/** What a tenant may set; whatever it leaves out comes from the defaults. */
+export const limitOverrides = z.strictObject({
+  items: rate.optional(),
+  bytes: rate.optional(),
+  retentionDays: z.int().min(1).max(RETENTION_DAYS_MAX).optional(),
+  slowThreshold: duration.optional(),
+  /** Share of a full pipe, relative to other tenants. */
+  weight: z.number().positive().max(1_000).optional(),
+});
+
+export type LimitOverrides = z.infer<typeof limitOverrides>;
+
+export interface Rate {
+  readonly perSecond: number;
+  readonly burst: number;
+}
+
+/** The limits that hold for a tenant. */
+export interface Limits {
+  readonly items: Rate;
+  readonly bytes: Rate;
+  readonly retentionDays: number;
+  /** As written, such as `1s`. */
+  readonly slowThreshold: string;
+  readonly weight: number;
+}
+
+/** What holds where neither the tenant nor the file's defaults say anything. */
+export const BUILT_IN_LIMITS: Limits = {
+  items: { perSecond: 100_000, burst: 300_000 },
+  bytes: { perSecond: 64 * 1024 ** 2, burst: 192 * 1024 ** 2 },
+  retentionDays: 30,
+  slowThreshold: '1s',
+  weight: 1,
+};
+
+/** Merges deeply: each layer overrides only what it names. A rate without its burst allows three seconds at once. */
+export function mergeLimits(base: Limits, ...layers: readonly (LimitOverrides | undefined)[]): Limits {
+  let limits = base;
+  for (const layer of layers) {
+    if (layer === undefined) continue;
+    limits = {
+      items: mergeRate(limits.items, layer.items),
+      bytes: mergeRate(limits.bytes, layer.bytes),
+      retentionDays: layer.retentionDays ?? limits.retentionDays,
+      slowThreshold: layer.slowThreshold ?? limits.slowThreshold,
+      weight: layer.weight ?? limits.weight,
+    };
+  }
+  return limits;
+}
+
+const BURST_SECONDS = 3;
+
+function mergeRate(
+  base: Rate,
+  layer: { perSecond?: number | undefined; burst?: number | undefined } | undefined,
+): Rate {
+  if (layer === undefined) return base;
+  const perSecond = layer.perSecond ?? base.perSecond;
+  const burst = layer.burst ?? (layer.perSecond === undefined ? base.burst : perSecond * BURST_SECONDS);
+  return { perSecond, burst: Math.max(burst, perSecond) };
+}
+
+/** `500ms` in nanoseconds. */
+export function durationNs(text: string): number {
+  const match = DURATION.exec(text);
+  if (match === null) return Number.POSITIVE_INFINITY;
+  return Number(match[1]) * DURATION_NS[match[2] as keyof typeof DURATION_NS];
+}
