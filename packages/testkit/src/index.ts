@@ -1,1 +1,1 @@
-export {};
+export { Engine, type EngineRow } from './engine/engine.ts';

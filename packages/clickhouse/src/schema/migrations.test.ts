@@ -1,0 +1,149 @@
+import { TABLE_COLUMNS, TABLES } from '@weir/records';
+import { Engine } from '@weir/testkit';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { SchemaTarget } from './migration.ts';
+import { bootstrapStatements, MIGRATIONS, MIGRATIONS_TABLE } from './migrations.ts';
+
+const TARGET: SchemaTarget = { database: 'weir' };
+
+function statements(target: SchemaTarget): string[] {
+  return [...bootstrapStatements(target), ...MIGRATIONS.flatMap((migration) => [...migration.statements(target)])];
+}
+
+/** Values for a span row; the other columns stay empty. */
+function spanRow(tenant: string, traceId: string, time: string, receivedDay: string, retentionDays = 30): string {
+  return `('${tenant}', ${retentionDays}, '${receivedDay}', '${time}', '${traceId}')`;
+}
+
+describe('the schema on ClickHouse', () => {
+  let engine: Engine;
+
+  beforeAll(async () => {
+    engine = await Engine.open();
+    for (const sql of statements(TARGET)) engine.execute(sql);
+  });
+
+  afterAll(() => engine.close());
+
+  test('can be applied again', () => {
+    for (const sql of statements(TARGET)) engine.execute(sql);
+    expect(engine.select(`SELECT count() AS n FROM weir.${MIGRATIONS_TABLE}`)).toEqual([{ n: '0' }]);
+  });
+
+  test.each(TABLES)('%s has exactly the columns of its Native block, in their order', (table) => {
+    const columns = engine.select(
+      `SELECT name, type FROM system.columns WHERE database = 'weir' AND table = '${table}' AND default_kind = '' ORDER BY position`,
+    );
+    expect(columns).toEqual(TABLE_COLUMNS[table]);
+  });
+
+  test.each(TABLES)('%s keeps tenants apart by the first column of its key', (table) => {
+    const [row] = engine.select<{ sorting_key: string }>(
+      `SELECT sorting_key FROM system.tables WHERE database = 'weir' AND name = '${table}'`,
+    );
+    expect(row?.sorting_key.split(',')[0]).toBe('TenantId');
+  });
+
+  test('logs have the columns that are read by older dashboards and by attribute', () => {
+    engine.execute(
+      "INSERT INTO weir.otel_logs (TenantId, RetentionDays, ReceivedDay, Timestamp, ResourceAttributes) VALUES ('a', 30, today(), '2026-11-21 01:02:03.5', map('k8s.pod.name', 'p-1', 'deployment.environment.name', 'prod'))",
+    );
+    expect(
+      engine.select(
+        'SELECT TimestampTime, `__otel_materialized_k8s.pod.name` AS pod, `__otel_materialized_k8s.node.name` AS node, `__otel_materialized_deployment.environment.name` AS env FROM weir.otel_logs',
+      ),
+    ).toEqual([{ TimestampTime: '2026-11-21 01:02:03', pod: 'p-1', node: '', env: 'prod' }]);
+  });
+
+  test('the range of a trace is found under its tenant', () => {
+    engine.execute(
+      `INSERT INTO weir.otel_traces (TenantId, RetentionDays, ReceivedDay, Timestamp, TraceId) VALUES ${[
+        spanRow('a', 't1', '2026-11-21 10:00:00.1', '2026-11-21'),
+        spanRow('a', 't1', '2026-11-21 10:00:05.9', '2026-11-21'),
+        spanRow('b', 't1', '2026-11-20 09:00:00', '2026-11-21'),
+      ].join(', ')}`,
+    );
+    expect(
+      engine.select(
+        'SELECT TenantId, TraceId, min(Start) AS Start, max(End) AS End FROM weir.otel_traces_trace_id_ts GROUP BY TenantId, TraceId ORDER BY TenantId',
+      ),
+    ).toEqual([
+      { TenantId: 'a', TraceId: 't1', Start: '2026-11-21 10:00:00', End: '2026-11-21 10:00:05' },
+      { TenantId: 'b', TraceId: 't1', Start: '2026-11-20 09:00:00', End: '2026-11-20 09:00:00' },
+    ]);
+  });
+
+  test('a repeated insert token adds nothing, to the table or to its materialized view', () => {
+    const insert = `INSERT INTO weir.otel_traces (TenantId, RetentionDays, ReceivedDay, Timestamp, TraceId) SETTINGS insert_deduplication_token = 'p0-1-9', async_insert = 0 VALUES ${[
+      spanRow('dedup', 'd1', '2026-11-21 10:00:00', '2026-11-21'),
+      spanRow('dedup', 'd2', '2026-11-20 10:00:00', '2026-11-20', 7),
+    ].join(', ')}`;
+    for (let i = 0; i < 3; i++) engine.execute(insert);
+    expect(engine.select("SELECT count() AS n FROM weir.otel_traces WHERE TenantId = 'dedup'")).toEqual([{ n: '2' }]);
+    expect(engine.select("SELECT count() AS n FROM weir.otel_traces_trace_id_ts WHERE TenantId = 'dedup'")).toEqual([
+      { n: '2' },
+    ]);
+  });
+
+  test('telemetry is kept for its retention from the day it was received, however old it says it is', () => {
+    engine.execute(
+      `INSERT INTO weir.otel_traces (TenantId, RetentionDays, ReceivedDay, Timestamp, TraceId) SELECT 'ttl', 2, d, t, toString(d) || toString(t) FROM (SELECT arrayJoin([today(), today() - 3]) AS d, arrayJoin([toDateTime64('1970-01-01 00:00:01', 9), now64(9), toDateTime64('2100-01-01 00:00:00', 9)]) AS t)`,
+    );
+    engine.execute('OPTIMIZE TABLE weir.otel_traces FINAL');
+    expect(
+      engine.select(
+        "SELECT toYear(Timestamp) AS y, ReceivedDay = today() AS fresh FROM weir.otel_traces WHERE TenantId = 'ttl' ORDER BY y",
+      ),
+    ).toEqual([
+      { y: 1970, fresh: 1 },
+      { y: new Date().getUTCFullYear(), fresh: 1 },
+      { y: 2100, fresh: 1 },
+    ]);
+  });
+
+  test('an insert touches a partition for each day received and retention, whatever the times are', () => {
+    engine.execute(
+      "INSERT INTO weir.otel_logs (TenantId, RetentionDays, ReceivedDay, Timestamp) SELECT 'spread', 30, today(), toDateTime64('1970-01-02 00:00:00', 9) + toIntervalDay(number) FROM numbers(40000)",
+    );
+    expect(engine.select("SELECT uniqExact(_partition_id) AS n FROM weir.otel_logs WHERE TenantId = 'spread'")).toEqual(
+      [{ n: '1' }],
+    );
+  });
+
+  test('the short name of exponential histograms reads the long one', () => {
+    engine.execute(
+      "INSERT INTO weir.otel_metrics_exponential_histogram (TenantId, RetentionDays, ReceivedDay, MetricName, Scale) VALUES ('a', 30, today(), 'm', -3)",
+    );
+    expect(engine.select('SELECT MetricName, Scale FROM weir.otel_metrics_exp_histogram')).toEqual([
+      { MetricName: 'm', Scale: -3 },
+    ]);
+  });
+
+  test('usage of one minute adds up', () => {
+    for (const items of [3, 4]) {
+      engine.execute(
+        `INSERT INTO weir.weir_usage VALUES ('a', 'traces', '2026-11-21 10:00:00', 'stored', '', ${items}, ${items * 10})`,
+      );
+    }
+    engine.execute('OPTIMIZE TABLE weir.weir_usage FINAL');
+    expect(engine.select('SELECT Items, Bytes FROM weir.weir_usage')).toEqual([{ Items: '7', Bytes: '70' }]);
+  });
+});
+
+describe('the schema on a cluster', () => {
+  test('creates everything on the cluster, replicated', () => {
+    for (const sql of statements({ database: 'weir', cluster: 'main' })) {
+      expect(sql).toContain(' ON CLUSTER `main`');
+      if (sql.startsWith('CREATE TABLE')) expect(sql).toMatch(/ENGINE = Replicated\w*MergeTree\(/);
+    }
+  });
+});
+
+test('versions grow by one from one', () => {
+  expect(MIGRATIONS.map((migration) => migration.version)).toEqual(MIGRATIONS.map((_, index) => index + 1));
+});
+
+test('a database name cannot break out of its quotes', () => {
+  const [sql] = bootstrapStatements({ database: 'a`; DROP TABLE x; --' });
+  expect(sql).toBe('CREATE DATABASE IF NOT EXISTS `a\\`; DROP TABLE x; --`');
+});

@@ -1,0 +1,72 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Session } from 'chdb';
+
+/** A row as ClickHouse says it in JSON: 64-bit integers are strings, NaN and infinities too. */
+export type EngineRow = Record<string, unknown>;
+
+const READ_SETTINGS = 'SETTINGS output_format_json_quote_64bit_integers = 1, output_format_json_quote_denormals = 1';
+
+/**
+ * The real ClickHouse engine, inside this process, on a data directory of its own that `close` removes. One at a time
+ * in a process.
+ */
+export class Engine {
+  readonly #session: Session;
+  readonly #dir: string;
+  #files = 0;
+
+  private constructor(dir: string, session: Session) {
+    this.#dir = dir;
+    this.#session = session;
+  }
+
+  /** Loads the engine, which is large, only when it is asked for. */
+  static async open(): Promise<Engine> {
+    const chdb = await import('chdb');
+    const dir = mkdtempSync(join(tmpdir(), 'weir-engine-'));
+    return new Engine(dir, new chdb.Session(join(dir, 'data')));
+  }
+
+  /** Runs one statement. @throws Error with ClickHouse's message */
+  execute(sql: string): void {
+    this.#session.query(sql);
+  }
+
+  /** Rows of a SELECT that names neither FORMAT nor SETTINGS. */
+  select<T = EngineRow>(sql: string): T[] {
+    const text = this.#session.query(`${sql} ${READ_SETTINGS}`, 'JSONEachRow');
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as T);
+  }
+
+  /** Rows of one Native block, as ClickHouse itself reads them; `columns` is a select list. */
+  readBlock(block: Uint8Array, columns = '*'): EngineRow[] {
+    return this.select(`SELECT ${columns} FROM file('${this.#write(block)}', Native)`);
+  }
+
+  /** Names and types of the columns of one Native block, as ClickHouse infers them. */
+  describeBlock(block: Uint8Array): { name: string; type: string }[] {
+    return this.select(`SELECT name, type FROM (DESCRIBE TABLE file('${this.#write(block)}', Native))`);
+  }
+
+  /** Inserts one Native block, by column name; `token` is the deduplication token. */
+  insertBlock(table: string, block: Uint8Array, token?: string): void {
+    const settings = token === undefined ? '' : ` SETTINGS insert_deduplication_token = '${token}'`;
+    this.execute(`INSERT INTO ${table} SELECT * FROM file('${this.#write(block)}', Native)${settings}`);
+  }
+
+  close(): void {
+    this.#session.close();
+    rmSync(this.#dir, { recursive: true, force: true });
+  }
+
+  #write(block: Uint8Array): string {
+    const path = join(this.#dir, `block-${this.#files++}.native`);
+    writeFileSync(path, block);
+    return path;
+  }
+}
