@@ -1,0 +1,2 @@
+export { PREPARE_CONFIG } from './config.ts';
+export { type Prepared, prepare } from './prepare.ts';
