@@ -1,16 +1,22 @@
+import { keptCapacity } from './capacity.ts';
+
 /** Bytes shorter than this are copied by a loop: the call of a native copy costs more. */
 const LOOP_COPY_MAX = 24;
 
-/** A growing run of bytes that is written over and over: `clear` keeps the memory. */
+/** A growing run of bytes that is written over and over: `clear` keeps the memory, or most of it. */
 export class Bytes {
   buf: Buffer;
   length = 0;
+  readonly #min: number;
 
   constructor(capacity = 1024) {
+    this.#min = capacity;
     this.buf = Buffer.allocUnsafeSlow(capacity);
   }
 
   clear(): void {
+    const kept = keptCapacity(this.buf.length, this.length, this.#min);
+    if (kept < this.buf.length) this.buf = Buffer.allocUnsafeSlow(kept);
     this.length = 0;
   }
 
@@ -23,7 +29,9 @@ export class Bytes {
   reserve(size: number): void {
     const needed = this.length + size;
     if (needed <= this.buf.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.buf.length * 2));
+    let capacity = this.buf.length * 2;
+    while (capacity < needed) capacity *= 2;
+    const grown = Buffer.allocUnsafeSlow(capacity);
     this.buf.copy(grown, 0, 0, this.length);
     this.buf = grown;
   }

@@ -1,6 +1,10 @@
 import { Bytes } from './bytes.ts';
+import { keptCapacity } from './capacity.ts';
 
-/** A column of a Native block. Rows are pushed by the methods of each kind; memory is kept from block to block. */
+/**
+ * A column of a Native block. Rows are pushed by the methods of each kind. Memory is kept from block to block, and given
+ * back step by step once it is far more than is used.
+ */
 export interface Column {
   /** ClickHouse's name of the type. */
   readonly type: string;
@@ -15,7 +19,7 @@ export interface Column {
 export class Column64 implements Column {
   readonly type: string;
   rows = 0;
-  #words = new Uint32Array(1024);
+  #words = new Uint32Array(2048);
   #floats = new Float64Array(this.#words.buffer);
 
   constructor(type: string) {
@@ -46,27 +50,33 @@ export class Column64 implements Column {
   }
 
   clear(): void {
+    const kept = keptCapacity(this.#words.length, this.rows * 2, 2048);
+    if (kept < this.#words.length) this.#resize(new Uint32Array(kept));
     this.rows = 0;
   }
 
   #grow(): void {
     const grown = new Uint32Array(this.#words.length * 2);
     grown.set(this.#words);
-    this.#words = grown;
-    this.#floats = new Float64Array(grown.buffer);
+    this.#resize(grown);
+  }
+
+  #resize(words: Uint32Array<ArrayBuffer>): void {
+    this.#words = words;
+    this.#floats = new Float64Array(words.buffer);
   }
 }
 
 type Words = Uint8Array | Uint16Array | Int32Array | Uint32Array;
 
-/** Values of 1, 2 or 4 bytes: UInt8, Bool, UInt16, Int32, UInt32. */
+/** Values of 1, 2 or 4 bytes. A Date is its days since the epoch, a DateTime its seconds. */
 export class SmallColumn implements Column {
   readonly type: string;
   rows = 0;
   #values: Words;
   readonly #make: (size: number) => Words;
 
-  constructor(type: 'UInt8' | 'Bool' | 'UInt16' | 'Int32' | 'UInt32') {
+  constructor(type: keyof typeof SMALL) {
     this.type = type;
     this.#make = SMALL[type];
     this.#values = this.#make(1024);
@@ -88,6 +98,8 @@ export class SmallColumn implements Column {
   }
 
   clear(): void {
+    const kept = keptCapacity(this.#values.length, this.rows, 1024);
+    if (kept < this.#values.length) this.#values = this.#make(kept);
     this.rows = 0;
   }
 }
@@ -96,8 +108,10 @@ const SMALL = {
   UInt8: (size: number) => new Uint8Array(size),
   Bool: (size: number) => new Uint8Array(size),
   UInt16: (size: number) => new Uint16Array(size),
+  Date: (size: number) => new Uint16Array(size),
   Int32: (size: number) => new Int32Array(size),
   UInt32: (size: number) => new Uint32Array(size),
+  DateTime: (size: number) => new Uint32Array(size),
 };
 
 /** String: each row a length and its bytes. */

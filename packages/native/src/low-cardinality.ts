@@ -1,11 +1,17 @@
+import { randomInt } from 'node:crypto';
 import { Bytes } from './bytes.ts';
+import { keptCapacity } from './capacity.ts';
 import type { Column } from './column.ts';
 
 const SHARED_DICTIONARIES_WITH_ADDITIONAL_KEYS = 1;
 const HAS_ADDITIONAL_KEYS = 0x200;
 const NEED_UPDATE_DICTIONARY = 0x400;
-const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
+const IDS_MIN = 1024;
+const SLOTS_MIN = 512;
+
+/** Where hashes start. Random, so that values cannot be made to collide; no byte of a block depends on it. */
+const HASH_SEED = randomInt(2 ** 32);
 
 /**
  * LowCardinality(String), written with a dictionary of its own for each block. Values are looked up by their bytes, so a
@@ -14,19 +20,19 @@ const FNV_PRIME = 0x01000193;
 export class LowCardinalityColumn implements Column {
   readonly type = 'LowCardinality(String)';
   rows = 0;
-  #ids = new Uint32Array(1024);
+  #ids = new Uint32Array(IDS_MIN);
   readonly #keys = new Bytes(4 * 1024);
   /** Start of each key's bytes in `#keys`; its end is in the next array. */
   #starts = new Uint32Array(256);
   #ends = new Uint32Array(256);
   #hashes = new Uint32Array(256);
   #count = 0;
-  #slots = new Int32Array(512).fill(-1);
+  #slots = new Int32Array(SLOTS_MIN).fill(-1);
 
   /** Id of the value, a new one where it has not been seen. `guess` is tried first: an id, or -1. */
   intern(source: Uint8Array, start: number, end: number, guess = -1): number {
     if (guess >= 0 && guess < this.#count && this.#equals(guess, source, start, end)) return guess;
-    let hash = FNV_OFFSET;
+    let hash = HASH_SEED;
     for (let at = start; at < end; at++) hash = Math.imul(hash ^ source[at]!, FNV_PRIME);
     hash >>>= 0;
     const mask = this.#slots.length - 1;
@@ -73,6 +79,13 @@ export class LowCardinalityColumn implements Column {
   }
 
   clear(): void {
+    const ids = keptCapacity(this.#ids.length, this.rows, IDS_MIN);
+    if (ids < this.#ids.length) this.#ids = new Uint32Array(ids);
+    const slots = keptCapacity(this.#slots.length, this.#count * 2, SLOTS_MIN);
+    if (slots < this.#slots.length) {
+      this.#slots = new Int32Array(slots);
+      this.#resizeKeys(slots / 2);
+    }
     this.rows = 0;
     this.#count = 0;
     this.#keys.clear();
@@ -89,7 +102,7 @@ export class LowCardinalityColumn implements Column {
 
   #add(source: Uint8Array, start: number, end: number, hash: number, slot: number): number {
     const id = this.#count++;
-    if (id === this.#starts.length) this.#growKeys();
+    if (id === this.#starts.length) this.#resizeKeys(id * 2);
     this.#starts[id] = this.#keys.length;
     this.#keys.copy(source, start, end);
     this.#ends[id] = this.#keys.length;
@@ -99,15 +112,15 @@ export class LowCardinalityColumn implements Column {
     return id;
   }
 
-  #growKeys(): void {
-    const grow = (array: Uint32Array<ArrayBuffer>) => {
-      const grown = new Uint32Array(array.length * 2);
-      grown.set(array);
-      return grown;
+  #resizeKeys(capacity: number): void {
+    const resized = (array: Uint32Array<ArrayBuffer>) => {
+      const next = new Uint32Array(capacity);
+      next.set(array.subarray(0, Math.min(array.length, capacity)));
+      return next;
     };
-    this.#starts = grow(this.#starts);
-    this.#ends = grow(this.#ends);
-    this.#hashes = grow(this.#hashes);
+    this.#starts = resized(this.#starts);
+    this.#ends = resized(this.#ends);
+    this.#hashes = resized(this.#hashes);
   }
 
   #rehash(): void {

@@ -36,11 +36,7 @@ export class Engine {
 
   /** Rows of a SELECT that names neither FORMAT nor SETTINGS. */
   select<T = EngineRow>(sql: string): T[] {
-    const text = this.#session.query(`${sql} ${READ_SETTINGS}`, 'JSONEachRow');
-    return text
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as T);
+    return this.#rows(`${sql} ${READ_SETTINGS}`);
   }
 
   /** Rows of one Native block, as ClickHouse itself reads them; `columns` is a select list. */
@@ -50,7 +46,8 @@ export class Engine {
 
   /** Names and types of the columns of one Native block, as ClickHouse infers them. */
   describeBlock(block: Uint8Array): { name: string; type: string }[] {
-    return this.select(`SELECT name, type FROM (DESCRIBE TABLE file('${this.#write(block)}', Native))`);
+    const rows = this.#rows<{ name: string; type: string }>(`DESCRIBE TABLE file('${this.#write(block)}', Native)`);
+    return rows.map(({ name, type }) => ({ name, type }));
   }
 
   /** Inserts one Native block, by column name; `token` is the deduplication token. */
@@ -62,6 +59,11 @@ export class Engine {
   close(): void {
     this.#session.close();
     rmSync(this.#dir, { recursive: true, force: true });
+  }
+
+  #rows<T>(sql: string): T[] {
+    const lines = this.#session.query(sql, 'JSONEachRow').split('\n');
+    return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as T);
   }
 
   #write(block: Uint8Array): string {
