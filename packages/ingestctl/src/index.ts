@@ -1,1 +1,1 @@
-export {};
+export { createProgram, EXIT, type Program } from './program.ts';

@@ -1,8 +1,10 @@
 import type { Committed, Membership, MembershipEvents } from '@weir/delivery';
 import { type Clock, DependencyError } from '@weir/pipeline';
-import { type Consumer, Kafka, logLevel } from 'kafkajs';
+import kafkajs, { type Consumer } from 'kafkajs';
 import { type KafkaConfig, type KafkaLogger, kafkaLogCreator } from './connection.ts';
 import { fromKafkaError } from './errors.ts';
+
+const { Kafka, logLevel } = kafkajs;
 
 const SESSION_TIMEOUT_MS = 10_000;
 const REBALANCE_TIMEOUT_MS = 15_000;

@@ -1,6 +1,9 @@
-import { type Admin, ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
+import kafkajs, { type Admin } from 'kafkajs';
 import { type KafkaConfig, type KafkaLogger, kafkaLogCreator } from './connection.ts';
 import { fromKafkaError } from './errors.ts';
+
+// The package is CommonJS: not all of its names can be imported one by one.
+const { ConfigResourceTypes, Kafka, logLevel } = kafkajs;
 
 /** A topic as it should be. */
 export interface TopicSpec {

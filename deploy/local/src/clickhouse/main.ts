@@ -1,0 +1,37 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { Engine } from './engine.ts';
+import { Inserts } from './inserts.ts';
+import { createClickHouseServer } from './server.ts';
+
+const SESSIONS = 6;
+const WAITING_MAX = 200;
+const STOP_MS = 20_000;
+
+/** Usage: main.ts DATA_DIR TEMPORARY_DIR PORT. Serves until SIGTERM, then finishes what runs. */
+function main(): void {
+  const [data = '', temporary = '', port = ''] = process.argv.slice(2);
+  if (process.env.NODE_ENV === 'production' && process.env.WEIR_ALLOW_EMBEDDED !== 'true') {
+    process.stderr.write(
+      'the embedded ClickHouse is not for production; set WEIR_ALLOW_EMBEDDED=true to run it all the same\n',
+    );
+    process.exit(2);
+  }
+  rmSync(temporary, { recursive: true, force: true });
+  mkdirSync(temporary, { recursive: true, mode: 0o700 });
+  mkdirSync(data, { recursive: true, mode: 0o700 });
+  const engine = new Engine(data, { sessions: SESSIONS, waitingMax: WAITING_MAX });
+  const server = createClickHouseServer(engine, new Inserts(engine, temporary));
+  server.listen(Number(port), '127.0.0.1', () => process.stdout.write(`listening on 127.0.0.1:${port}\n`));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      server.close(() => {
+        engine.close();
+        process.exit(0);
+      });
+      server.closeIdleConnections();
+      setTimeout(() => process.exit(1), STOP_MS).unref();
+    });
+  }
+}
+
+main();

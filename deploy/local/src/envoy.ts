@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
+import type { Certificates } from './certificates.ts';
+import { ROOT } from './paths.ts';
+import type { Ports } from './ports.ts';
+
+const LOOPBACK = '127.0.0.1';
+const TEMPLATE = join(ROOT, 'deploy/envoy/envoy.yaml');
+
+interface Address {
+  address: string;
+  port_value: number;
+}
+
+interface EnvoyConfig {
+  admin: { address: { socket_address: Address } };
+  static_resources: {
+    listeners: { name: string; address: { socket_address: Address } }[];
+    clusters: {
+      name: string;
+      load_assignment: { endpoints: { lb_endpoints: { endpoint: { address: { socket_address: Address } } }[] }[] };
+    }[];
+  };
+}
+
+/** deploy/envoy/envoy.yaml with this stack's ports, addresses and certificates, and without the tracks it does not run. */
+export function renderEnvoy(ports: Ports, certificates: Certificates): string {
+  const config = parse(relocate(readFileSync(TEMPLATE, 'utf8'), certificates), { merge: true }) as EnvoyConfig;
+  config.admin.address.socket_address = { address: LOOPBACK, port_value: ports.envoyAdmin };
+  const listeners: Record<string, number> = { otlp_grpc: ports.otlpGrpc, otlp_http: ports.otlpHttp };
+  for (const { name, address } of config.static_resources.listeners) {
+    address.socket_address = { address: LOOPBACK, port_value: listeners[name] ?? 0 };
+  }
+  const runs = (name: string) => Object.keys(ports.tracks).some((track) => name.includes(track));
+  config.static_resources.clusters = config.static_resources.clusters.filter((cluster) => runs(cluster.name));
+  for (const { name, load_assignment } of config.static_resources.clusters) {
+    const track = Object.entries(ports.tracks).find(([key]) => name.includes(key))?.[1];
+    const port = name.endsWith('grpc') ? track?.edgeGrpc : track?.edgeHttp;
+    for (const { lb_endpoints } of load_assignment.endpoints) {
+      for (const { endpoint } of lb_endpoints) {
+        endpoint.address.socket_address = { address: LOOPBACK, port_value: port ?? 0 };
+      }
+    }
+  }
+  return stringify(withoutRoutes(config, runs), { aliasDuplicateObjects: false, lineWidth: 0 });
+}
+
+function relocate(text: string, certificates: Certificates): string {
+  const files: Record<string, string> = {
+    '/prepared/server.crt': certificates.serverCert,
+    '/prepared/server.key': certificates.serverKey,
+    '/prepared/client.crt': certificates.clientCert,
+    '/prepared/client.key': certificates.clientKey,
+    '/prepared/ca.crt': certificates.ca,
+  };
+  let moved = text;
+  for (const [from, to] of Object.entries(files)) moved = moved.replaceAll(from, JSON.stringify(to));
+  return moved.replaceAll('path: /prepared ', `path: ${JSON.stringify(join(certificates.ca, '..'))} `);
+}
+
+/** Leaves out, at any depth, the routes whose name is of a track that is not run. */
+function withoutRoutes(value: unknown, runs: (name: string) => boolean): unknown {
+  if (Array.isArray(value)) return value.map((entry) => withoutRoutes(entry, runs));
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).map(([key, entry]) => {
+    if (key !== 'routes' || !Array.isArray(entry)) return [key, withoutRoutes(entry, runs)];
+    return [
+      key,
+      entry.filter((route: { name: string }) => runs(route.name)).map((route) => withoutRoutes(route, runs)),
+    ];
+  });
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,63 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import type { Ports } from './ports.ts';
+import { DATABASE, serviceName } from './specs.ts';
+import type { LocalKeys } from './tenants.ts';
+
+/** DIR/local.json: what tools may rely on. Services of tracks other than v1 are named with their track. */
+export interface LocalFile {
+  readonly otlp: { readonly grpc: string; readonly http: string };
+  readonly edge: { readonly grpc: string; readonly http: string };
+  readonly clickhouse: { readonly url: string; readonly database: string };
+  readonly kafka: { readonly brokers: readonly string[] };
+  readonly ca: string;
+  readonly tenants: LocalKeys;
+  readonly services: Readonly<Record<string, { readonly pid: number; readonly admin: string }>>;
+  readonly processes: Readonly<Record<string, number>>;
+  readonly tracks: readonly string[];
+}
+
+/** What the file says, given the processes that run. */
+export function describeStack(
+  ports: Ports,
+  stack: { readonly ca: string; readonly keys: LocalKeys; readonly envoy: boolean },
+  pids: ReadonlyMap<string, number>,
+): LocalFile {
+  const v1 = ports.tracks.v1;
+  const edge = { grpc: `https://localhost:${v1?.edgeGrpc}`, http: `https://localhost:${v1?.edgeHttp}` };
+  const front = { grpc: `https://localhost:${ports.otlpGrpc}`, http: `https://localhost:${ports.otlpHttp}` };
+  const services: Record<string, { pid: number; admin: string }> = {};
+  for (const [track, own] of Object.entries(ports.tracks)) {
+    const admins = { edge: own.edgeAdmin, normalizer: own.normalizerAdmin, sink: own.sinkAdmin };
+    for (const [name, port] of Object.entries(admins)) {
+      const full = serviceName(name, track);
+      services[full] = { pid: pids.get(full) ?? 0, admin: `http://127.0.0.1:${port}` };
+    }
+  }
+  const processes: Record<string, number> = {};
+  for (const name of ['kafka', 'clickhouse', 'envoy']) {
+    const pid = pids.get(name);
+    if (pid !== undefined) processes[name] = pid;
+  }
+  return {
+    otlp: stack.envoy ? front : edge,
+    edge,
+    clickhouse: { url: `http://127.0.0.1:${ports.clickhouse}`, database: DATABASE },
+    kafka: { brokers: [`127.0.0.1:${ports.kafka}`] },
+    ca: stack.ca,
+    tenants: stack.keys,
+    services,
+    processes,
+    tracks: Object.keys(ports.tracks),
+  };
+}
+
+/** Writes the file as a whole or not at all; it holds keys, so only its owner may read it. */
+export function writeLocalFile(path: string, content: LocalFile): void {
+  const partial = `${path}.new`;
+  writeFileSync(partial, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+  renameSync(partial, path);
+}
+
+export function readLocalFile(path: string): LocalFile {
+  return JSON.parse(readFileSync(path, 'utf8')) as LocalFile;
+}

@@ -1,0 +1,83 @@
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { isTrack } from '@weir/records';
+
+/** What `npm start` was asked for. */
+export interface StartOptions {
+  readonly dataDir: string;
+  readonly portBase: number;
+  readonly detach: boolean;
+  readonly envoy: boolean;
+  readonly tracks: readonly string[];
+}
+
+export type ParsedOptions =
+  | { readonly kind: 'start'; readonly options: StartOptions }
+  | { readonly kind: 'help' }
+  | { readonly kind: 'fault'; readonly message: string };
+
+export const DEFAULT_DATA_DIR = '.weir';
+export const DEFAULT_PORT_BASE = 4317;
+const PORTS_MAX = 100;
+const TRACKS_MAX = 4;
+
+export const START_HELP = `usage: npm start [-- OPTIONS]
+
+Brings up Kafka, ClickHouse, Envoy, edge, normalizer and sink on this machine.
+
+  --detach             run in the background; 'npm stop' ends it
+  --data-dir DIR       where everything is kept (default ${DEFAULT_DATA_DIR})
+  --port-base N        first port; all others follow from it (default ${DEFAULT_PORT_BASE})
+  --no-envoy           without Envoy: clients speak to the edge itself
+  --tracks v1,v2       tracks to run (default v1)
+  --help               this text
+
+examples:
+  npm start
+  npm start -- --detach --data-dir /tmp/weir --port-base 5000
+`;
+
+/** Reads the command line of `npm start`. */
+export function parseStart(args: readonly string[]): ParsedOptions {
+  const fault = (message: string): ParsedOptions => ({ kind: 'fault', message });
+  let values: ReturnType<typeof parse>;
+  try {
+    values = parse(args);
+  } catch (error) {
+    return fault(error instanceof Error ? error.message : 'the options cannot be read');
+  }
+  if (values.help === true) return { kind: 'help' };
+  const portBase = Number(values['port-base'] ?? DEFAULT_PORT_BASE);
+  if (!Number.isInteger(portBase) || portBase < 1_024 || portBase > 65_535 - PORTS_MAX) {
+    return fault(`--port-base must be a whole number from 1024 to ${65_535 - PORTS_MAX}`);
+  }
+  const tracks = (values.tracks ?? 'v1').split(',');
+  if (!tracks.every(isTrack) || new Set(tracks).size !== tracks.length || tracks.length > TRACKS_MAX) {
+    return fault(`--tracks must be up to ${TRACKS_MAX} of v1, v2, … with commas between`);
+  }
+  if (!tracks.includes('v1')) return fault('--tracks must have v1: it takes what no other track is named for');
+  return {
+    kind: 'start',
+    options: {
+      dataDir: resolve(values['data-dir'] ?? DEFAULT_DATA_DIR),
+      portBase,
+      detach: values.detach ?? false,
+      envoy: values['no-envoy'] !== true,
+      tracks,
+    },
+  };
+}
+
+function parse(args: readonly string[]) {
+  return parseArgs({
+    args: [...args],
+    options: {
+      detach: { type: 'boolean' },
+      'data-dir': { type: 'string' },
+      'port-base': { type: 'string' },
+      'no-envoy': { type: 'boolean' },
+      tracks: { type: 'string' },
+      help: { type: 'boolean' },
+    },
+  }).values;
+}

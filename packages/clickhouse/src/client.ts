@@ -1,0 +1,113 @@
+import { Readable } from 'node:stream';
+import { type ClickHouseClient, createClient } from '@clickhouse/client';
+import { TABLE_COLUMNS, type TableName } from '@weir/records';
+import { fromClickHouseError } from './errors.ts';
+
+/** What a client needs to reach ClickHouse. */
+export interface ClickHouseConfig {
+  readonly url: string;
+  readonly database: string;
+  readonly username: string;
+  readonly password: string;
+}
+
+/** One insert into one table. */
+export interface BlocksInsert {
+  readonly table: TableName;
+  /** zstd frames of Native blocks, in order; only read. Below one block together: < 1,048,449 rows, < 256 MiB. */
+  readonly frames: readonly Buffer[];
+  /** ClickHouse drops an insert whose token it knows. */
+  readonly token: string;
+}
+
+/** ClickHouse as the services use it. Every method throws DependencyError. */
+export interface ClickHouse {
+  /** Resolves once the rows are in the table, or were before. */
+  insertBlocks(insert: BlocksInsert, signal: AbortSignal): Promise<void>;
+  /** Rows of a query, its parameters bound by the server. */
+  query<T>(sql: string, parameters: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<T[]>;
+  /** Runs a statement without an answer. */
+  command(sql: string): Promise<void>;
+  ping(signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+const REQUEST_TIMEOUT_MS = 120_000;
+const CONNECTIONS_MAX = 16;
+/** Both above what one insert may hold, so that its blocks are squashed into one, which is what the token covers. */
+const BLOCK_ROWS = 1_048_448;
+const BLOCK_BYTES = 512 * 1024 ** 2;
+
+const INSERT_SETTINGS = {
+  async_insert: 0,
+  insert_deduplicate: 1,
+  deduplicate_blocks_in_dependent_materialized_views: 1,
+  min_insert_block_size_rows: String(BLOCK_ROWS),
+  min_insert_block_size_bytes: String(BLOCK_BYTES),
+  max_insert_block_size: String(BLOCK_ROWS),
+  max_insert_threads: '1',
+  max_partitions_per_insert_block: '1000',
+} as const;
+
+/** Connects when first used. */
+export function createClickHouse(config: ClickHouseConfig): ClickHouse {
+  const client = createClient({
+    url: config.url,
+    username: config.username,
+    password: config.password,
+    application: 'weir',
+    request_timeout: REQUEST_TIMEOUT_MS,
+    max_open_connections: CONNECTIONS_MAX,
+    keep_alive: { enabled: true },
+    log: { level: 127 as never },
+  });
+  return {
+    insertBlocks: (insert, signal) => mapped(() => insertBlocks(client, config.database, insert, signal)),
+    query: <T>(sql: string, parameters: Readonly<Record<string, unknown>>, signal: AbortSignal) =>
+      mapped(async () => {
+        const answer = await client.query({
+          query: sql,
+          query_params: parameters,
+          format: 'JSONEachRow',
+          abort_signal: signal,
+        });
+        return answer.json<T>();
+      }),
+    command: (sql) =>
+      mapped(async () => {
+        await client.command({ query: sql });
+      }),
+    ping: (signal) =>
+      mapped(async () => {
+        const answer = await client.query({ query: 'SELECT 1', format: 'JSONEachRow', abort_signal: signal });
+        await answer.text();
+      }),
+    close: () => client.close(),
+  };
+}
+
+async function mapped<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw fromClickHouseError(error);
+  }
+}
+
+/** The frames go out as they are: ClickHouse reads a body of several zstd frames, and a Native body of several blocks. */
+async function insertBlocks(
+  client: ClickHouseClient,
+  database: string,
+  insert: BlocksInsert,
+  signal: AbortSignal,
+): Promise<void> {
+  const columns = TABLE_COLUMNS[insert.table].map(({ name }) => `\`${name}\``).join(', ');
+  const result = await client.exec({
+    query: `INSERT INTO \`${database}\`.\`${insert.table}\` (${columns}) FORMAT Native`,
+    values: Readable.from(insert.frames, { objectMode: false }),
+    http_headers: { 'content-encoding': 'zstd' },
+    clickhouse_settings: { ...INSERT_SETTINGS, insert_deduplication_token: insert.token },
+    abort_signal: signal,
+  });
+  result.stream.resume();
+}

@@ -1,0 +1,11 @@
+import { readFileSync } from 'node:fs';
+import { createProgram } from './program.ts';
+
+const status = await createProgram({
+  env: process.env,
+  readFile: (path) => readFileSync(path, 'utf8'),
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+  terminal: process.stdout.isTTY === true && process.env.NO_COLOR === undefined,
+}).run(process.argv.slice(2));
+process.exit(status);

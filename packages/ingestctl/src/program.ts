@@ -1,0 +1,142 @@
+import { DependencyError } from '@weir/pipeline';
+import { Command, CommanderError } from 'commander';
+import { Context, type GlobalOptions, type Outside, UsageError } from './context.ts';
+import { lag } from './lag.ts';
+import { printable } from './output.ts';
+import { schemaApply, schemaStatus } from './schema.ts';
+import { keysCreate, tenantsApply, tenantsList, tenantsShow } from './tenants.ts';
+import { type TopicsOptions, topics } from './topics.ts';
+
+/** Exit statuses: documented in `--help`. */
+export const EXIT = { ok: 0, negative: 1, usage: 2, dependency: 3 } as const;
+
+const TIMEOUT_MS = 60_000;
+
+const EXIT_HELP = `
+Exit status: 0 done, 1 the answer is no (or a file has faults), 2 wrong usage, 3 a dependency did not answer.
+Where Kafka and ClickHouse are: the options above, else WEIR_KAFKA_BROKERS, WEIR_CLICKHOUSE_URL, WEIR_CLICKHOUSE_DATABASE,
+WEIR_CLICKHOUSE_USER, WEIR_CLICKHOUSE_PASSWORD, else local.json of a local stack.`;
+
+export interface Program {
+  /** Runs one command line and returns its exit status. Never throws. */
+  run(args: readonly string[]): Promise<number>;
+}
+
+type Action = (context: Context, signal: AbortSignal) => Promise<number> | number;
+
+/** The command line. */
+export function createProgram(outside: Outside): Program {
+  let status: number = EXIT.ok;
+  const program = new Command('ingestctl');
+  const act = async (action: Action): Promise<void> => {
+    const context = new Context(outside, program.opts<GlobalOptions>());
+    try {
+      status = await action(context, AbortSignal.timeout(TIMEOUT_MS));
+    } finally {
+      await context.close();
+    }
+  };
+  program
+    .description('Operates a Weir pipe.')
+    .version('0.1.0')
+    .option('--brokers <LIST>', 'Kafka brokers, HOST:PORT with commas between')
+    .option('--clickhouse <URL>', 'HTTP interface of ClickHouse')
+    .option('--database <NAME>', 'database of the tables')
+    .option('--cluster <NAME>', 'ClickHouse cluster: replicated tables, ON CLUSTER')
+    .option('--data-dir <DIR>', 'data directory of a local stack')
+    .option('--json', 'print JSON')
+    .addHelpText('after', EXIT_HELP)
+    .configureOutput({ writeOut: outside.out, writeErr: outside.err })
+    .exitOverride();
+  addTopics(program, act);
+  addSchema(program, act);
+  addTenants(program, act);
+  return {
+    run: async (args) => {
+      try {
+        await program.parseAsync([...args], { from: 'user' });
+        return status;
+      } catch (error) {
+        return statusOf(error, outside);
+      }
+    },
+  };
+}
+
+type Act = (action: Action) => Promise<void>;
+
+function addTopics(program: Command, act: Act): void {
+  const group = program.command('topics').description('Topics of Kafka.');
+  const add = (name: string, description: string, check: boolean) =>
+    group
+      .command(name)
+      .description(description)
+      .option('--tracks <LIST>', 'tracks to have topics for', 'v1')
+      .option('--partitions <N>', 'partitions of each raw and rows topic', '4')
+      .option('--replication-factor <N>', 'copies of each partition', '1')
+      .addHelpText(
+        'after',
+        `\nExample:\n  ingestctl topics ${name} --tracks v1,v2 --partitions 16 --replication-factor 3`,
+      )
+      .action((options: TopicsOptions) => act((context) => topics(context, options, check)));
+  add('apply', 'Creates and configures what is missing; takes nothing away. Safe to run twice.', false);
+  add('status', 'Shows which topics are there.', true);
+  program
+    .command('lag')
+    .description('Shows how far normalizers and sinks are behind.')
+    .option('--tracks <LIST>', 'tracks to look at', 'v1')
+    .addHelpText('after', '\nExample:\n  ingestctl lag --tracks v1,v2 --json')
+    .action((options: { tracks: string }) => act((context) => lag(context, options)));
+}
+
+function addSchema(program: Command, act: Act): void {
+  const group = program.command('schema').description('Tables of ClickHouse.');
+  group
+    .command('apply')
+    .description('Brings the tables to the newest version. Safe to run twice and side by side.')
+    .addHelpText('after', '\nExample:\n  ingestctl schema apply --clickhouse http://localhost:8123 --database weir')
+    .action(() => act(schemaApply));
+  group
+    .command('status')
+    .description('Shows which versions are applied.')
+    .addHelpText('after', '\nExample:\n  ingestctl schema status --json')
+    .action(() => act(schemaStatus));
+}
+
+function addTenants(program: Command, act: Act): void {
+  const group = program.command('tenants').description('Tenants, their keys and limits.');
+  group
+    .command('apply')
+    .description('Loads tenants.yaml; every edge and normalizer follows within a second.')
+    .requiredOption('-f, --file <FILE>', 'the file')
+    .option('--dry-run', 'show what would change, change nothing')
+    .option('--prune', 'remove tenants that the file does not have')
+    .addHelpText('after', '\nExample:\n  ingestctl tenants apply -f tenants.yaml --dry-run')
+    .action((options) => act((context, signal) => tenantsApply(context, options, signal)));
+  group
+    .command('list')
+    .description('Lists the tenants with their limits.')
+    .addHelpText('after', '\nExample:\n  ingestctl tenants list')
+    .action(() => act(tenantsList));
+  group
+    .command('show <NAME>')
+    .description('Shows what was written for a tenant.')
+    .option('--effective', 'show what holds, defaults merged in')
+    .addHelpText('after', '\nExample:\n  ingestctl tenants show acme --effective')
+    .action((name: string, options) => act((context, signal) => tenantsShow(context, name, options, signal)));
+  program
+    .command('keys')
+    .description('Keys of tenants.')
+    .command('create')
+    .description('Makes a key and the entry for tenants.yaml. Needs the pepper.')
+    .addHelpText('after', '\nExample:\n  WEIR_KEY_PEPPER_FILE=.weir/pepper ingestctl keys create')
+    .action(() => act(keysCreate));
+}
+
+function statusOf(error: unknown, outside: Outside): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  const text = error instanceof Error ? error.message : String(error);
+  outside.err(`ingestctl: ${printable(text.split('\n')[0] ?? '')}\n`);
+  if (error instanceof UsageError) return EXIT.usage;
+  return error instanceof DependencyError ? EXIT.dependency : EXIT.negative;
+}

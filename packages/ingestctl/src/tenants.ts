@@ -1,0 +1,141 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { NewRecord } from '@weir/delivery';
+import type { KafkaLog } from '@weir/kafka';
+import { CONTROL_TOPICS, DEFAULTS_KEY, encodeTenantValue } from '@weir/records';
+import {
+  createKey,
+  effectiveTenant,
+  hashKey,
+  type LimitOverrides,
+  parseTenants,
+  pepperFault,
+  TenantDirectory,
+  type TenantSpec,
+} from '@weir/tenancy';
+import { stringify } from 'yaml';
+import { type Context, UsageError } from './context.ts';
+import { printRows } from './output.ts';
+
+const PARTITION = 0;
+const READ = { maxBytes: 1024 ** 2, maxWaitMs: 1_000 };
+
+/** Reads all tenants out of the topic. */
+async function readDirectory(log: KafkaLog, signal: AbortSignal): Promise<TenantDirectory> {
+  const directory = new TenantDirectory('');
+  const { start, end } = await log.bounds(CONTROL_TOPICS.tenants, PARTITION, signal);
+  for (let offset = start; offset < end; ) {
+    const page = await log.read(CONTROL_TOPICS.tenants, PARTITION, offset, READ, signal);
+    for (const record of page.records) directory.apply(record.key?.toString('utf8') ?? '', record.value);
+    // Compaction can leave nothing between here and the end.
+    offset = page.records.length === 0 ? end : page.nextOffset;
+  }
+  directory.markComplete();
+  return directory;
+}
+
+interface Change {
+  readonly tenant: string;
+  readonly change: 'new' | 'changed' | 'removed';
+  readonly value: Buffer | null;
+}
+
+/** What has to be written so that the topic says what the file says. */
+function changes(
+  directory: TenantDirectory,
+  file: { defaults?: LimitOverrides | undefined; tenants: Readonly<Record<string, TenantSpec>> },
+  prune: boolean,
+): Change[] {
+  const found: Change[] = [];
+  const add = (tenant: string, before: unknown, after: object | undefined) => {
+    if (isDeepStrictEqual(before, after)) return;
+    if (after === undefined) found.push({ tenant, change: 'removed', value: null });
+    else found.push({ tenant, change: before === undefined ? 'new' : 'changed', value: encodeTenantValue(after) });
+  };
+  add(DEFAULTS_KEY, directory.defaults, file.defaults);
+  for (const [name, spec] of Object.entries(file.tenants)) add(name, directory.spec(name), spec);
+  if (prune)
+    for (const name of directory.names()) if (!(name in file.tenants)) add(name, directory.spec(name), undefined);
+  return found;
+}
+
+/** Loads tenants.yaml into weir.tenants. All faults of the file are shown at once; nothing is written then. */
+export async function tenantsApply(
+  context: Context,
+  options: { readonly file: string; readonly dryRun?: boolean; readonly prune?: boolean },
+  signal: AbortSignal,
+): Promise<number> {
+  const { outside } = context;
+  const parsed = parseTenants(readTenantsFile(context, options.file));
+  if (!parsed.ok) {
+    for (const { line, column, path, message } of parsed.faults) {
+      outside.err(`${options.file}:${line}:${column}: ${path === '' ? '' : `${path}: `}${message}\n`);
+    }
+    return 1;
+  }
+  const log = context.kafkaLog();
+  const directory = await readDirectory(log, signal);
+  const found = changes(directory, parsed.file, options.prune === true);
+  if (options.dryRun !== true && found.length > 0) {
+    const records: NewRecord[] = found.map(({ tenant, value }) => ({ key: Buffer.from(tenant), value, meta: null }));
+    await log.append(CONTROL_TOPICS.tenants, PARTITION, records, signal);
+  }
+  if (found.length === 0 && context.options.json !== true)
+    outside.out('nothing to do: the topic says what the file says\n');
+  else {
+    const rows = found.map(({ tenant, change }) => [tenant, change]);
+    printRows(outside, context.options.json === true, ['tenant', 'change'], rows);
+  }
+  return 0;
+}
+
+function readTenantsFile(context: Context, path: string): string {
+  try {
+    return context.outside.readFile(path);
+  } catch {
+    throw new UsageError(`${path} cannot be read`);
+  }
+}
+
+export async function tenantsList(context: Context, signal: AbortSignal): Promise<number> {
+  const directory = await readDirectory(context.kafkaLog(), signal);
+  const rows = directory.names().map((name) => {
+    const tenant = directory.get(name);
+    const keys = tenant?.keys.filter((key) => key.revoked !== true).length ?? 0;
+    const { items, bytes, retentionDays } = tenant?.limits ?? effectiveTenant(name, { keys: [] }, undefined).limits;
+    return [name, keys, items.perSecond, bytes.perSecond, retentionDays];
+  });
+  const headings = ['tenant', 'keys', 'items/s', 'bytes/s', 'retention days'];
+  printRows(context.outside, context.options.json === true, headings, rows);
+  return 0;
+}
+
+/** Shows what was written for a tenant, or with `effective` what holds for it. Status 1 where there is none. */
+export async function tenantsShow(
+  context: Context,
+  name: string,
+  options: { readonly effective?: boolean },
+  signal: AbortSignal,
+): Promise<number> {
+  const directory = await readDirectory(context.kafkaLog(), signal);
+  const spec = directory.spec(name);
+  if (spec === undefined) {
+    context.outside.err(`there is no tenant of that name\n`);
+    return 1;
+  }
+  const tenant = effectiveTenant(name, spec, directory.defaults);
+  const shown = options.effective === true ? { name, keys: tenant.keys, limits: tenant.limits } : { name, ...spec };
+  context.outside.out(context.options.json === true ? `${JSON.stringify(shown, null, 2)}\n` : stringify(shown));
+  return 0;
+}
+
+/** Makes a key; it is shown this once, with what goes into tenants.yaml. */
+export function keysCreate(context: Context): number {
+  const { pepper } = context;
+  const fault = pepperFault(pepper);
+  if (fault !== undefined) throw new UsageError(fault);
+  const { key, prefix } = createKey();
+  const entry = { prefix, hash: `hmac-sha256:${hashKey(key, pepper)}` };
+  if (context.options.json === true) context.outside.out(`${JSON.stringify({ key, entry })}\n`);
+  else context.outside.out(`key (shown this once): ${key}\n\nfor keys: in tenants.yaml:\n${stringify([entry])}`);
+  return 0;
+}

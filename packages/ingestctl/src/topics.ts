@@ -1,0 +1,61 @@
+import type { TopicSpec } from '@weir/kafka';
+import { CONTROL_TOPICS, isTrack, trackTopics } from '@weir/records';
+import { type Context, UsageError } from './context.ts';
+import { printRows } from './output.ts';
+
+export interface TopicsOptions {
+  readonly tracks: string;
+  readonly partitions: string;
+  readonly replicationFactor: string;
+}
+
+const HOUR_MS = 3_600_000;
+const RECORD_BYTES_MAX = 12 * 1024 ** 2;
+const DLQ_BYTES_MAX = 1024 ** 3;
+
+/** Every topic as it should be. Partitions of raw and rows must be equal: raw partition p feeds rows partition p. */
+export function topicSpecs(tracks: readonly string[], partitions: number, replicationFactor: number): TopicSpec[] {
+  const minInsync = String(replicationFactor > 2 ? 2 : 1);
+  const spec = (name: string, count: number, config: Record<string, string>): TopicSpec => ({
+    name,
+    partitions: count,
+    replicationFactor,
+    config: { 'min.insync.replicas': minInsync, ...config },
+  });
+  const data = { 'retention.ms': String(72 * HOUR_MS), 'max.message.bytes': String(RECORD_BYTES_MAX) };
+  return [
+    ...tracks.flatMap((track) => {
+      const { raw, rows } = trackTopics(track);
+      return [spec(raw, partitions, data), spec(rows, partitions, data)];
+    }),
+    spec(CONTROL_TOPICS.tenants, 1, { 'cleanup.policy': 'compact', 'segment.ms': String(24 * HOUR_MS) }),
+    spec(CONTROL_TOPICS.flow, 1, { 'retention.ms': String(HOUR_MS), 'segment.ms': String(HOUR_MS / 2) }),
+    spec(CONTROL_TOPICS.dlq, 1, {
+      'retention.ms': String(14 * 24 * HOUR_MS),
+      'retention.bytes': String(DLQ_BYTES_MAX),
+      'max.message.bytes': String(RECORD_BYTES_MAX),
+    }),
+  ];
+}
+
+/** Creates what is missing; `check` only looks. Status 1 where a topic is missing. */
+export async function topics(context: Context, options: TopicsOptions, check: boolean): Promise<number> {
+  const tracks = options.tracks.split(',');
+  if (!tracks.every(isTrack)) throw new UsageError('--tracks must be v1, v2, … with commas between');
+  const specs = topicSpecs(tracks, count(options.partitions), count(options.replicationFactor));
+  const admin = context.kafkaAdmin();
+  const states = check ? await admin.describe(specs.map(({ name }) => name)) : await admin.ensure(specs);
+  const rows = states.map(({ name, partitions, state }) => [
+    name,
+    partitions,
+    check && state !== 'missing' ? 'present' : state,
+  ]);
+  printRows(context.outside, context.options.json === true, ['topic', 'partitions', 'state'], rows);
+  return states.some(({ state }) => state === 'missing') ? 1 : 0;
+}
+
+function count(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= 1_000) return value;
+  throw new UsageError('--partitions and --replication-factor must be whole numbers from 1 to 1000');
+}
