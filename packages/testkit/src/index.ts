@@ -1,1 +1,12 @@
+export { exportRequest } from './arbitrary/exports.ts';
 export { Engine, type EngineRow } from './engine/engine.ts';
+export {
+  decodeExport,
+  encodeExport,
+  type OracleRequest,
+  type OracleRequestInit,
+  REQUEST_SCHEMAS,
+} from './oracle/otlp.ts';
+export { exactSelect } from './oracle-rows/exact-select.ts';
+export { expectedRows } from './oracle-rows/expected-rows.ts';
+export type { ExpectedRow, ExpectedRows, RowOwner } from './oracle-rows/row.ts';
