@@ -1,6 +1,7 @@
 export { type CommitMetadata, decodeCommitMetadata, encodeCommitMetadata } from './commit-metadata.ts';
 export { CutLedger, insertToken, type SinkStart, sinkStart } from './cut-ledger.ts';
 export { EdgeMarks } from './edge-marks.ts';
+export { type GroupEvents, GroupWorkers, type PartitionWork } from './group-workers.ts';
 export type { Committed, Log, LogPage, LogRecord, Membership, MembershipEvents, NewRecord } from './log.ts';
 export { type LaneOptions, PartitionLane, type Published, type RawRecord } from './partition-lane.ts';
 export { INITIAL_STATE, type ReaderState, RowsReader } from './rows-reader.ts';

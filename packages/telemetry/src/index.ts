@@ -2,6 +2,7 @@ export { Registry } from 'prom-client';
 export { type AdminOptions, type Check, createAdmin } from './admin.ts';
 export { createLogger, LOG_LEVELS, type Logger, type LogLevel } from './logger.ts';
 export {
+  collectWith,
   createMetrics,
   createTopLabels,
   LATENCY_BUCKETS_S,

@@ -52,3 +52,8 @@ export function createTopLabels(max: number): (value: string) => string {
     return value;
   };
 }
+
+/** Has a gauge brought up to date whenever the metrics are read. */
+export function collectWith(gauge: Gauge<string>, update: () => void): void {
+  (gauge as unknown as { collect: () => void }).collect = update;
+}

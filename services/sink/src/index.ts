@@ -1,1 +1,2 @@
-export {};
+export { SINK_CONFIG } from './config.ts';
+export { SINK_METRICS } from './metrics.ts';

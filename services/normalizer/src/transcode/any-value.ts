@@ -90,17 +90,22 @@ function arrayJson(reader: WireReader, end: number, depth: number): string | und
   return `[${items.join(',')}]`;
 }
 
+/** Keys stand in the order of their bytes and the last of several with one key counts, so that equal maps are equal texts. */
 function mapJson(reader: WireReader, end: number, depth: number): string | undefined {
-  const pairs: string[] = [];
+  const pairs = new Map<string, string>();
   while (reader.pos < end) {
     const stop = nextMessage(reader, end, 1);
     if (stop === -1) return undefined;
     if (stop === -2) continue;
-    const pair = pairJson(reader, stop, depth + 1);
-    if (pair === undefined) return undefined;
-    pairs.push(pair);
+    if (!addPair(reader, stop, depth + 1, pairs)) return undefined;
   }
-  return `{${pairs.join(',')}}`;
+  if (pairs.size < 2) return `{${[...pairs].map(member).join(',')}}`;
+  const sorted = [...pairs].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  return `{${sorted.map(member).join(',')}}`;
+}
+
+function member([key, value]: readonly [string, string]): string {
+  return `${JSON.stringify(key)}:${value}`;
 }
 
 /** End of the next message in `field`; -2 where another field was passed over, -1 once there is a fault. */
@@ -111,27 +116,28 @@ function nextMessage(reader: WireReader, end: number, field: number): number {
   return reader.length(end);
 }
 
-function pairJson(reader: WireReader, end: number, depth: number): string | undefined {
+function addPair(reader: WireReader, end: number, depth: number, pairs: Map<string, string>): boolean {
   let key = '';
   let value: string | undefined = 'null';
   while (reader.pos < end) {
     const tag = reader.tag(end);
-    if (tag < 0) return undefined;
+    if (tag < 0) return false;
     if (tag !== 0x0a && tag !== 0x12) {
-      if (!reader.skip(tag & 7, end)) return undefined;
+      if (!reader.skip(tag & 7, end)) return false;
       continue;
     }
     const stop = reader.length(end);
-    if (stop < 0) return undefined;
+    if (stop < 0) return false;
     if (tag === 0x0a) {
       key = textOf(reader, reader.pos, stop);
       reader.pos = stop;
     } else {
       value = valueJson(reader, stop, depth);
-      if (value === undefined) return undefined;
+      if (value === undefined) return false;
     }
   }
-  return `${JSON.stringify(key)}:${value}`;
+  pairs.set(key, value);
+  return true;
 }
 
 function valueJson(reader: WireReader, end: number, depth: number): string | undefined {

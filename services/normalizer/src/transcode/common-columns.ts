@@ -6,10 +6,11 @@ import type { Origin } from './origin.ts';
 const RESOURCE_ATTRIBUTES = 1;
 const SCOPE_ATTRIBUTES = 3;
 
-/** The columns that every telemetry table has: tenant, retention, service, resource, scope name and version. */
+/** The columns that every telemetry table has: tenant, retention, day of receipt, service, resource, scope name and version. */
 export class CommonColumns {
   readonly tenantId = new LowCardinalityColumn();
   readonly retentionDays = new SmallColumn('UInt16');
+  readonly receivedDay = new SmallColumn('Date');
   readonly serviceName = new LowCardinalityColumn();
   readonly resourceAttributes = new MapColumn();
   readonly scopeName = new StringColumn();
@@ -31,6 +32,7 @@ export class CommonColumns {
     this.scopeName.push(buf, scopeName.start, scopeName.end);
     this.scopeVersion.push(buf, scopeVersion.start, scopeVersion.end);
     this.retentionDays.push(origin.retentionDays);
+    this.receivedDay.push(origin.receivedDay);
     if (this.#resourceNumber === origin.resourceNumber) {
       this.tenantId.pushId(this.#tenantRow);
       this.serviceName.pushId(this.#serviceRow);
@@ -41,7 +43,8 @@ export class CommonColumns {
     this.#tenantRow = this.tenantId.intern(origin.tenant, 0, origin.tenant.length, this.#tenantOf);
     this.#tenantOf = this.#tenantRow;
     this.tenantId.pushId(this.#tenantRow);
-    this.#serviceRow = this.serviceName.intern(buf, origin.serviceName.start, origin.serviceName.end);
+    const { serviceName } = origin;
+    this.#serviceRow = this.serviceName.intern(serviceName.buf, 0, serviceName.length);
     this.serviceName.pushId(this.#serviceRow);
     return this.#resource.push(reader, resource.start, resource.end, RESOURCE_ATTRIBUTES);
   }

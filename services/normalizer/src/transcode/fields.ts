@@ -96,19 +96,23 @@ export class MessageFields {
 
 const HEX = Buffer.from('0123456789abcdef');
 
-/** Pushes bytes as lower-case hex. */
+/** Pushes an id as lower-case hex; an id of zeros is no id. */
 export function pushHex(buf: Uint8Array, start: number, end: number, column: StringColumn): void {
   const { data } = column;
+  const before = data.length;
   const size = (end - start) * 2;
   data.varint(size);
   data.reserve(size);
   const out = data.buf;
   let at = data.length;
+  let bits = 0;
   for (let from = start; from < end; from++) {
     const byte = buf[from]!;
+    bits |= byte;
     out[at++] = HEX[byte >>> 4]!;
     out[at++] = HEX[byte & 15]!;
   }
-  data.length = at;
-  column.rows++;
+  data.length = bits === 0 ? before : at;
+  if (bits === 0) column.pushEmpty();
+  else column.rows++;
 }

@@ -49,6 +49,7 @@ export class LogsTable implements TableBlock {
   readonly columns = {
     TenantId: this.#common.tenantId,
     RetentionDays: this.#common.retentionDays,
+    ReceivedDay: this.#common.receivedDay,
     Timestamp: this.#timestamp,
     TraceId: this.#traceId,
     SpanId: this.#spanId,

@@ -24,6 +24,12 @@ export class MetricHeader {
   temporality = 0;
   monotonic = false;
 
+  /** Bytes of what every row repeats. */
+  get size(): number {
+    const { name, description, unit } = this;
+    return name.end - name.start + description.end - description.start + unit.end - unit.start;
+  }
+
   /** Reads the metric up to `end`; the position is left where it was. False once the reader has a fault. */
   read(reader: WireReader, end: number): boolean {
     const start = reader.pos;

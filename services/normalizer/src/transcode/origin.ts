@@ -1,4 +1,6 @@
-import type { WireReader } from '@weir/otlp';
+import { Bytes, StringColumn } from '@weir/native';
+import { WIRE, type WireReader } from '@weir/otlp';
+import { pushAnyValue } from './any-value.ts';
 
 /** Where the parts that items share lie in the export at hand. Ranges are [start, end) in the reader's buffer. */
 export class Origin {
@@ -6,9 +8,12 @@ export class Origin {
   retentionDays = 0;
   receivedLo = 0;
   receivedHi = 0;
+  /** Days since the epoch. */
+  receivedDay = 0;
   readonly resource = new Range();
   readonly resourceSchemaUrl = new Range();
-  readonly serviceName = new Range();
+  /** The text of the first resource attribute service.name; empty where there is none. */
+  readonly serviceName = new Bytes(256);
   readonly scope = new Range();
   readonly scopeSchemaUrl = new Range();
   readonly scopeName = new Range();
@@ -17,6 +22,10 @@ export class Origin {
   /** Grow by one with each resource and each scope; what was encoded for an older one is stale. */
   resourceNumber = 0;
   scopeNumber = 0;
+  /** Scratch of the search for service.name. */
+  readonly key = new Range();
+  readonly value = new Range();
+  readonly text = new StringColumn();
 }
 
 /** A run of bytes in the export. */
@@ -35,10 +44,11 @@ export class Range {
   }
 }
 
-const FIELD_1 = (1 << 3) | 2;
-const SCHEMA_URL = (3 << 3) | 2;
-const SCOPE_VERSION = (2 << 3) | 2;
-const DROPPED_COUNT = (4 << 3) | 0;
+const FIELD_1 = (1 << 3) | WIRE.bytes;
+const FIELD_2 = (2 << 3) | WIRE.bytes;
+const SCHEMA_URL = (3 << 3) | WIRE.bytes;
+const SCOPE_VERSION = FIELD_2;
+const DROPPED_COUNT = (4 << 3) | WIRE.varint;
 const SERVICE_NAME = Buffer.from('service.name');
 
 /**
@@ -99,7 +109,6 @@ export function readScope(reader: WireReader, end: number, origin: Origin): bool
   return true;
 }
 
-/** ServiceName is the text of the resource attribute service.name; empty where it is missing or not a string. */
 function findServiceName(reader: WireReader, origin: Origin): boolean {
   const back = reader.pos;
   const end = origin.resource.end;
@@ -113,36 +122,48 @@ function findServiceName(reader: WireReader, origin: Origin): boolean {
       continue;
     }
     const stop = reader.length(end);
-    if (stop < 0 || !matchServiceName(reader, stop, origin.serviceName)) return false;
+    if (stop < 0) return false;
+    if (!readPair(reader, stop, origin.key, origin.value)) return false;
+    if (!equals(reader.buf, origin.key, SERVICE_NAME)) continue;
+    if (!copyText(reader, origin)) return false;
+    break;
   }
   reader.pos = back;
   return true;
 }
 
-function matchServiceName(reader: WireReader, end: number, found: Range): boolean {
-  let named = false;
+/** Finds key and value of the KeyValue up to `end`; what is missing is empty. */
+function readPair(reader: WireReader, end: number, key: Range, value: Range): boolean {
+  key.clear();
+  value.clear();
   while (reader.pos < end) {
     const tag = reader.tag(end);
     if (tag < 0) return false;
-    if ((tag & 7) !== 2) {
+    if (tag !== FIELD_1 && tag !== FIELD_2) {
       if (!reader.skip(tag & 7, end)) return false;
       continue;
     }
     const stop = reader.length(end);
     if (stop < 0) return false;
-    if (tag === FIELD_1) named = equals(reader.buf, reader.pos, stop, SERVICE_NAME);
-    else if (named && stop > reader.pos && reader.buf[reader.pos] === FIELD_1) {
-      reader.pos++;
-      const textEnd = reader.length(stop);
-      if (textEnd < 0) return false;
-      found.set(reader.pos, textEnd);
-    }
+    (tag === FIELD_1 ? key : value).set(reader.pos, stop);
     reader.pos = stop;
   }
   return true;
 }
 
-function equals(buf: Uint8Array, start: number, end: number, expected: Uint8Array): boolean {
+/** Makes the text of the value found the service's name. */
+function copyText(reader: WireReader, { text, value, serviceName }: Origin): boolean {
+  text.clear();
+  reader.pos = value.start;
+  if (!pushAnyValue(reader, value.end, text)) return false;
+  const { buf, length } = text.data;
+  let start = 0;
+  while (buf[start]! >= 0x80) start++;
+  serviceName.copy(buf, start + 1, length);
+  return true;
+}
+
+function equals(buf: Uint8Array, { start, end }: Range, expected: Uint8Array): boolean {
   if (end - start !== expected.length) return false;
   for (let i = 0; i < expected.length; i++) if (buf[start + i] !== expected[i]) return false;
   return true;

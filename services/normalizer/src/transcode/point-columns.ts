@@ -45,6 +45,7 @@ export class PointColumns {
   readonly columns = {
     TenantId: this.#common.tenantId,
     RetentionDays: this.#common.retentionDays,
+    ReceivedDay: this.#common.receivedDay,
     ResourceAttributes: this.#common.resourceAttributes,
     ResourceSchemaUrl: this.#resourceSchemaUrl,
     ScopeName: this.#common.scopeName,

@@ -68,6 +68,7 @@ export class TracesTable implements TableBlock {
   readonly columns = {
     TenantId: this.#common.tenantId,
     RetentionDays: this.#common.retentionDays,
+    ReceivedDay: this.#common.receivedDay,
     Timestamp: this.#timestamp,
     TraceId: this.#traceId,
     SpanId: this.#spanId,

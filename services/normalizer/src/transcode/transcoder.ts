@@ -1,8 +1,8 @@
 import { Bytes, writeBlock } from '@weir/native';
-import { ITEM_FAULTS, type ItemFault, type WireFault, WireReader } from '@weir/otlp';
+import { ITEM_FAULTS, type ItemFault, WIRE, type WireFault, WireReader } from '@weir/otlp';
 import type { SignalKind } from '@weir/pipeline';
 import type { TableName } from '@weir/records';
-import { wrapItem, wrapPoint } from './dead-item.ts';
+import { DeadItems } from './dead-items.ts';
 import { LogsTable } from './logs.ts';
 import { MetricHeader } from './metric-header.ts';
 import { HistogramTable, NumberTable, type PointTable } from './metrics.ts';
@@ -21,12 +21,18 @@ export interface TranscodeInput {
   readonly receivedAtNs: bigint;
 }
 
-/** Takes an item that cannot be stored, as an ExportRequest that holds it alone; the bytes are the taker's. */
-export type OnInvalid = (fault: ItemFault, bytes: Buffer) => void;
+/**
+ * Takes the items of an export that cannot be stored, once for each fault: an ExportRequest that holds just them, their
+ * bytes unchanged, under their resources and scopes. The bytes are the taker's.
+ */
+export type OnInvalid = (fault: ItemFault, bytes: Buffer, items: number) => void;
+
+/** Why an export cannot be transcoded at all; `expands_too_far`: its items repeat what they share too often. */
+export type TranscodeFault = WireFault | 'expands_too_far';
 
 export type Transcoded =
   | { readonly ok: true; readonly written: number; readonly invalid: number }
-  | { readonly ok: false; readonly reason: WireFault };
+  | { readonly ok: false; readonly reason: TranscodeFault };
 
 /** One table's rows as a Native block; valid until the transcoder is used again. */
 export interface TranscodedBlock {
@@ -35,8 +41,17 @@ export interface TranscodedBlock {
   readonly block: Buffer;
 }
 
-const LIST = (1 << 3) | 2;
-const ITEMS = (2 << 3) | 2;
+const LIST = (1 << 3) | WIRE.bytes;
+const ITEMS = (2 << 3) | WIRE.bytes;
+const NS_PER_DAY = 86_400_000_000_000n;
+const DAY_MAX = 0xffffn;
+
+/**
+ * Every row repeats its resource's, scope's and metric's bytes. What an export may grow by in that way: this and
+ * EXPANSION_RATIO times its size. Above it, a few MB of tiny items under a huge resource would fill the memory.
+ */
+const EXPANSION_BYTES = 64 * 1024 * 1024;
+const EXPANSION_RATIO = 4;
 
 /**
  * OTLP protobuf to ClickHouse Native columns, straight from the wire: no object is made for a span, log record or data
@@ -62,29 +77,37 @@ export class Transcoder {
     logs: (reader, end, origin) => this.#logs.write(reader, end, origin),
     metrics: (reader, end) => this.#writeMetric(reader, end),
   };
-  #onInvalid: OnInvalid = () => undefined;
+  readonly #dead = new DeadItems();
   #written = 0;
-  #invalid = 0;
+  /** Bytes that rows repeat, and how many they may be. */
+  #repeated = 0;
+  #repeatedMax = 0;
 
   /**
    * Adds one export. Where the bytes are not an export (`ok: false`) the columns hold a part of it: `clear`, and add the
    * others again.
    */
   add(input: TranscodeInput, onInvalid: OnInvalid): Transcoded {
+    const { signal, body } = input;
     const reader = this.#reader;
     const origin = this.#origin;
     origin.tenant = Buffer.from(input.tenant);
     origin.retentionDays = input.retentionDays;
     origin.receivedLo = Number(input.receivedAtNs & 0xffff_ffffn);
     origin.receivedHi = Number(input.receivedAtNs >> 32n);
-    reader.open(input.body);
-    this.#onInvalid = onInvalid;
+    const day = input.receivedAtNs / NS_PER_DAY;
+    origin.receivedDay = Number(day < DAY_MAX ? day : DAY_MAX);
+    reader.open(body);
+    this.#dead.clear();
     this.#written = 0;
-    this.#invalid = 0;
-    const ok = this.#writeRequest(reader, input.signal, input.body.length);
+    this.#repeated = 0;
+    this.#repeatedMax = EXPANSION_BYTES + EXPANSION_RATIO * body.length;
+    const ok = this.#writeRequest(reader, signal, body.length);
+    if (ok) this.#handOver(signal, onInvalid);
     reader.buf = EMPTY;
-    if (!ok) return { ok: false, reason: reader.fault ?? 'truncated' };
-    return { ok: true, written: this.#written, invalid: this.#invalid };
+    if (ok) return { ok, written: this.#written, invalid: this.#dead.count };
+    if (this.#repeated > this.#repeatedMax) return { ok, reason: 'expands_too_far' };
+    return { ok, reason: reader.fault ?? 'truncated' };
   }
 
   /** Rows of all tables. */
@@ -92,6 +115,15 @@ export class Transcoder {
     let rows = 0;
     for (const table of this.#tables) rows += table.rows;
     return rows;
+  }
+
+  /** About how many bytes the blocks will have. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const table of this.#tables) {
+      if (table.rows > 0) for (const column of Object.values(table.columns)) bytes += column.bytes;
+    }
+    return bytes;
   }
 
   /** Hands over the block of each table that has rows, one after the other: a block is valid only during its call. */
@@ -141,6 +173,8 @@ export class Transcoder {
 
   #writeItems(reader: WireReader, signal: SignalKind, end: number): boolean {
     const write = this.#writers[signal];
+    const { resource, scope } = this.#origin;
+    const shared = resource.end - resource.start + scope.end - scope.start;
     while (reader.pos < end) {
       const tag = reader.tag(end);
       if (tag < 0) return false;
@@ -153,23 +187,34 @@ export class Transcoder {
       const start = reader.pos;
       const result = write(reader, stop, this.#origin);
       if (result === READER_FAULT) return false;
-      if (signal === 'metrics') continue;
-      if (result === WRITTEN) this.#written++;
-      else this.#refuse(result, wrapItem(reader.buf, this.#origin, start, stop));
       reader.pos = stop;
+      if (signal !== 'metrics' && !this.#count(result, start, shared)) return false;
     }
     return true;
   }
 
-  #refuse(fault: number, bytes: Buffer): void {
-    this.#invalid++;
-    this.#onInvalid(ITEM_FAULTS[fault] ?? 'invalid_metric', bytes);
+  /** Counts one item whose message starts at `start`; false once the rows repeat too many bytes. */
+  #count(result: number, start: number, shared: number): boolean {
+    if (result !== WRITTEN) {
+      this.#dead.add(start, result);
+      return true;
+    }
+    this.#written++;
+    this.#repeated += shared;
+    return this.#repeated <= this.#repeatedMax;
+  }
+
+  #handOver(signal: SignalKind, onInvalid: OnInvalid): void {
+    if (this.#dead.count === 0) return;
+    for (const [index, fault] of ITEM_FAULTS.entries()) {
+      const items = this.#dead.countOf(index);
+      if (items > 0) onInvalid(fault, this.#dead.requestOf(index, this.#reader, signal), items);
+    }
   }
 
   /** Counts its points itself. */
   #writeMetric(reader: WireReader, end: number): number {
     const metric = this.#metric;
-    const start = reader.pos;
     if (!metric.read(reader, end)) return READER_FAULT;
     const table = this.#points[metric.data];
     while (reader.pos < end) {
@@ -182,12 +227,14 @@ export class Transcoder {
       }
       const stop = reader.length(end);
       if (stop < 0 || !metric.readData(reader, stop)) return READER_FAULT;
-      if (!this.#writePoints(reader, table, stop, start, end)) return READER_FAULT;
+      if (!this.#writePoints(reader, table, stop)) return READER_FAULT;
     }
     return WRITTEN;
   }
 
-  #writePoints(reader: WireReader, table: PointTable, end: number, metricStart: number, metricEnd: number): boolean {
+  #writePoints(reader: WireReader, table: PointTable, end: number): boolean {
+    const { resource, scope } = this.#origin;
+    const shared = resource.end - resource.start + scope.end - scope.start + this.#metric.size;
     while (reader.pos < end) {
       const tag = reader.tag(end);
       if (tag < 0) return false;
@@ -200,9 +247,8 @@ export class Transcoder {
       const start = reader.pos;
       const result = table.write(reader, stop, this.#metric, this.#origin);
       if (result === READER_FAULT) return false;
-      if (result === WRITTEN) this.#written++;
-      else this.#refuse(result, wrapPoint(reader, this.#origin, this.#metric, start, stop, metricStart, metricEnd));
       reader.pos = stop;
+      if (!this.#count(result, start, shared)) return false;
     }
     return true;
   }

@@ -1,35 +1,42 @@
-/** What a metric's unit becomes: values are multiplied by `factor` (divided by `divisor` where that is exact and a factor is not). */
+/** What a metric's unit becomes. A value is multiplied by `times`, or divided by `over` where the factor is a fraction. */
 export interface BaseUnit {
   readonly unit: string;
-  readonly factor: number;
+  readonly times: number;
+  readonly over: number;
   /** log2 of the factor where it is a power of two; null otherwise. */
   readonly log2: number | null;
 }
 
-const unit = (name: string, factor: number, log2: number | null = null): BaseUnit => ({ unit: name, factor, log2 });
-const bytes = (log2: number): BaseUnit => unit('By', 2 ** log2, log2);
+const times = (unit: string, factor: number): BaseUnit => ({ unit, times: factor, over: 1, log2: null });
+const over = (unit: string, divisor: number): BaseUnit => ({ unit, times: 1, over: divisor, log2: null });
+const binary = (log2: number): BaseUnit => ({ unit: 'By', times: 2 ** log2, over: 1, log2 });
 
-/** UCUM units to their base unit: time to s, bytes to By, percent to 1. A unit that is not here is left as it is. */
+/**
+ * UCUM units to their base unit: time to s, bytes to By, percent to 1. A unit that is not here is left as it is, counts
+ * like `{request}` and rates like `By/s` among them. KBy is no UCUM, but is sent.
+ */
 export const BASE_UNITS: ReadonlyMap<string, BaseUnit> = new Map([
-  ['ns', unit('s', 1e-9)],
-  ['us', unit('s', 1e-6)],
-  ['µs', unit('s', 1e-6)],
-  ['ms', unit('s', 1e-3)],
-  ['min', unit('s', 60)],
-  ['h', unit('s', 3_600)],
-  ['d', unit('s', 86_400)],
-  ['wk', unit('s', 604_800)],
-  ['kBy', unit('By', 1e3)],
-  ['KBy', unit('By', 1e3)],
-  ['MBy', unit('By', 1e6)],
-  ['GBy', unit('By', 1e9)],
-  ['TBy', unit('By', 1e12)],
-  ['KiBy', bytes(10)],
-  ['MiBy', bytes(20)],
-  ['GiBy', bytes(30)],
-  ['TiBy', bytes(40)],
-  ['bit', unit('By', 0.125, -3)],
-  ['%', unit('1', 0.01)],
+  ['ns', over('s', 1e9)],
+  ['us', over('s', 1e6)],
+  ['\u00b5s', over('s', 1e6)],
+  ['\u03bcs', over('s', 1e6)],
+  ['ms', over('s', 1e3)],
+  ['min', times('s', 60)],
+  ['h', times('s', 3_600)],
+  ['d', times('s', 86_400)],
+  ['wk', times('s', 604_800)],
+  ['kBy', times('By', 1e3)],
+  ['KBy', times('By', 1e3)],
+  ['MBy', times('By', 1e6)],
+  ['GBy', times('By', 1e9)],
+  ['TBy', times('By', 1e12)],
+  ['PBy', times('By', 1e15)],
+  ['KiBy', binary(10)],
+  ['MiBy', binary(20)],
+  ['GiBy', binary(30)],
+  ['TiBy', binary(40)],
+  ['PiBy', binary(50)],
+  ['%', over('1', 100)],
 ]);
 
 /** Attribute that keeps the unit a metric was sent with. */
@@ -41,12 +48,9 @@ export const UNIT_UNCHANGED = 'weir.unit.unchanged';
 /** Value of {@link UNIT_UNCHANGED}: no whole shift of the buckets is as large as the factor. */
 export const UNCHANGED_BUCKETS = 'exponential buckets cannot be scaled exactly';
 
-/**
- * Multiplies by the factor. Factors below 1 divide by their inverse, which is a whole number and exact, so that 1500 ms
- * is 1.5 s and not 1.5000000000000002.
- */
+/** A value in the base unit. Fractions divide by a whole number, so that 1500 ms is 1.5 s and not 1.5000000000000002. */
 export function toBase(value: number, base: BaseUnit): number {
-  return base.factor < 1 ? value / Math.round(1 / base.factor) : value * base.factor;
+  return (value * base.times) / base.over;
 }
 
 /**

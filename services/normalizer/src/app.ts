@@ -1,0 +1,99 @@
+import { GroupWorkers } from '@weir/delivery';
+import { createKafkaLog, createMembership } from '@weir/kafka';
+import { type Component, createLifecycle } from '@weir/pipeline';
+import type { ConfigOf, ServiceContext } from '@weir/process';
+import { trackGroups, trackTopics } from '@weir/records';
+import { collectWith, createAdmin, createMetrics } from '@weir/telemetry';
+import { followTenants, TenantDirectory } from '@weir/tenancy';
+import type { NORMALIZER_CONFIG } from './config.ts';
+import { liveness, readiness } from './health.ts';
+import { NORMALIZER_METRICS } from './metrics.ts';
+import { Normalizer } from './normalize.ts';
+import { PartitionWorker } from './partition-worker.ts';
+import { UnknownTenants } from './unknown-tenants.ts';
+
+const STOP_DEADLINE_MS = 20_000;
+
+/** The normalizer: raw log -> consume -> transcode -> publish -> rows log, one worker for each partition. */
+export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: ServiceContext): Component {
+  const { clock, logger, registry, instance, version } = context;
+  const { raw: rawTopic, rows: rowsTopic } = trackTopics(config.track);
+  const groupId = trackGroups(config.track).normalizer;
+  const kafka = { brokers: config.kafka.brokers, clientId: `weir-normalizer-${instance}` };
+  const metrics = createMetrics(NORMALIZER_METRICS, registry);
+  metrics.buildInfo.set({ version, track: config.track }, 1);
+
+  const log = createKafkaLog(kafka, logger, clock);
+  const membership = createMembership(kafka, { groupId, topic: rawTopic }, logger, clock);
+
+  const directory = new TenantDirectory('');
+  const tenants = followTenants(log, directory, {
+    stateDir: config.stateDir,
+    clock,
+    events: {
+      unreadable: (key) => logger.warn({ tenant: key }, 'a tenant record cannot be read and is passed over'),
+      failed: (error) => logger.debug({ err: error }, 'the tenants are not followed at the moment'),
+    },
+  });
+  const normalizer = new Normalizer((name) => directory.get(name), {
+    received: (signal, bytes) => {
+      metrics.records.inc({ signal });
+      metrics.bodyBytes.inc({ signal }, bytes);
+    },
+    repeated: () => metrics.repeated.inc(),
+    written: (signal, items) => metrics.items.inc({ signal }, items),
+    deadLettered: (reason, items) => metrics.deadLettered.inc({ reason }, items),
+  });
+  const unknownTenants = new UnknownTenants(directory, clock);
+
+  const partitions = new GroupWorkers(
+    membership,
+    clock,
+    {
+      failed: (partition, error) => logger.warn({ err: error, partition }, 'a partition is taken up again'),
+      owned: (numbers) => {
+        metrics.partitions.set(numbers.length);
+        metrics.lag.reset();
+      },
+    },
+    (partition) =>
+      new PartitionWorker(partition, {
+        log,
+        membership,
+        normalizer,
+        unknownTenants,
+        clock,
+        rawTopic,
+        rowsTopic,
+        onTakeOver: () => metrics.takeOvers.inc(),
+        onTranscoded: (seconds) => metrics.transcodeSeconds.observe(seconds),
+        onProduced: (rows, seconds) => {
+          metrics.recordRows.observe(rows);
+          metrics.produceSeconds.observe(seconds);
+        },
+      }),
+  );
+  collectWith(metrics.lag, () => {
+    for (const [partition, { progress }] of partitions.workers) {
+      metrics.lag.set({ partition: String(partition) }, Math.max(0, progress.endOffset - progress.doneTo));
+    }
+  });
+  collectWith(metrics.tenants, () => metrics.tenants.set(directory.size));
+
+  const admin = createAdmin({
+    listen: config.adminListen,
+    registry,
+    readiness: () => readiness(partitions, directory, clock),
+    liveness: () => liveness(partitions, clock),
+  });
+  const connections: Component = {
+    name: 'connections',
+    start: async () => undefined,
+    stop: () => log.close(),
+  };
+  return createLifecycle([partitions, tenants, connections, admin], {
+    clock,
+    stopDeadlineMs: STOP_DEADLINE_MS,
+    onFault: (name, error) => logger.warn({ err: error, part: name }, 'a part did not stop cleanly'),
+  });
+}

@@ -1,0 +1,34 @@
+import type { DlqReason, RawMeta } from '@weir/records';
+
+/** A raw record that can be read: an export on its way. */
+export interface RawExport {
+  readonly kind: 'export';
+  readonly offset: number;
+  readonly meta: RawMeta;
+  /** The body, still compressed as `meta.encoding` says. */
+  readonly value: Buffer;
+}
+
+/** A raw record that cannot be read. */
+export interface PoisonRecord {
+  readonly kind: 'poison';
+  readonly offset: number;
+  readonly reason: DlqReason;
+  readonly message: string;
+  readonly value: Buffer;
+}
+
+export type RawEntry = RawExport | PoisonRecord;
+
+/** Bytes that go to weir.dlq, and why. */
+export interface DeadLetter {
+  readonly tenant: string;
+  readonly signal: RawMeta['signal'];
+  readonly reason: DlqReason;
+  readonly message: string;
+  readonly items: number;
+  readonly offset: number;
+  /** Distinguishes several letters out of one record. */
+  readonly index: number;
+  readonly value: Buffer;
+}

@@ -1,0 +1,26 @@
+import { invariant } from '@weir/pipeline';
+
+const MIB = 1024 ** 2;
+
+/** Bounds that do not depend on the operator's configuration, with the reason beside each. */
+export const LIMITS = {
+  /** One read of a raw partition; a larger record comes alone. */
+  readBytesMax: MIB,
+  readWaitMs: 500,
+  /** Decompressed exports of one rows record: its Native blocks are about as large, and must fit a Kafka record. */
+  recordBodyBytesMax: 8 * MIB,
+  /** The edge splits what is larger; a body that inflates beyond it is not one of its records. */
+  bodyBytesMax: 64 * MIB,
+  commitMs: 1_000,
+  retryMs: 200,
+  /** A record of a tenant that is not known waits this long for the news of it, then is dead-lettered. */
+  tenantWaitMs: 5_000,
+  /** For this long a tenant that did not become known is not waited for again. */
+  tenantUnknownMs: 60_000,
+  tenantsUnknownMax: 1_000,
+  /** A partition with lag that makes no progress for longer is not ready, and later not live. */
+  stuckMsMax: 20_000,
+  silentMsMax: 300_000,
+} as const;
+
+invariant(LIMITS.recordBodyBytesMax <= LIMITS.bodyBytesMax, 'a record holds at least one body');

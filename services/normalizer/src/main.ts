@@ -1,0 +1,5 @@
+import { runService } from '@weir/process';
+import { createApp } from './app.ts';
+import { NORMALIZER_CONFIG } from './config.ts';
+
+await runService({ name: 'normalizer', config: NORMALIZER_CONFIG, createApp });

@@ -1,0 +1,172 @@
+import { randomBytes } from 'node:crypto';
+import {
+  type CommitMetadata,
+  decodeCommitMetadata,
+  EdgeMarks,
+  encodeCommitMetadata,
+  type Log,
+  type Membership,
+  type Ownership,
+  type PartitionWork,
+  RowsWriter,
+  takeOver,
+} from '@weir/delivery';
+import type { Clock } from '@weir/pipeline';
+import { type RawPage, readRaw } from './consume/raw-source.ts';
+import { LIMITS } from './limits.ts';
+import type { Normalized, Normalizer } from './normalize.ts';
+import { publishDeadLetters } from './publish/dead-letters.ts';
+import type { UnknownTenants } from './unknown-tenants.ts';
+
+/** What a partition worker needs of the world. */
+export interface WorkerParts {
+  readonly log: Log;
+  readonly membership: Membership;
+  readonly normalizer: Normalizer;
+  readonly unknownTenants: UnknownTenants;
+  readonly clock: Clock;
+  readonly rawTopic: string;
+  readonly rowsTopic: string;
+  readonly onTakeOver: () => void;
+  readonly onTranscoded: (seconds: number) => void;
+  readonly onProduced: (rows: number, seconds: number) => void;
+}
+
+/** Where a partition stands. */
+export interface PartitionProgress {
+  /** First raw offset that is not in the rows log. */
+  doneTo: number;
+  endOffset: number;
+  /** Monotonic time when it last moved, or had nothing to do. */
+  movedMs: number;
+}
+
+const OWNER_BYTES = 8;
+
+/**
+ * One raw partition into its rows partition: take over, read, normalize, append, commit a checkpoint now and then. While
+ * one record is appended the next page is read and normalized.
+ */
+export class PartitionWorker implements PartitionWork {
+  readonly progress: PartitionProgress;
+  readonly #parts: WorkerParts;
+  readonly #partition: number;
+  #checkpoint: CommitMetadata | null = null;
+  #committedAtMs = 0;
+  #committedTo = -1;
+
+  constructor(partition: number, parts: WorkerParts) {
+    this.#partition = partition;
+    this.#parts = parts;
+    this.progress = { doneTo: 0, endOffset: 0, movedMs: parts.clock.nowMs() };
+  }
+
+  async run(session: AbortSignal, draining: AbortSignal): Promise<void> {
+    const { membership, log, clock, rowsTopic, rawTopic } = this.#parts;
+    const committed = await membership.committed(this.#partition, session);
+    this.#checkpoint = committed === null ? null : decodeCommitMetadata(committed.metadata);
+    const rows = { log, clock, topic: rowsTopic, partition: this.#partition };
+    while (!session.aborted && !draining.aborted) {
+      const owner = randomBytes(OWNER_BYTES).toString('hex');
+      const ownership = await takeOver(rows, owner, this.#checkpoint, session);
+      this.#parts.onTakeOver();
+      const bounds = await log.bounds(rawTopic, this.#partition, session);
+      const resumed = ownership.rawLast >= 0 ? ownership.rawLast + 1 : (committed?.offset ?? 0);
+      const start = Math.max(resumed, bounds.start);
+      this.progress.doneTo = start;
+      await this.#work(new RowsWriter(rows, ownership), ownership, start, session, draining);
+    }
+    if (!session.aborted) await this.#commit(session);
+  }
+
+  /** Returns when the partition is no longer owned, or when it has drained. */
+  async #work(
+    writer: RowsWriter,
+    ownership: Ownership,
+    start: number,
+    session: AbortSignal,
+    draining: AbortSignal,
+  ): Promise<void> {
+    const marks = new EdgeMarks(ownership.marks);
+    const stop = AbortSignal.any([session, draining]);
+    let appending: Promise<boolean> = Promise.resolve(true);
+    let offset = start;
+    while (!stop.aborted) {
+      const page = await this.#read(offset, stop, session);
+      if (page === undefined) break;
+      await this.#parts.unknownTenants.settle(page.entries, session);
+      for (let next = 0; next < page.entries.length; ) {
+        const startedMs = this.#parts.clock.nowMs();
+        const { next: after, done } = this.#parts.normalizer.run(page.entries, next, marks);
+        this.#parts.onTranscoded((this.#parts.clock.nowMs() - startedMs) / 1_000);
+        next = after;
+        const snapshot = marks.snapshot();
+        if (!(await appending)) return;
+        appending = this.#append(writer, ownership, done, snapshot, session);
+        // A failure is seen when the append is awaited; until then it must not count as unhandled.
+        appending.catch(() => undefined);
+      }
+      offset = page.nextOffset;
+      this.progress.endOffset = page.endOffset;
+      if (page.entries.length === 0) {
+        this.progress.movedMs = this.#parts.clock.nowMs();
+        if (!(await appending)) return;
+        await this.#commitNow(session);
+      }
+    }
+    await appending;
+  }
+
+  async #read(offset: number, stop: AbortSignal, session: AbortSignal): Promise<RawPage | undefined> {
+    const { log, rawTopic } = this.#parts;
+    const options = { maxBytes: LIMITS.readBytesMax, maxWaitMs: LIMITS.readWaitMs };
+    try {
+      return await readRaw(log, rawTopic, this.#partition, offset, options, stop);
+    } catch (error) {
+      session.throwIfAborted();
+      if (stop.aborted) return undefined;
+      throw error;
+    }
+  }
+
+  /** Dead letters first, then the record that covers them. False once the partition is no longer owned. */
+  async #append(
+    writer: RowsWriter,
+    ownership: Ownership,
+    done: Normalized,
+    marks: ReturnType<EdgeMarks['snapshot']>,
+    session: AbortSignal,
+  ): Promise<boolean> {
+    const { log, clock, rawTopic } = this.#parts;
+    if (done.dead.length > 0) {
+      await publishDeadLetters(log, clock, { topic: rawTopic, partition: this.#partition }, done.dead, session);
+    }
+    const startedMs = clock.nowMs();
+    const { rawFirst, rawLast, oldestReceivedAtNs, sections } = done;
+    const content = { rawFirst, rawLast, oldestReceivedAtNs, sections, marks };
+    const offset = await writer.append(content, done.value, session);
+    if (offset === undefined) return false;
+    this.#parts.onProduced(done.rows, (clock.nowMs() - startedMs) / 1_000);
+    const { epoch, owner } = ownership;
+    this.#checkpoint = { mark: offset, state: { epoch, owner, rawLast: rawFirst - 1 } };
+    this.progress.doneTo = rawLast + 1;
+    this.progress.movedMs = clock.nowMs();
+    await this.#commitNow(session);
+    return true;
+  }
+
+  /** Commits the checkpoint when the last commit is old enough. */
+  async #commitNow(session: AbortSignal): Promise<void> {
+    if (this.#parts.clock.nowMs() - this.#committedAtMs >= LIMITS.commitMs) await this.#commit(session);
+  }
+
+  /** What is committed is in the rows log already, so a commit that fails costs the next owner only reading. */
+  async #commit(session: AbortSignal): Promise<void> {
+    const { doneTo } = this.progress;
+    if (this.#checkpoint === null || doneTo === this.#committedTo) return;
+    this.#committedAtMs = this.#parts.clock.nowMs();
+    const metadata = encodeCommitMetadata(this.#checkpoint);
+    await this.#parts.membership.commit(this.#partition, { offset: doneTo, metadata }, session);
+    this.#committedTo = doneTo;
+  }
+}

@@ -1,0 +1,126 @@
+import { createClickHouse } from '@weir/clickhouse';
+import { GroupWorkers } from '@weir/delivery';
+import { createKafkaLog, createMembership } from '@weir/kafka';
+import { type Component, createLifecycle } from '@weir/pipeline';
+import type { ConfigOf, ServiceContext } from '@weir/process';
+import { trackGroups, trackTopics } from '@weir/records';
+import { createAdmin, createMetrics } from '@weir/telemetry';
+import type { Batch } from './batches.ts';
+import type { SINK_CONFIG } from './config.ts';
+import { BacklogMeter } from './flow/backlog.ts';
+import { createReporter } from './flow/reporter.ts';
+import { Health } from './health.ts';
+import { BatchInserter } from './insert/batch-inserter.ts';
+import { LIMITS } from './limits.ts';
+import { SINK_METRICS } from './metrics.ts';
+import { PartitionWorker } from './partition-worker.ts';
+
+const STOP_DEADLINE_MS = 20_000;
+
+/**
+ * The sink: rows log -> consume -> batch -> insert -> ClickHouse, one worker for each partition, and the backlog told on
+ * weir.flow.
+ */
+export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: ServiceContext): Component {
+  const { clock, logger, registry, instance, version } = context;
+  const topic = trackTopics(config.track).rows;
+  const kafka = { brokers: config.kafka.brokers, clientId: `weir-sink-${instance}` };
+  const metrics = createMetrics(SINK_METRICS, registry);
+  metrics.buildInfo.set({ version, track: config.track }, 1);
+  const health = new Health(clock);
+  const meter = new BacklogMeter(config.backlog);
+
+  const log = createKafkaLog(kafka, logger, clock);
+  const clickhouse = createClickHouse(config.clickhouse);
+  const membership = createMembership(kafka, { groupId: trackGroups(config.track).sink, topic }, logger, clock);
+
+  const inserter = new BatchInserter(clickhouse, log, topic, clock, {
+    inserted: (table, rows, bytes, seconds) => {
+      health.inserted();
+      metrics.inserts.inc({ table });
+      metrics.rows.inc({ table }, rows);
+      metrics.bytes.inc({ table }, bytes);
+      metrics.insertSeconds.observe({ table }, seconds);
+    },
+    failed: (table, error) => {
+      if (health.insertFailed()) logger.warn({ err: error, table }, 'inserts fail; they are tried again');
+      metrics.insertFailures.inc({ table, retryable: String(error.retryable) });
+    },
+    deadLettered: (reason) => metrics.deadLettered.inc({ reason }),
+  });
+  const onStored = (batch: Batch): void => {
+    meter.stored(batch.bytes);
+    metrics.batchRows.observe(batch.rows);
+    const oldest = batch.entries.find(({ meta }) => meta !== undefined)?.meta?.oldestReceivedAtNs;
+    if (oldest !== undefined) metrics.ageSeconds.observe(Number(clock.wallNs() - oldest) / 1e9);
+  };
+  const bounds = { ...config.batch, blockBytesMax: LIMITS.partBytesMax };
+  let owned = 1;
+  const partitions = new GroupWorkers(
+    membership,
+    clock,
+    {
+      failed: (partition, error) => logger.warn({ err: error, partition }, 'a partition is taken up again'),
+      owned: (numbers) => {
+        owned = Math.max(1, numbers.length);
+        metrics.partitions.set(numbers.length);
+        metrics.lag.reset();
+      },
+    },
+    (partition) =>
+      new PartitionWorker(partition, {
+        log,
+        membership,
+        inserter,
+        clock,
+        topic,
+        bounds: { ...bounds, bytesMax: Math.min(bounds.bytesMax, Math.floor(config.bufferBytesMax / owned)) },
+        onStored,
+        onTakeOver: (cut) => metrics.takeOvers.inc({ cut: String(cut) }),
+      }),
+  );
+
+  const look = () => {
+    const all = [...partitions.workers].map(([partition, { progress }]) => [partition, progress] as const);
+    for (const [partition, { storedTo, endOffset }] of all) {
+      metrics.lag.set({ partition: String(partition) }, Math.max(0, endOffset - storedTo));
+    }
+    const backlog = meter.look(
+      all.map(([, each]) => each),
+      clock.nowMs(),
+    );
+    metrics.backlogBytes.set(backlog.bytes);
+    metrics.backlogSeconds.set(backlog.seconds ?? -1);
+    metrics.fill.set(backlog.fill);
+    metrics.bufferedBytes.set(all.reduce((sum, [, { bufferedBytes }]) => sum + bufferedBytes, 0));
+    return {
+      reporter: instance,
+      track: config.track,
+      backlogBytes: backlog.bytes,
+      backlogSeconds: backlog.seconds,
+      fill: backlog.fill,
+      healthy: health.insertsWork,
+    };
+  };
+  const onFault = (error: unknown) => logger.debug({ err: error }, 'a flow report was not sent');
+  const reporter = createReporter(log, clock, { everyMs: LIMITS.reportMs, onFault }, look);
+
+  const admin = createAdmin({
+    listen: config.adminListen,
+    registry,
+    readiness: () => health.readiness(partitions),
+    liveness: () => health.liveness(partitions),
+  });
+  const connections: Component = {
+    name: 'connections',
+    start: async () => undefined,
+    stop: async () => {
+      await Promise.allSettled([log.close(), clickhouse.close()]);
+    },
+  };
+  return createLifecycle([partitions, reporter, connections, admin], {
+    clock,
+    stopDeadlineMs: STOP_DEADLINE_MS,
+    onFault: (name, error) => logger.warn({ err: error, part: name }, 'a part did not stop cleanly'),
+  });
+}

@@ -1,0 +1,30 @@
+import type { ReaderState } from '@weir/delivery';
+import type { DlqReason, RowsMeta } from '@weir/records';
+
+/** One record of a rows partition as the sink holds it. */
+export interface RowsEntry {
+  readonly offset: number;
+  /** Concatenated zstd frames; empty where the record does not count. */
+  readonly value: Buffer;
+  /** Undefined for a record that does not count: a fence, a repetition, a former owner's. */
+  readonly meta: RowsMeta | undefined;
+  /** Set for a record that cannot be read. */
+  readonly poison: { readonly reason: DlqReason; readonly message: string } | undefined;
+  readonly rows: number;
+  readonly blockBytes: number;
+  /** The reading rule's state after this record. */
+  readonly stateAfter: ReaderState;
+}
+
+/** The records [first..last] of one partition, all of them, in order. */
+export interface Batch {
+  readonly partition: number;
+  readonly first: number;
+  readonly last: number;
+  /** The reading rule's state before `first`. */
+  readonly stateBefore: ReaderState;
+  readonly stateAfter: ReaderState;
+  readonly entries: readonly RowsEntry[];
+  readonly bytes: number;
+  readonly rows: number;
+}

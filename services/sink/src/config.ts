@@ -1,0 +1,60 @@
+import { brokerList, byteSize, defineConfig, durationMs, hostPort, setting, wholeNumber } from '@weir/process';
+import { isTrack } from '@weir/records';
+import { z } from 'zod';
+
+/** The sink's settings. */
+export const SINK_CONFIG = defineConfig({
+  track: setting(
+    'WEIR_TRACK',
+    z.string().refine(isTrack, 'must be v1, v2, …').default('v1'),
+    'Track whose rows are stored.',
+  ),
+  adminListen: setting(
+    'WEIR_ADMIN_LISTEN',
+    z.string().default('0.0.0.0:9090').pipe(hostPort),
+    'Where /metrics, /healthz and /readyz are served.',
+  ),
+  kafka: {
+    brokers: setting('WEIR_KAFKA_BROKERS', brokerList, 'Kafka brokers.'),
+  },
+  clickhouse: {
+    url: setting('WEIR_CLICKHOUSE_URL', z.url('must be a URL'), 'HTTP interface of ClickHouse.'),
+    database: setting('WEIR_CLICKHOUSE_DATABASE', z.string().default('weir'), 'Database of the tables.'),
+    username: setting('WEIR_CLICKHOUSE_USER', z.string().default('default'), 'User of ClickHouse.'),
+    password: setting('WEIR_CLICKHOUSE_PASSWORD', z.string().default(''), 'Password of that user.', { secret: true }),
+  },
+  batch: {
+    ageMsMax: setting(
+      'WEIR_SINK_BATCH_AGE',
+      z.string().default('1s').pipe(durationMs),
+      'A batch is inserted at the latest when its first record has waited this long.',
+    ),
+    bytesMax: setting(
+      'WEIR_SINK_BATCH_BYTES',
+      z.string().default('16MiB').pipe(byteSize),
+      'A batch of a partition holds at most this much, compressed.',
+    ),
+    rowsMax: setting(
+      'WEIR_SINK_BATCH_ROWS',
+      z.string().default('500000').pipe(wholeNumber(1_000, 1_000_000)),
+      'A batch of a partition holds at most this many rows.',
+    ),
+  },
+  bufferBytesMax: setting(
+    'WEIR_SINK_BUFFER_BYTES',
+    z.string().default('64MiB').pipe(byteSize),
+    'All batches together hold at most this much, compressed.',
+  ),
+  backlog: {
+    bytesMax: setting(
+      'WEIR_SINK_BACKLOG_BYTES_MAX',
+      z.string().default('1GiB').pipe(byteSize),
+      'With more than this waiting in Kafka the sink says that it is full.',
+    ),
+    secondsMax: setting(
+      'WEIR_SINK_BACKLOG_SECONDS_MAX',
+      z.string().default('60').pipe(wholeNumber(1, 86_400)),
+      'With more than this many seconds of work waiting, at the measured rate, the sink says that it is full.',
+    ),
+  },
+});

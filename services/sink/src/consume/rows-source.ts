@@ -1,0 +1,65 @@
+import { type Log, type ReaderState, RowsReader } from '@weir/delivery';
+import { decodeRowsMeta } from '@weir/records';
+import type { RowsEntry } from '../batches.ts';
+
+const EMPTY = Buffer.alloc(0);
+
+/** What one read gave. */
+export interface RowsPage {
+  readonly entries: readonly RowsEntry[];
+  /** One past the newest record of the partition. */
+  readonly endOffset: number;
+}
+
+/** Reads a rows partition by the reading rule. */
+export class RowsSource {
+  readonly #log: Log;
+  readonly #topic: string;
+  readonly #partition: number;
+  readonly #reader: RowsReader;
+  #offset: number;
+
+  constructor(log: Log, topic: string, partition: number, offset: number, state: ReaderState) {
+    this.#log = log;
+    this.#topic = topic;
+    this.#partition = partition;
+    this.#offset = offset;
+    this.#reader = new RowsReader(state);
+  }
+
+  /** Offset that is read next. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** Waits for records and returns them, those that do not count included: a batch holds every offset. */
+  async read(
+    options: { readonly maxBytes: number; readonly maxWaitMs: number },
+    signal: AbortSignal,
+  ): Promise<RowsPage> {
+    const page = await this.#log.read(this.#topic, this.#partition, this.#offset, options, signal);
+    const entries = page.records.map((record) => this.#entry(record.offset, record.meta, record.value ?? EMPTY));
+    this.#offset = page.nextOffset;
+    return { entries, endOffset: page.endOffset };
+  }
+
+  #entry(offset: number, header: Buffer | null, value: Buffer): RowsEntry {
+    const decoded = decodeRowsMeta(header, value.length);
+    const nothing = { offset, value: EMPTY, meta: undefined, rows: 0, blockBytes: 0 };
+    if (!decoded.ok) {
+      const poison = { reason: decoded.reason, message: decoded.message };
+      return { ...nothing, value, poison, stateAfter: this.#reader.state };
+    }
+    const meta = decoded.value;
+    const counts = this.#reader.takes(meta);
+    const stateAfter = this.#reader.state;
+    if (!counts || meta.kind !== 'rows') return { ...nothing, poison: undefined, stateAfter };
+    let rows = 0;
+    let blockBytes = 0;
+    for (const section of meta.sections) {
+      rows += section.rows;
+      blockBytes += section.blockBytes;
+    }
+    return { offset, value, meta, poison: undefined, rows, blockBytes, stateAfter };
+  }
+}

@@ -1,0 +1,195 @@
+import { CutLedger, type Log, type Membership, type PartitionWork, sinkStart } from '@weir/delivery';
+import type { Clock } from '@weir/pipeline';
+import { type BatchBounds, PartitionBuffer } from './batch/partition-buffer.ts';
+import type { Batch } from './batches.ts';
+import { RowsSource } from './consume/rows-source.ts';
+import type { BatchInserter } from './insert/batch-inserter.ts';
+import { LIMITS } from './limits.ts';
+
+/** What a partition worker needs of the world. */
+export interface WorkerParts {
+  readonly log: Log;
+  readonly membership: Membership;
+  readonly inserter: BatchInserter;
+  readonly clock: Clock;
+  readonly topic: string;
+  readonly bounds: BatchBounds;
+  /** Called with each batch once it is in ClickHouse and committed. */
+  readonly onStored: (batch: Batch) => void;
+  readonly onTakeOver: (cut: boolean) => void;
+}
+
+/** Where a partition stands, for the backlog report. */
+export interface PartitionProgress {
+  /** First offset that is not in ClickHouse. */
+  storedTo: number;
+  endOffset: number;
+  bufferedBytes: number;
+  /** Mean size of a record's value, smoothed. */
+  recordBytes: number;
+  /** Monotonic time of the last sign of life. */
+  aliveMs: number;
+}
+
+const SMOOTHING = 0.2;
+
+/**
+ * One rows partition, from its log into ClickHouse: read by the rule, cut into batches, record each cut, insert, settle.
+ * While a batch is inserted the next one fills, so batches grow with the load.
+ */
+export class PartitionWorker implements PartitionWork {
+  readonly progress: PartitionProgress;
+  readonly #parts: WorkerParts;
+  readonly #partition: number;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(partition: number, parts: WorkerParts) {
+    this.#partition = partition;
+    this.#parts = parts;
+    this.progress = { storedTo: 0, endOffset: 0, bufferedBytes: 0, recordBytes: 0, aliveMs: parts.clock.nowMs() };
+  }
+
+  /**
+   * Runs until the signal aborts or the partition is lost. Aborting lets an insert under way finish by itself: its cut
+   * is recorded, and whoever takes over repeats it under the same token.
+   *
+   * @param draining once it aborts, no more is read; what is buffered is stored, and the worker ends
+   */
+  async run(signal: AbortSignal, draining: AbortSignal): Promise<void> {
+    const { log, membership, topic, clock, bounds } = this.#parts;
+    const committed = await membership.committed(this.#partition, signal);
+    const limits = await log.bounds(topic, this.#partition, signal);
+    const start = sinkStart(committed, limits.start);
+    const first = Math.max(start.offset, limits.start);
+    const source = new RowsSource(log, topic, this.#partition, first, start.state);
+    const buffer = new PartitionBuffer(this.#partition, first, start.state, bounds);
+    const ledger = new CutLedger(membership, this.#partition, clock);
+    this.progress.storedTo = first;
+    this.progress.endOffset = limits.end;
+    this.#parts.onTakeOver(start.cut !== null);
+    if (start.cut !== null && start.cut >= first) await this.#redo(start.cut, source, buffer, ledger, signal);
+    const stop = AbortSignal.any([signal, draining]);
+    const wake = () => this.#wake();
+    stop.addEventListener('abort', wake);
+    const ending = new AbortController();
+    const ended = AbortSignal.any([signal, ending.signal]);
+    const filling = this.#fill(source, buffer, AbortSignal.any([ended, draining]));
+    const storing = this.#store(buffer, ledger, ended, draining);
+    try {
+      // Reading ends early only by its failure; storing ends when it has drained.
+      await Promise.race([storing, filling.then(() => storing)]);
+    } finally {
+      ending.abort();
+      this.#wake();
+      stop.removeEventListener('abort', wake);
+      await Promise.allSettled([filling, storing]);
+    }
+  }
+
+  /** Inserts exactly the recorded cut again: what is in ClickHouse already is dropped there. */
+  async #redo(
+    cut: number,
+    source: RowsSource,
+    buffer: PartitionBuffer,
+    ledger: CutLedger,
+    signal: AbortSignal,
+  ): Promise<void> {
+    while (source.offset <= cut) {
+      const options = { maxBytes: LIMITS.readBytesMax, maxWaitMs: LIMITS.readWaitMs };
+      const page = await source.read(options, signal);
+      this.#take(page, buffer);
+    }
+    const batch = buffer.cutAt(cut);
+    await ledger.record(batch.first, batch.last, batch.stateBefore, signal);
+    await this.#insert(batch, ledger, signal);
+    await ledger.settle(batch.last, batch.stateAfter, null, signal);
+    this.#stored(batch);
+  }
+
+  async #fill(source: RowsSource, buffer: PartitionBuffer, stop: AbortSignal): Promise<void> {
+    while (!stop.aborted) {
+      if (buffer.isFull) {
+        await this.#pause(Number.POSITIVE_INFINITY);
+        continue;
+      }
+      try {
+        const options = { maxBytes: LIMITS.readBytesMax, maxWaitMs: LIMITS.readWaitMs };
+        this.#take(await source.read(options, stop), buffer);
+      } catch (error) {
+        if (stop.aborted) return;
+        throw error;
+      }
+    }
+  }
+
+  #take(page: Awaited<ReturnType<RowsSource['read']>>, buffer: PartitionBuffer): void {
+    const { clock } = this.#parts;
+    const { progress } = this;
+    for (const entry of page.entries) {
+      buffer.push(entry, clock.nowMs());
+      if (entry.value.length > 0) {
+        progress.recordBytes +=
+          (entry.value.length - progress.recordBytes) * (progress.recordBytes === 0 ? 1 : SMOOTHING);
+      }
+    }
+    progress.endOffset = page.endOffset;
+    progress.bufferedBytes = buffer.bytes;
+    progress.aliveMs = clock.nowMs();
+    if (page.entries.length > 0) this.#wake();
+  }
+
+  async #store(buffer: PartitionBuffer, ledger: CutLedger, signal: AbortSignal, draining: AbortSignal): Promise<void> {
+    let batch = await this.#next(buffer, signal, draining);
+    if (batch !== undefined) await ledger.record(batch.first, batch.last, batch.stateBefore, signal);
+    while (batch !== undefined) {
+      await this.#insert(batch, ledger, signal);
+      // The next cut rides on this commit where a batch is due already.
+      const due = buffer.dueInMs(this.#parts.clock.nowMs()) === 0 || (draining.aborted && !buffer.isEmpty);
+      const next: Batch | undefined = due ? buffer.cut() : undefined;
+      await ledger.settle(batch.last, batch.stateAfter, next?.last ?? null, signal);
+      this.#stored(batch);
+      this.progress.bufferedBytes = buffer.bytes;
+      this.#wake();
+      if (next !== undefined) batch = next;
+      else {
+        batch = await this.#next(buffer, signal, draining);
+        if (batch !== undefined) await ledger.record(batch.first, batch.last, batch.stateBefore, signal);
+      }
+    }
+  }
+
+  /** The next batch once it is due; undefined when the worker drains and nothing is left. */
+  async #next(buffer: PartitionBuffer, signal: AbortSignal, draining: AbortSignal): Promise<Batch | undefined> {
+    for (;;) {
+      signal.throwIfAborted();
+      if (draining.aborted) return buffer.isEmpty ? undefined : buffer.cut();
+      const dueMs = buffer.dueInMs(this.#parts.clock.nowMs());
+      if (dueMs === 0) return buffer.cut();
+      await this.#pause(dueMs);
+    }
+  }
+
+  async #insert(batch: Batch, ledger: CutLedger, signal: AbortSignal): Promise<void> {
+    await this.#parts.inserter.insert(batch, ledger, signal);
+    this.progress.aliveMs = this.#parts.clock.nowMs();
+  }
+
+  #stored(batch: Batch): void {
+    this.progress.storedTo = batch.last + 1;
+    this.#parts.onStored(batch);
+  }
+
+  /** Waits until something changes, or for `ms`. */
+  async #pause(ms: number): Promise<void> {
+    const woken = Promise.withResolvers<void>();
+    this.#waiting.add(woken.resolve);
+    const timer = Number.isFinite(ms) ? setTimeout(woken.resolve, ms) : undefined;
+    await woken.promise;
+    clearTimeout(timer);
+    this.#waiting.delete(woken.resolve);
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting) resolve();
+  }
+}
