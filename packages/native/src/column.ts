@@ -9,6 +9,8 @@ export interface Column {
   /** ClickHouse's name of the type. */
   readonly type: string;
   readonly rows: number;
+  /** About how many bytes the rows take in a block. */
+  readonly bytes: number;
   /** The type's state, which Native writes before any data. */
   writePrefix(out: Bytes): void;
   writeData(out: Bytes): void;
@@ -24,6 +26,10 @@ export class Column64 implements Column {
 
   constructor(type: string) {
     this.type = type;
+  }
+
+  get bytes(): number {
+    return this.rows * 8;
   }
 
   push(lo: number, hi: number): void {
@@ -82,6 +88,10 @@ export class SmallColumn implements Column {
     this.#values = this.#make(1024);
   }
 
+  get bytes(): number {
+    return this.rows * this.#values.BYTES_PER_ELEMENT;
+  }
+
   push(value: number): void {
     if (this.rows === this.#values.length) {
       const grown = this.#make(this.rows * 2);
@@ -120,6 +130,10 @@ export class StringColumn implements Column {
   rows = 0;
   /** The encoded rows; several may be appended at once with {@link pushEncoded}. */
   readonly data = new Bytes(16 * 1024);
+
+  get bytes(): number {
+    return this.data.length;
+  }
 
   push(source: Uint8Array, start: number, end: number): void {
     this.data.string(source, start, end);

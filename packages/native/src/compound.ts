@@ -17,6 +17,10 @@ export class ArrayColumn<T extends Column> implements Column {
     return this.#offsets.rows;
   }
 
+  get bytes(): number {
+    return this.#offsets.bytes + this.items.bytes;
+  }
+
   /** Ends the row: everything pushed to `items` since the last end is its. */
   end(): void {
     this.#offsets.push(this.items.rows, 0);
@@ -46,6 +50,10 @@ export class MapColumn implements Column {
 
   get rows(): number {
     return this.#offsets.rows;
+  }
+
+  get bytes(): number {
+    return this.#offsets.bytes + this.keys.bytes + this.values.bytes;
   }
 
   /** Ends the row: every pair pushed since the last end is its. */

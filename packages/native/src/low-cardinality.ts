@@ -29,6 +29,10 @@ export class LowCardinalityColumn implements Column {
   #count = 0;
   #slots = new Int32Array(SLOTS_MIN).fill(-1);
 
+  get bytes(): number {
+    return this.#keys.length + this.rows * (this.#count <= 0x100 ? 1 : this.#count <= 0x1_0000 ? 2 : 4);
+  }
+
   /** Id of the value, a new one where it has not been seen. `guess` is tried first: an id, or -1. */
   intern(source: Uint8Array, start: number, end: number, guess = -1): number {
     if (guess >= 0 && guess < this.#count && this.#equals(guess, source, start, end)) return guess;

@@ -1,5 +1,6 @@
 export { exportRequest } from './arbitrary/exports.ts';
 export { Engine, type EngineRow } from './engine/engine.ts';
+export { decodeJsonExport, readSample, SAMPLES } from './oracle/json.ts';
 export {
   decodeExport,
   encodeExport,
