@@ -130,9 +130,9 @@ export class Normalizer {
       }
       let index = 0;
       const input = { tenant: tenant.name, retentionDays: tenant.limits.retentionDays, signal, body, receivedAtNs };
-      const result = this.#transcoder.add(input, (reason, value) => {
+      const result = this.#transcoder.add(input, (reason, value, items) => {
         const where = { tenant: tenant.name, signal, offset: raw.offset, index: index++ };
-        letters.push({ ...where, reason, message: 'the item cannot be stored', items: 1, value });
+        letters.push({ ...where, reason, message: 'the items cannot be stored', items, value });
       });
       if (!result.ok) {
         broken.add(entry);
