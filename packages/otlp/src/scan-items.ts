@@ -124,8 +124,11 @@ const LOG_OBSERVED = (11 << 3) | 1;
 /** A log record. Ids may be left out; times may be 0 (the observed time, then the time it was received, stands in). */
 export const scanLogRecord: ItemScanner = (reader, end, _slowNs, totals) => {
   const { buf } = reader;
-  let fault = VALID;
   let severity = 0;
+  let timeHi = 0;
+  let observedHi = 0;
+  let traceIdBytes = 0;
+  let spanIdBytes = 0;
   while (reader.pos < end) {
     const tag = reader.tag(end);
     if (tag < 0) return false;
@@ -141,10 +144,15 @@ export const scanLogRecord: ItemScanner = (reader, end, _slowNs, totals) => {
       continue;
     }
     if (!checkField(reader, LOG_RECORD, tag, end, ITEM_DEPTH)) return false;
-    if ((tag === LOG_TIME || tag === LOG_OBSERVED) && !timeValid(reader.low32(at + 4))) fault = INVALID_TIME;
-    else if (tag === LOG_TRACE_ID && !optionalIdValid(valueStart(buf, at), reader.pos, 16)) fault = INVALID_TRACE_ID;
-    else if (tag === LOG_SPAN_ID && !optionalIdValid(valueStart(buf, at), reader.pos, 8)) fault = INVALID_SPAN_ID;
+    if (tag === LOG_TIME) timeHi = reader.low32(at + 4);
+    else if (tag === LOG_OBSERVED) observedHi = reader.low32(at + 4);
+    else if (tag === LOG_TRACE_ID) traceIdBytes = reader.pos - valueStart(buf, at);
+    else if (tag === LOG_SPAN_ID) spanIdBytes = reader.pos - valueStart(buf, at);
   }
+  let fault = VALID;
+  if (!timeValid(timeHi) || !timeValid(observedHi)) fault = INVALID_TIME;
+  else if (!optionalIdValid(0, traceIdBytes, 16)) fault = INVALID_TRACE_ID;
+  else if (!optionalIdValid(0, spanIdBytes, 8)) fault = INVALID_SPAN_ID;
   countItem(totals, fault);
   if (severity >= SEVERITY_ERROR && severity < 0x8000_0000 && fault === VALID) totals.errorItems++;
   return true;
