@@ -46,7 +46,8 @@ const INSERT_SETTINGS = {
   min_insert_block_size_bytes: String(BLOCK_BYTES),
   max_insert_block_size: String(BLOCK_ROWS),
   max_insert_threads: '1',
-  max_partitions_per_insert_block: '1000',
+  // A partition is a day received and a retention: a backlog of days, with many tenants' retentions, touches many.
+  max_partitions_per_insert_block: '10000',
 } as const;
 
 /** Connects when first used. */

@@ -1,3 +1,5 @@
+export { type BodyFormat, encodeExportResponse, encodeRetryInfo, encodeStatus, type StatusContent } from './answers.ts';
+export { type FromJson, jsonToProtobuf } from './json.ts';
 export { type ScanFault, Scanner, type ScanResult } from './scan.ts';
 export { isMetricData } from './scan-metric.ts';
 export {
@@ -12,6 +14,7 @@ export {
   type MessageName,
   messageIndex,
 } from './schema.ts';
+export { splitExport } from './split.ts';
 export { DEPTH_MAX } from './structure.ts';
 export { createTotals, type ScanTotals } from './totals.ts';
 export {

@@ -1,1 +1,2 @@
-export {};
+export { EDGE_CONFIG } from './config.ts';
+export { EDGE_METRICS } from './metrics.ts';

@@ -1,0 +1,127 @@
+import { createTotals, ITEM_FAULTS, jsonToProtobuf, Scanner, type ScanTotals } from '@weir/otlp';
+import { type Budget, type Clock, type Consumer, type Refused, refuse } from '@weir/pipeline';
+import type { RateLimiter } from '@weir/tenancy';
+import type { AdmittedExport, Answer, RawExport, SinkFill } from '../exports.ts';
+import { LIMITS } from '../limits.ts';
+import { toStoredValue } from '../stored-value.ts';
+import { inflateBody } from './inflate.ts';
+
+/** What admission is told to do. */
+export interface AdmissionParts {
+  readonly clock: Clock;
+  readonly limiter: RateLimiter;
+  /** Items that wait for Kafka; bytes are taken by the receivers, before a body is read. */
+  readonly budget: Budget;
+  readonly sinkFill: () => SinkFill;
+  readonly bodyBytesMax: number;
+  readonly onRejected: (export_: RawExport, fault: (typeof ITEM_FAULTS)[number], items: number) => void;
+}
+
+/** An export that has been read. */
+interface ReadExport {
+  readonly plain: Buffer;
+  /** The client's own bytes, where they can go on as they are. */
+  readonly forward: RawExport['encoding'] | undefined;
+  readonly items: number;
+  readonly rejectedItems: number;
+  readonly priority: boolean;
+}
+
+/**
+ * Decides on each export: readable, within the tenant's rate, room in the sinks and in the queue. In that order, since
+ * what cannot be read must not count against a rate, and what is over its rate must not take room.
+ */
+export function createAdmission(
+  parts: AdmissionParts,
+  next: Consumer<AdmittedExport, Answer>,
+): Consumer<RawExport, Answer> {
+  const scanner = new Scanner();
+  const totals = createTotals();
+  const read = async (export_: RawExport): Promise<ReadExport | Refused> => {
+    const inflated = await inflateBody(export_.body, export_.encoding, parts.bodyBytesMax);
+    if ('kind' in inflated) return inflated;
+    let plain = inflated;
+    if (export_.format === 'json') {
+      const converted = jsonToProtobuf(export_.signal, plain);
+      if (!converted.ok) return refuse('malformed', converted.message);
+      plain = converted.bytes;
+    }
+    const scan = scanner.scan(export_.signal, plain, export_.tenant.slowThresholdNs, totals);
+    if (!scan.ok) return refuse('malformed', `the body is not an OTLP export: ${scan.reason} at byte ${scan.offset}`);
+    reportRejected(parts, export_, totals);
+    const forward = export_.format === 'json' || export_.encoding === 'deflate' ? undefined : export_.encoding;
+    const priority = totals.errorItems > 0 || totals.slowItems > 0;
+    return { plain, forward, items: totals.items, rejectedItems: totals.rejectedItems, priority };
+  };
+
+  return {
+    consume: async (export_, signal) => {
+      const receivedAtNs = parts.clock.wallNs();
+      const found = await read(export_);
+      if ('kind' in found) return found;
+      const { items, rejectedItems, priority, plain } = found;
+      if (items === 0) return { kind: 'accepted', acceptedItems: 0, rejectedItems: 0, items: 0 };
+      const refused = admit(parts, export_, items, plain.length, priority);
+      if (refused !== undefined) return { ...refused, items };
+      const stored =
+        found.forward === undefined || found.forward === 'identity'
+          ? toStoredValue(plain)
+          : { encoding: found.forward as 'gzip' | 'zstd', value: export_.body };
+      const meta = {
+        tenant: export_.tenant.name,
+        signal: export_.signal,
+        encoding: stored.encoding,
+        priority,
+        items,
+        bytes: plain.length,
+        receivedAtNs,
+      };
+      try {
+        const admitted = { tenant: export_.tenant, meta, value: stored.value, plain, rejectedItems };
+        const answer = await next.consume(admitted, signal);
+        return { ...answer, items };
+      } finally {
+        parts.budget.give(0, items);
+      }
+    },
+  };
+}
+
+/** Takes from the rate and from the queue, or says why not; what was taken before a refusal is given back. */
+function admit(
+  parts: AdmissionParts,
+  export_: RawExport,
+  items: number,
+  bytes: number,
+  priority: boolean,
+): Refused | undefined {
+  const { tenant } = export_;
+  const over = parts.limiter.tryTake(tenant, items, bytes);
+  if (over !== undefined) {
+    const { what, limit, usedPerSecond, retryAfterS } = over;
+    const message = `over the tenant's rate: ${what} are limited to ${limit.perSecond} a second (burst ${limit.burst}), used ${Math.round(usedPerSecond)} a second`;
+    return refuse(what === 'items' ? 'tenant_items_rate' : 'tenant_bytes_rate', message, bounded(retryAfterS));
+  }
+  const sink = parts.sinkFill();
+  const queueFill = parts.budget.fill;
+  let refused: Refused | undefined;
+  if (sink.fill >= 1 || (sink.fill >= LIMITS.priorityFill && !priority)) {
+    refused = refuse('sink_full', 'the pipe is full: ClickHouse takes less than comes in', bounded(sink.retryAfterS));
+  } else if (queueFill >= LIMITS.priorityFill && !priority) {
+    refused = refuse('edge_full', 'the edge is nearly full and takes only exports with errors or slow spans');
+  } else if (!parts.budget.tryTake(0, items)) refused = refuse('edge_full', 'the edge is full');
+  if (refused !== undefined) parts.limiter.giveBack(tenant, items, bytes);
+  return refused;
+}
+
+function bounded(seconds: number): number {
+  return Math.min(LIMITS.retryAfterSMax, Math.max(1, seconds));
+}
+
+function reportRejected(parts: AdmissionParts, export_: RawExport, totals: ScanTotals): void {
+  if (totals.rejectedItems === 0) return;
+  for (const [index, fault] of ITEM_FAULTS.entries()) {
+    const count = totals.rejected[index] ?? 0;
+    if (count > 0) parts.onRejected(export_, fault, count);
+  }
+}

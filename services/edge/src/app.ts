@@ -1,0 +1,140 @@
+import { createKafkaAdmin, createKafkaLog } from '@weir/kafka';
+import { Budget, type Clock, type Component, createLifecycle } from '@weir/pipeline';
+import type { ConfigOf, ServiceContext } from '@weir/process';
+import { trackTopics } from '@weir/records';
+import { collectWith, createAdmin, createMetrics, createTopLabels, type Metrics } from '@weir/telemetry';
+import { followTenants, RateLimiter, TenantDirectory } from '@weir/tenancy';
+import { createAdmission } from './admit/admission.ts';
+import { authenticate } from './admit/authenticate.ts';
+import type { EDGE_CONFIG } from './config.ts';
+import { FlowFollower } from './flow/flow-follower.ts';
+import { KafkaCheck } from './health.ts';
+import { LIMITS } from './limits.ts';
+import { EDGE_METRICS } from './metrics.ts';
+import { Publisher } from './publish/publisher.ts';
+import { GrpcReceiver } from './receive/grpc-receiver.ts';
+import { HttpReceiver } from './receive/http-receiver.ts';
+import type { ReceiverEvents, ReceiverParts } from './receive/receiver.ts';
+import { TlsFiles } from './receive/tls-files.ts';
+
+const STOP_DEADLINE_MS = 15_000;
+const TENANT_LABELS_MAX = 50;
+
+/** The edge: receive -> admit -> publish -> raw log. Built backwards, started backwards, stopped forwards. */
+export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: ServiceContext): Component {
+  const { clock, logger, registry, instance, version } = context;
+  const topic = trackTopics(config.track).raw;
+  const kafka = { brokers: config.kafka.brokers, clientId: `weir-edge-${instance}` };
+  const metrics = createMetrics(EDGE_METRICS, registry);
+  metrics.buildInfo.set({ version, track: config.track }, 1);
+
+  const log = createKafkaLog(kafka, logger, clock);
+  const kafkaAdmin = createKafkaAdmin(kafka, logger);
+  const kafkaCheck = new KafkaCheck(log, topic, clock);
+  const directory = new TenantDirectory(config.pepper);
+  const tenants = followTenants(log, directory, {
+    stateDir: config.stateDir,
+    clock,
+    events: {
+      unreadable: (key) => logger.warn({ tenant: key }, 'a tenant record cannot be read and is passed over'),
+      failed: (error) => logger.debug({ err: error }, 'the tenants are not followed at the moment'),
+    },
+  });
+  const tls = new TlsFiles(config.tls, clock, (error) =>
+    logger.warn({ err: error }, 'the TLS files are not usable; the old ones stay'),
+  );
+  const flow = new FlowFollower(log, clock, config.track, (error) =>
+    logger.debug({ err: error }, 'flow is not followed'),
+  );
+  const budget = new Budget(config.queue);
+
+  const publish = new Publisher({
+    log,
+    clock,
+    topic,
+    edge: instance,
+    deadlineMs: config.kafka.deadlineMs,
+    partitions: (signal) => countPartitions(kafkaAdmin, topic, clock, signal),
+    onProduced: (seconds) => metrics.produceSeconds.observe(seconds),
+  });
+  const admission = createAdmission(
+    {
+      clock,
+      limiter: new RateLimiter(clock),
+      budget,
+      sinkFill: () => flow.current(),
+      bodyBytesMax: config.body.bytesMax,
+      onRejected: ({ signal }, reason, items) => metrics.rejected.inc({ signal, reason }, items),
+    },
+    publish,
+  );
+  const receiver: Omit<ReceiverParts, 'listen'> = {
+    tls,
+    clientRequired: config.tls.clientRequired,
+    bodyBytesMax: config.body.bytesMax,
+    budget,
+    clock,
+    authenticate: (headers) => authenticate(directory, headers),
+    events: receiverEvents(metrics),
+  };
+  const http = new HttpReceiver({ ...receiver, listen: config.httpListen }, admission);
+  const grpc = new GrpcReceiver({ ...receiver, listen: config.grpcListen }, admission);
+
+  collectWith(metrics.queueBytes, () => metrics.queueBytes.set(budget.bytes));
+  collectWith(metrics.queueItems, () => metrics.queueItems.set(budget.items));
+  collectWith(metrics.queueFill, () => metrics.queueFill.set(budget.fill));
+  collectWith(metrics.sinkFill, () => metrics.sinkFill.set(flow.current().fill));
+  collectWith(metrics.tenants, () => metrics.tenants.set(directory.size));
+  collectWith(metrics.certificateExpiry, () => metrics.certificateExpiry.set(tls.current.expiresS));
+  const admin = createAdmin({
+    listen: config.adminListen,
+    registry,
+    readiness: () => [
+      ...(kafkaCheck.answers ? [] : ['Kafka does not answer']),
+      ...(directory.complete || directory.size > 0 ? [] : ['the tenants are not known']),
+    ],
+    liveness: () => [],
+  });
+  const connections: Component = { name: 'connections', start: async () => undefined, stop: () => log.close() };
+  const parts = [http, grpc, publish, flow, tenants, tls, kafkaCheck, connections, admin];
+  return createLifecycle(parts, {
+    clock,
+    stopDeadlineMs: STOP_DEADLINE_MS,
+    onFault: (name, error) => logger.warn({ err: error, part: name }, 'a part did not stop cleanly'),
+  });
+}
+
+function receiverEvents(metrics: Metrics<typeof EDGE_METRICS>): ReceiverEvents {
+  const tenantLabel = createTopLabels(TENANT_LABELS_MAX);
+  return {
+    received: (signal, transport, bytes) => {
+      metrics.exports.inc({ signal, transport });
+      metrics.receivedBytes.inc({ signal, transport }, bytes);
+    },
+    answered: (signal, transport, tenant, answer, seconds) => {
+      metrics.requestSeconds.observe({ signal, transport }, seconds);
+      if (answer.items !== undefined) metrics.received.inc({ signal, transport }, answer.items);
+      if (answer.kind === 'refused') {
+        metrics.refused.inc({ signal, transport, reason: answer.reason });
+        if (answer.items !== undefined) metrics.refusedItems.inc({ signal, reason: answer.reason }, answer.items);
+        return;
+      }
+      metrics.accepted.inc({ signal, transport, tenant: tenantLabel(tenant?.name ?? '') }, answer.acceptedItems);
+    },
+  };
+}
+
+/** Waits for the topic: an edge may start before it is there. */
+async function countPartitions(
+  kafkaAdmin: ReturnType<typeof createKafkaAdmin>,
+  topic: string,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<number> {
+  for (;;) {
+    const found = await kafkaAdmin.describe([topic]).catch(() => []);
+    const partitions = found[0]?.partitions ?? 0;
+    if (partitions > 0) return partitions;
+    await clock.sleep(LIMITS.topicRetryMs, signal);
+  }
+}

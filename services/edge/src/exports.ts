@@ -1,0 +1,50 @@
+import type { BodyFormat } from '@weir/otlp';
+import type { Outcome, Refused, SignalKind } from '@weir/pipeline';
+import type { Encoding, RawMeta } from '@weir/records';
+import type { Tenant } from '@weir/tenancy';
+
+export type Transport = 'http' | 'grpc';
+
+/** How a body may come; deflate is inflated here, since Kafka's readers do not know it. */
+export type BodyEncoding = Encoding | 'deflate';
+
+/** An export as it came, from a tenant that is known by its key. */
+export interface RawExport {
+  readonly tenant: Tenant;
+  readonly signal: SignalKind;
+  readonly transport: Transport;
+  readonly format: BodyFormat;
+  readonly encoding: BodyEncoding;
+  readonly body: Buffer;
+}
+
+/** An export that may go on: read, within its limits, and with room taken for it. */
+export interface AdmittedExport {
+  readonly tenant: Tenant;
+  readonly meta: Omit<RawMeta, 'edge' | 'seq'>;
+  /** OTLP protobuf, compressed as the meta says. */
+  readonly value: Buffer;
+  /** The same, decompressed: what is split when it is too large. */
+  readonly plain: Buffer;
+  readonly rejectedItems: number;
+}
+
+/** What became of an export, and how many items it had as far as it could be read. */
+export type Answer = Outcome & { readonly items?: number };
+
+/** How full the sinks are, by their own reports. */
+export interface SinkFill {
+  /** Fullest fresh report; 0 without one. */
+  readonly fill: number;
+  /** Seconds until there may be room. */
+  readonly retryAfterS: number;
+}
+
+/** Who a request is from, or why it is not let in. */
+export type Authenticated = { readonly kind: 'tenant'; readonly tenant: Tenant } | Refused;
+
+/** The headers that may carry a key, as they came. */
+export interface KeyHeaders {
+  readonly authorization: readonly string[];
+  readonly apiKey: readonly string[];
+}

@@ -1,0 +1,96 @@
+import { type Log, PartitionLane, type Published, type RawRecord } from '@weir/delivery';
+import { createTotals, Scanner, splitExport } from '@weir/otlp';
+import { type Clock, type Component, type Consumer, refuse } from '@weir/pipeline';
+import type { AdmittedExport, Answer } from '../exports.ts';
+import { LIMITS } from '../limits.ts';
+import { toStoredValue } from '../stored-value.ts';
+
+/** What publishing needs of the world. */
+export interface PublisherParts {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly topic: string;
+  /** Random id of this process, 16 hex digits. */
+  readonly edge: string;
+  readonly deadlineMs: number;
+  /** Partitions of the topic; asked until it answers. */
+  readonly partitions: (signal: AbortSignal) => Promise<number>;
+  readonly onProduced: (seconds: number) => void;
+}
+
+/**
+ * Puts exports into the raw log and answers once Kafka has them. Each partition is a lane of its own; an export goes to
+ * the one of its tenant's with the least in it.
+ */
+export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
+  readonly name = 'publisher';
+  readonly #parts: PublisherParts;
+  #lanes: PartitionLane[] = [];
+  #next = 0;
+
+  constructor(parts: PublisherParts) {
+    this.#parts = parts;
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    const { log, clock, topic, edge, deadlineMs, onProduced } = this.#parts;
+    const count = await this.#parts.partitions(signal);
+    this.#lanes = Array.from(
+      { length: count },
+      (_, partition) =>
+        new PartitionLane(log, clock, {
+          topic,
+          partition,
+          edge,
+          batchBytesMax: LIMITS.produceBytesMax,
+          deadlineMs,
+          onProduced,
+        }),
+    );
+  }
+
+  async stop(signal: AbortSignal): Promise<void> {
+    await Promise.all(this.#lanes.map((lane) => lane.drain(signal)));
+  }
+
+  async consume(export_: AdmittedExport): Promise<Answer> {
+    const records = toRecords(export_);
+    if (records === undefined) {
+      return refuse('too_large', `one item is larger than ${LIMITS.recordBodyBytesMax} bytes and cannot be split`);
+    }
+    const results = await Promise.all(records.map((record) => this.#lane().publish(record)));
+    const failed = results.find((result) => result !== 'acked');
+    if (failed !== undefined) return refusal(failed);
+    const { rejectedItems, meta } = export_;
+    const accepted = { kind: 'accepted', acceptedItems: meta.items - rejectedItems, rejectedItems } as const;
+    if (rejectedItems === 0) return accepted;
+    return { ...accepted, message: `${rejectedItems} items are invalid (ids, times or buckets) and were not stored` };
+  }
+
+  /** All partitions belong to every tenant for now. Ties go round, so that idle lanes share evenly. */
+  #lane(): PartitionLane {
+    let best = this.#lanes[this.#next++ % this.#lanes.length]!;
+    for (const lane of this.#lanes) if (lane.queuedBytes < best.queuedBytes) best = lane;
+    return best;
+  }
+}
+
+function refusal(failed: Exclude<Published, 'acked'>): Answer {
+  if (failed === 'rejected') return refuse('kafka_unavailable', 'Kafka refused the export', 2);
+  return refuse('kafka_unavailable', 'Kafka did not acknowledge the export in time', 2);
+}
+
+/** The export as raw records: one, or several where it is too large for one. Undefined where an item alone is too large. */
+function toRecords(export_: AdmittedExport): RawRecord[] | undefined {
+  const { meta, value, plain } = export_;
+  if (plain.length <= LIMITS.recordBodyBytesMax) return [{ meta, value }];
+  const pieces = splitExport(plain, LIMITS.recordBodyBytesMax);
+  const scanner = new Scanner();
+  const totals = createTotals();
+  return pieces?.map((piece) => {
+    scanner.scan(meta.signal, piece, Number.POSITIVE_INFINITY, totals);
+    const stored = toStoredValue(piece);
+    const own = { encoding: stored.encoding, bytes: piece.length, items: totals.items };
+    return { meta: { ...meta, ...own }, value: stored.value };
+  });
+}

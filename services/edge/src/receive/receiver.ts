@@ -1,0 +1,40 @@
+import type { Budget, Clock, Consumer, SignalKind } from '@weir/pipeline';
+import type { Tenant } from '@weir/tenancy';
+import type { Answer, Authenticated, KeyHeaders, RawExport, Transport } from '../exports.ts';
+import type { TlsFiles } from './tls-files.ts';
+
+/** What is counted of each request. */
+export interface ReceiverEvents {
+  received(signal: SignalKind, transport: Transport, bytes: number): void;
+  answered(signal: SignalKind, transport: Transport, tenant: Tenant | undefined, answer: Answer, seconds: number): void;
+}
+
+/** What both receivers need. */
+export interface ReceiverParts {
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly tls: TlsFiles;
+  readonly clientRequired: boolean;
+  readonly bodyBytesMax: number;
+  /** Bytes of the bodies that are being received or wait. */
+  readonly budget: Budget;
+  readonly clock: Clock;
+  readonly authenticate: (headers: KeyHeaders) => Authenticated;
+  readonly events: ReceiverEvents;
+}
+
+/** An export that has been admitted is answered by its own deadline; nothing cuts it short. */
+const NEVER = new AbortController().signal;
+
+/** Hands an export to admission and counts it, and its answer. Never throws: what breaks is an answer too. */
+export async function admit(
+  parts: ReceiverParts,
+  next: Consumer<RawExport, Answer>,
+  export_: RawExport,
+): Promise<Answer> {
+  const { clock, events } = parts;
+  const startedMs = clock.nowMs();
+  events.received(export_.signal, export_.transport, export_.body.length);
+  const answer = await next.consume(export_, NEVER);
+  events.answered(export_.signal, export_.transport, export_.tenant, answer, (clock.nowMs() - startedMs) / 1_000);
+  return answer;
+}
