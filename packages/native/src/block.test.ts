@@ -19,7 +19,7 @@ afterAll(() => engine.close());
 function blockOf(columns: Columns, rows: number): Buffer {
   const out = new Bytes(16);
   writeBlock(columns, rows, out);
-  return Buffer.from(out.view());
+  return Buffer.from(out.written());
 }
 
 function pushTo(column: StringColumn | LowCardinalityColumn, text: string): void {
@@ -203,7 +203,7 @@ describe('ClickHouse reading the blocks', () => {
       u8.push(value);
       writeBlock({ u8 }, 1, out);
     }
-    expect(engine.readBlock(out.view())).toEqual([{ u8: 1 }, { u8: 2 }]);
+    expect(engine.readBlock(out.written())).toEqual([{ u8: 1 }, { u8: 2 }]);
   });
 });
 

@@ -1,39 +1,50 @@
 import { keptCapacity } from './capacity.ts';
 
-/** Bytes shorter than this are copied by a loop: the call of a native copy costs more. */
-const LOOP_COPY_MAX = 24;
+/** Runs shorter than this are copied by words: the call of a native copy costs more. */
+const WORD_COPY_MAX = 96;
+
+const EMPTY = new Uint8Array(0);
+
+/** A view of all of a run of bytes. */
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
 
 /** A growing run of bytes that is written over and over: `clear` keeps the memory, or most of it. */
 export class Bytes {
   buf: Buffer;
+  /** The same memory as `buf`, for reading and writing words. */
+  view: DataView;
   length = 0;
   readonly #min: number;
+  /** The last source of a copy; it is mostly the next one's too. */
+  #source: Uint8Array = EMPTY;
+  #sourceView: DataView = viewOf(EMPTY);
 
   constructor(capacity = 1024) {
     this.#min = capacity;
     this.buf = Buffer.allocUnsafeSlow(capacity);
+    this.view = viewOf(this.buf);
   }
 
   clear(): void {
     const kept = keptCapacity(this.buf.length, this.length, this.#min);
-    if (kept < this.buf.length) this.buf = Buffer.allocUnsafeSlow(kept);
+    if (kept < this.buf.length) this.#replace(Buffer.allocUnsafeSlow(kept));
     this.length = 0;
+    if (this.#source !== EMPTY) {
+      this.#source = EMPTY;
+      this.#sourceView = viewOf(EMPTY);
+    }
   }
 
   /** What has been written; valid until the next write. */
-  view(): Buffer {
+  written(): Buffer {
     return this.buf.subarray(0, this.length);
   }
 
   /** Makes room for `size` more bytes. */
   reserve(size: number): void {
-    const needed = this.length + size;
-    if (needed <= this.buf.length) return;
-    let capacity = this.buf.length * 2;
-    while (capacity < needed) capacity *= 2;
-    const grown = Buffer.allocUnsafeSlow(capacity);
-    this.buf.copy(grown, 0, 0, this.length);
-    this.buf = grown;
+    if (this.length + size > this.buf.length) this.#grow(this.length + size);
   }
 
   byte(value: number): void {
@@ -60,12 +71,13 @@ export class Bytes {
   copy(source: Uint8Array, start: number, end: number): void {
     const size = end - start;
     this.reserve(size);
-    const { buf } = this;
-    let at = this.length;
-    if (size <= LOOP_COPY_MAX) for (let from = start; from < end; from++) buf[at++] = source[from]!;
-    else if (source instanceof Buffer) source.copy(buf, at, start, end);
-    else buf.set(source.subarray(start, end), at);
-    this.length += size;
+    const at = this.length;
+    this.length = at + size;
+    if (size >= WORD_COPY_MAX) {
+      if (source instanceof Buffer) source.copy(this.buf, at, start, end);
+      else this.buf.set(source.subarray(start, end), at);
+    } else if (size >= 8) this.#copyWords(source, start, size, at);
+    else for (let i = 0; i < size; i++) this.buf[at + i] = source[start + i]!;
   }
 
   /** A length-prefixed run of bytes, as ClickHouse writes a String. */
@@ -81,5 +93,31 @@ export class Bytes {
     this.reserve(size);
     this.buf.write(value, this.length, 'utf8');
     this.length += size;
+  }
+
+  /** 8 bytes at a time; the last word overlaps the one before. */
+  #copyWords(source: Uint8Array, start: number, size: number, at: number): void {
+    if (source !== this.#source) {
+      this.#source = source;
+      this.#sourceView = viewOf(source);
+    }
+    const from = this.#sourceView;
+    const { view } = this;
+    const last = size - 8;
+    for (let i = 0; i < last; i += 8) view.setBigUint64(at + i, from.getBigUint64(start + i));
+    view.setBigUint64(at + last, from.getBigUint64(start + last));
+  }
+
+  #grow(needed: number): void {
+    let capacity = this.buf.length * 2;
+    while (capacity < needed) capacity *= 2;
+    const grown = Buffer.allocUnsafeSlow(capacity);
+    this.buf.copy(grown, 0, 0, this.length);
+    this.#replace(grown);
+  }
+
+  #replace(buf: Buffer): void {
+    this.buf = buf;
+    this.view = viewOf(buf);
   }
 }

@@ -151,6 +151,23 @@ export class StringColumn implements Column {
     this.rows++;
   }
 
+  /** A whole number from 0 to 2^32 - 1, in decimal. */
+  pushDecimal(value: number): void {
+    let digits = 1;
+    for (let limit = 10; value >= limit; limit *= 10) digits++;
+    const { data } = this;
+    data.byte(digits);
+    data.reserve(digits);
+    let rest = value;
+    for (let at = data.length + digits - 1; at >= data.length; at--) {
+      const tenth = Math.floor(rest / 10);
+      data.buf[at] = 0x30 + rest - tenth * 10;
+      rest = tenth;
+    }
+    data.length += digits;
+    this.rows++;
+  }
+
   /** Rows that are encoded already. */
   pushEncoded(source: Uint8Array, start: number, end: number, rows: number): void {
     this.data.copy(source, start, end);

@@ -1,12 +1,13 @@
 import { randomInt } from 'node:crypto';
-import { Bytes } from './bytes.ts';
+import { Bytes, viewOf } from './bytes.ts';
 import { keptCapacity } from './capacity.ts';
 import type { Column } from './column.ts';
 
 const SHARED_DICTIONARIES_WITH_ADDITIONAL_KEYS = 1;
 const HAS_ADDITIONAL_KEYS = 0x200;
 const NEED_UPDATE_DICTIONARY = 0x400;
-const FNV_PRIME = 0x01000193;
+const HASH_FACTOR = 0x9e3779b1;
+const EMPTY = new Uint8Array(0);
 const IDS_MIN = 1024;
 const SLOTS_MIN = 512;
 
@@ -28,6 +29,9 @@ export class LowCardinalityColumn implements Column {
   #hashes = new Uint32Array(256);
   #count = 0;
   #slots = new Int32Array(SLOTS_MIN).fill(-1);
+  /** Where the last value was looked up from; mostly the next one is there too. */
+  #source: Uint8Array = EMPTY;
+  #sourceView: DataView = viewOf(EMPTY);
 
   get bytes(): number {
     return this.#keys.length + this.rows * (this.#count <= 0x100 ? 1 : this.#count <= 0x1_0000 ? 2 : 4);
@@ -35,10 +39,12 @@ export class LowCardinalityColumn implements Column {
 
   /** Id of the value, a new one where it has not been seen. `guess` is tried first: an id, or -1. */
   intern(source: Uint8Array, start: number, end: number, guess = -1): number {
+    if (source !== this.#source) {
+      this.#source = source;
+      this.#sourceView = viewOf(source);
+    }
     if (guess >= 0 && guess < this.#count && this.#equals(guess, source, start, end)) return guess;
-    let hash = HASH_SEED;
-    for (let at = start; at < end; at++) hash = Math.imul(hash ^ source[at]!, FNV_PRIME);
-    hash >>>= 0;
+    const hash = this.#hash(source, start, end);
     const mask = this.#slots.length - 1;
     let slot = hash & mask;
     for (let id = this.#slots[slot]!; id >= 0; id = this.#slots[slot]!) {
@@ -92,16 +98,41 @@ export class LowCardinalityColumn implements Column {
     }
     this.rows = 0;
     this.#count = 0;
+    this.#source = EMPTY;
+    this.#sourceView = viewOf(EMPTY);
     this.#keys.clear();
     this.#slots.fill(-1);
   }
 
+  /** Compares by words; the last word overlaps the one before. */
   #equals(id: number, source: Uint8Array, start: number, end: number): boolean {
-    let at = this.#starts[id]!;
-    if (this.#ends[id]! - at !== end - start) return false;
-    const keys = this.#keys.buf;
-    for (let from = start; from < end; from++) if (keys[at++] !== source[from]) return false;
-    return true;
+    const at = this.#starts[id]!;
+    const size = end - start;
+    if (this.#ends[id]! - at !== size) return false;
+    if (size < 4) {
+      const { buf } = this.#keys;
+      for (let i = 0; i < size; i++) if (buf[at + i] !== source[start + i]) return false;
+      return true;
+    }
+    const keys = this.#keys.view;
+    const values = this.#sourceView;
+    const last = size - 4;
+    for (let i = 0; i < last; i += 4) if (keys.getInt32(at + i) !== values.getInt32(start + i)) return false;
+    return keys.getInt32(at + last) === values.getInt32(start + last);
+  }
+
+  #hash(source: Uint8Array, start: number, end: number): number {
+    const size = end - start;
+    let hash = HASH_SEED ^ size;
+    if (size < 4) for (let at = start; at < end; at++) hash = mixed(hash, source[at]!);
+    else {
+      const values = this.#sourceView;
+      const last = end - 4;
+      for (let at = start; at < last; at += 4) hash = mixed(hash, values.getInt32(at));
+      hash = mixed(hash, values.getInt32(last));
+    }
+    hash = Math.imul(hash ^ (hash >>> 15), HASH_FACTOR);
+    return (hash ^ (hash >>> 13)) >>> 0;
   }
 
   #add(source: Uint8Array, start: number, end: number, hash: number, slot: number): number {
@@ -137,4 +168,9 @@ export class LowCardinalityColumn implements Column {
     }
     this.#slots = slots;
   }
+}
+
+function mixed(hash: number, word: number): number {
+  const product = Math.imul(hash ^ word, HASH_FACTOR);
+  return (product << 13) | (product >>> 19);
 }

@@ -1,5 +1,5 @@
 import type { StringColumn } from '@weir/native';
-import { DEPTH_MAX, type WireReader } from '@weir/otlp';
+import { DEPTH_MAX, WIRE, type WireReader } from '@weir/otlp';
 
 const STRING = 1;
 const BOOL = 2;
@@ -9,6 +9,9 @@ const ARRAY = 5;
 const KVLIST = 6;
 const BYTES = 7;
 const NONE = 0;
+/** Above it are fields that this code does not know: they say nothing about the value. */
+const KIND_MAX = 8;
+const STRING_TAG = (STRING << 3) | WIRE.bytes;
 
 const scratch = new DataView(new ArrayBuffer(8));
 
@@ -18,22 +21,34 @@ const scratch = new DataView(new ArrayBuffer(8));
  */
 export function pushAnyValue(reader: WireReader, end: number, column: StringColumn): boolean {
   const { buf } = reader;
+  const first = reader.pos;
+  // A string alone, as nearly every value: its length and bytes stand here as ClickHouse has them.
+  if (first < end && buf[first] === STRING_TAG) {
+    reader.pos = first + 1;
+    if (reader.length(end) === end) {
+      column.pushEncoded(buf, first + 1, end, 1);
+      reader.pos = end;
+      return true;
+    }
+    reader.pos = first;
+  }
   let kind = NONE;
   let start = 0;
   let stop = 0;
   while (reader.pos < end) {
     const tag = reader.tag(end);
     if (tag < 0) return false;
-    if ((tag & 7) === 2) {
-      stop = reader.length(end);
-      if (stop < 0) return false;
-      start = reader.pos;
-      reader.pos = stop;
-    } else {
-      start = reader.pos;
-      if (!reader.skip(tag & 7, end)) return false;
-    }
+    let at = reader.pos;
+    if ((tag & 7) === WIRE.bytes) {
+      const to = reader.length(end);
+      if (to < 0) return false;
+      at = reader.pos;
+      reader.pos = to;
+    } else if (!reader.skip(tag & 7, end)) return false;
+    if (tag >>> 3 > KIND_MAX) continue;
     kind = tag >>> 3;
+    start = at;
+    stop = reader.pos;
   }
   if (kind === STRING) column.push(buf, start, stop);
   else if (kind === NONE) column.pushEmpty();
@@ -49,9 +64,20 @@ function pushOther(reader: WireReader, kind: number, start: number, stop: number
     if (json === undefined) return false;
     column.pushText(json);
   } else if (kind === BYTES) column.pushText(Buffer.from(reader.buf.subarray(start, stop)).toString('base64'));
+  else if (kind === INT) pushInt(reader, stop, column);
   else column.pushText(scalarText(reader, kind));
   reader.pos = back;
   return true;
+}
+
+function pushInt(reader: WireReader, stop: number, column: StringColumn): void {
+  const lo = reader.varint(stop);
+  if (reader.hi === 0) column.pushDecimal(lo);
+  else column.pushText(int64Text(lo, reader.hi));
+}
+
+function int64Text(lo: number, hi: number): string {
+  return BigInt.asIntN(64, (BigInt(hi) << 32n) | BigInt(lo)).toString();
 }
 
 /** Text of a bool, int or double whose value starts at the position; the empty string for a kind that is not known. */
@@ -61,8 +87,7 @@ function scalarText(reader: WireReader, kind: number): string {
   const lo = reader.varint(reader.buf.length);
   const { hi } = reader;
   if (kind === BOOL) return lo !== 0 || hi !== 0 ? 'true' : 'false';
-  if (hi === 0) return String(lo);
-  return BigInt.asIntN(64, (BigInt(hi) << 32n) | BigInt(lo)).toString();
+  return hi === 0 ? String(lo) : int64Text(lo, hi);
 }
 
 /** NaN and infinities are written as OTLP/JSON writes them. */
@@ -147,7 +172,11 @@ function valueJson(reader: WireReader, end: number, depth: number): string | und
     const tag = reader.tag(end);
     if (tag < 0) return undefined;
     const kind = tag >>> 3;
-    if ((tag & 7) !== 2) {
+    if (kind > KIND_MAX) {
+      if (!reader.skip(tag & 7, end)) return undefined;
+      continue;
+    }
+    if ((tag & 7) !== WIRE.bytes) {
       const at = reader.pos;
       if (!reader.skip(tag & 7, end)) return undefined;
       const back = reader.pos;

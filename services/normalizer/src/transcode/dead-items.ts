@@ -46,7 +46,7 @@ export class DeadItems {
     const out = new Bytes(1024);
     reader.pos = 0;
     prune(reader, reader.buf.length, 0, LEVELS[signal] - 1, wanted, out);
-    return Buffer.from(out.view());
+    return Buffer.from(out.written());
   }
 
   #grow(): void {

@@ -149,7 +149,11 @@ export class ExemplarColumns {
       reader.pos = repeated[i * 3 + 1]!;
       if (!this.#pushOne(reader, repeated[i * 3 + 2]!, base)) return false;
     }
-    for (const column of Object.values(this.columns)) column.end();
+    this.#attributes.end();
+    this.#time.end();
+    this.#value.end();
+    this.#spanId.end();
+    this.#traceId.end();
     return true;
   }
 

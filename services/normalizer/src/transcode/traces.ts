@@ -12,6 +12,7 @@ import {
 import { AttributeWriter } from './attributes.ts';
 import { CommonColumns } from './common-columns.ts';
 import { MessageFields } from './fields.ts';
+import { NameWriter } from './name-writer.ts';
 import type { Origin } from './origin.ts';
 import { READER_FAULT, type TableBlock, WRITTEN } from './table.ts';
 
@@ -35,8 +36,8 @@ const EVENT_NAME = 2;
 const EVENT_REPEATS = 1 << 3;
 const LINK_REPEATS = 1 << 4;
 
-const KINDS = ['Unspecified', 'Internal', 'Server', 'Client', 'Producer', 'Consumer'].map((name) => Buffer.from(name));
-const CODES = ['Unset', 'Ok', 'Error'].map((name) => Buffer.from(name));
+const KINDS = ['Unspecified', 'Internal', 'Server', 'Client', 'Producer', 'Consumer'];
+const CODES = ['Unset', 'Ok', 'Error'];
 
 /** otel_traces. */
 export class TracesTable implements TableBlock {
@@ -48,10 +49,10 @@ export class TracesTable implements TableBlock {
   readonly #parentSpanId = new StringColumn();
   readonly #traceState = new StringColumn();
   readonly #spanName = new LowCardinalityColumn();
-  readonly #spanKind = new LowCardinalityColumn();
+  readonly #spanKind = new NameWriter(new LowCardinalityColumn(), KINDS);
   readonly #attributes = new AttributeWriter(new MapColumn());
   readonly #duration = new Column64('UInt64');
-  readonly #statusCode = new LowCardinalityColumn();
+  readonly #statusCode = new NameWriter(new LowCardinalityColumn(), CODES);
   readonly #statusMessage = new StringColumn();
   readonly #eventTime = new ArrayColumn(new Column64('DateTime64(9)'));
   readonly #eventName = new ArrayColumn(new LowCardinalityColumn());
@@ -75,14 +76,14 @@ export class TracesTable implements TableBlock {
     ParentSpanId: this.#parentSpanId,
     TraceState: this.#traceState,
     SpanName: this.#spanName,
-    SpanKind: this.#spanKind,
+    SpanKind: this.#spanKind.column,
     ServiceName: this.#common.serviceName,
     ResourceAttributes: this.#common.resourceAttributes,
     ScopeName: this.#common.scopeName,
     ScopeVersion: this.#common.scopeVersion,
     SpanAttributes: this.#attributes.column,
     Duration: this.#duration,
-    StatusCode: this.#statusCode,
+    StatusCode: this.#statusCode.column,
     StatusMessage: this.#statusMessage,
     'Events.Timestamp': this.#eventTime,
     'Events.Name': this.#eventName,
@@ -99,6 +100,8 @@ export class TracesTable implements TableBlock {
 
   clear(): void {
     this.#common.clear(this.columns);
+    this.#spanKind.clear();
+    this.#statusCode.clear();
     this.#attributes.clear();
     this.#eventWriter.clear();
     this.#linkWriter.clear();
@@ -117,7 +120,7 @@ export class TracesTable implements TableBlock {
     span.pushHex(buf, PARENT_ID, this.#parentSpanId);
     span.pushString(buf, TRACE_STATE, this.#traceState);
     span.pushString(buf, NAME, this.#spanName);
-    pushName(this.#spanKind, KINDS, span.varint(reader, KIND));
+    this.#spanKind.push(span.varint(reader, KIND));
     this.#pushDuration(reader);
     if (!this.#pushStatus(reader) || !this.#pushRepeated(reader)) return READER_FAULT;
     reader.pos = end;
@@ -153,13 +156,13 @@ export class TracesTable implements TableBlock {
   #pushStatus(reader: WireReader): boolean {
     const start = this.#span.start[STATUS]!;
     if (start < 0) {
-      pushName(this.#statusCode, CODES, 0);
+      this.#statusCode.push(0);
       this.#statusMessage.pushEmpty();
       return true;
     }
     reader.pos = start;
     if (!this.#inner.read(reader, this.#span.end[STATUS]!, 0)) return false;
-    pushName(this.#statusCode, CODES, this.#inner.varint(reader, STATUS_CODE));
+    this.#statusCode.push(this.#inner.varint(reader, STATUS_CODE));
     this.#inner.pushString(reader.buf, STATUS_MESSAGE, this.#statusMessage);
     return true;
   }
@@ -177,9 +180,13 @@ export class TracesTable implements TableBlock {
       } else if (tag === LINKS && !this.#pushLink(reader, end)) return false;
     }
     this.#attributes.end();
-    for (const column of [this.#eventTime, this.#eventName, this.#eventAttributes]) column.end();
-    for (const column of [this.#linkTraceId, this.#linkSpanId, this.#linkTraceState, this.#linkAttributes])
-      column.end();
+    this.#eventTime.end();
+    this.#eventName.end();
+    this.#eventAttributes.end();
+    this.#linkTraceId.end();
+    this.#linkSpanId.end();
+    this.#linkTraceState.end();
+    this.#linkAttributes.end();
     return true;
   }
 
@@ -212,10 +219,4 @@ export function pushAttributes(reader: WireReader, message: MessageFields, write
   }
   writer.end();
   return true;
-}
-
-/** Pushes the name of an enum value; one that is not known is the first. */
-function pushName(column: LowCardinalityColumn, names: readonly Buffer[], value: number): void {
-  const name = names[value] ?? names[0]!;
-  column.push(name, 0, name.length);
 }

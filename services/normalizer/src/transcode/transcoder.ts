@@ -132,7 +132,7 @@ export class Transcoder {
       if (rows === 0) continue;
       this.#out.clear();
       writeBlock(columns, rows, this.#out);
-      take({ table, rows, block: this.#out.view() });
+      take({ table, rows, block: this.#out.written() });
     }
   }
 

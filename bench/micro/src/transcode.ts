@@ -1,0 +1,58 @@
+import { Transcoder } from '@weir/normalizer';
+import { decodeExport, expectedRows } from '@weir/testkit';
+import { type BenchExport, logsExport, metricsExport, spansExport } from './exports.ts';
+import { line, type Measured, measure } from './measure.ts';
+
+/** Exports that are transcoded into one block, as the normalizer does. */
+const EXPORTS_PER_BLOCK = 10;
+const ITEMS_PER_EXPORT = 1_000;
+const OWNER = { tenant: 'acme', retentionDays: 30, receivedAtNs: 1_795_237_200_000_000_000n };
+
+/** From OTLP bytes to finished Native blocks. */
+function transcoding(one: BenchExport): Measured {
+  const transcoder = new Transcoder();
+  const input = { ...OWNER, signal: one.signal, body: one.body };
+  return measure({
+    name: `transcode ${one.signal} (${Math.round(one.body.length / one.items)} bytes an item)`,
+    items: one.items * EXPORTS_PER_BLOCK,
+    bytes: one.body.length * EXPORTS_PER_BLOCK,
+    run: () => {
+      let blockBytes = 0;
+      for (let i = 0; i < EXPORTS_PER_BLOCK; i++) transcoder.add(input, () => undefined);
+      transcoder.finish(({ block }) => {
+        blockBytes += block.length;
+      });
+      transcoder.clear();
+      return blockBytes;
+    },
+  });
+}
+
+/** The plain way: decode to objects with the reference library, make a row object of each item, write JSONEachRow. */
+function plain(one: BenchExport): Measured {
+  return measure({
+    name: `plain ${one.signal}: objects to JSONEachRow`,
+    items: one.items,
+    bytes: one.body.length,
+    run: () => {
+      const { rows } = expectedRows(one.signal, decodeExport(one.signal, one.body), OWNER);
+      const texts = Object.values(rows).map((table) => table.map((row) => JSON.stringify(row)).join('\n'));
+      return texts.reduce((sum, text) => sum + text.length, 0);
+    },
+  });
+}
+
+/** Lines of the transcoder's part of the report. */
+export function transcodeReport(): string[] {
+  const lines: string[] = [];
+  for (const one of [spansExport(ITEMS_PER_EXPORT), logsExport(ITEMS_PER_EXPORT), metricsExport(ITEMS_PER_EXPORT)]) {
+    const ours = transcoding(one);
+    const theirs = plain(one);
+    lines.push(
+      line(ours),
+      line(theirs),
+      `${'ratio'.padEnd(44)} ${(ours.itemsPerS / theirs.itemsPerS).toFixed(1).padStart(12)}`,
+    );
+  }
+  return lines;
+}
