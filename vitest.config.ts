@@ -14,6 +14,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['{services,deploy,packages,bench}/*/test/**/*.test.ts'],
+          globalSetup: ['deploy/local/test/set-up.ts'],
           testTimeout: 120_000,
           hookTimeout: 180_000,
           fileParallelism: false,

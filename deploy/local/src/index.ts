@@ -1,1 +1,3 @@
-export {};
+export { type LocalFile, readLocalFile } from './local-file.ts';
+export { ROOT, type StackPaths, stackPaths } from './paths.ts';
+export { ensureTenants, type LocalKeys } from './tenants.ts';

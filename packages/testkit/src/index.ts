@@ -1,6 +1,6 @@
 export { exportRequest } from './arbitrary/exports.ts';
 export { Engine, type EngineRow } from './engine/engine.ts';
-export { decodeJsonExport, readSample, SAMPLES } from './oracle/json.ts';
+export { decodeJsonExport, encodeJsonExport, readSample, SAMPLES } from './oracle/json.ts';
 export {
   decodeExport,
   encodeExport,
@@ -11,3 +11,5 @@ export {
 export { exactSelect } from './oracle-rows/exact-select.ts';
 export { expectedRows } from './oracle-rows/expected-rows.ts';
 export type { ExpectedRow, ExpectedRows, RowOwner } from './oracle-rows/row.ts';
+export { type GrpcAnswer, type HttpAnswer, OtlpClient } from './stack/otlp-client.ts';
+export { caseTenant, pause, type StackOptions, TEST_TENANTS, TestStack } from './stack/test-stack.ts';

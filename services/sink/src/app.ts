@@ -1,10 +1,10 @@
 import { createClickHouse } from '@weir/clickhouse';
 import { GroupWorkers } from '@weir/delivery';
 import { createKafkaLog, createMembership } from '@weir/kafka';
-import { type Component, createLifecycle } from '@weir/pipeline';
+import { type Clock, type Component, createLifecycle } from '@weir/pipeline';
 import type { ConfigOf, ServiceContext } from '@weir/process';
-import { trackGroups, trackTopics } from '@weir/records';
-import { createAdmin, createMetrics } from '@weir/telemetry';
+import { type FlowReport, trackGroups, trackTopics } from '@weir/records';
+import { createAdmin, createMetrics, type Metrics } from '@weir/telemetry';
 import type { Batch } from './batches.ts';
 import type { SINK_CONFIG } from './config.ts';
 import { BacklogMeter } from './flow/backlog.ts';
@@ -80,28 +80,7 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
       }),
   );
 
-  const look = () => {
-    const all = [...partitions.workers].map(([partition, { progress }]) => [partition, progress] as const);
-    for (const [partition, { storedTo, endOffset }] of all) {
-      metrics.lag.set({ partition: String(partition) }, Math.max(0, endOffset - storedTo));
-    }
-    const backlog = meter.look(
-      all.map(([, each]) => each),
-      clock.nowMs(),
-    );
-    metrics.backlogBytes.set(backlog.bytes);
-    metrics.backlogSeconds.set(backlog.seconds ?? -1);
-    metrics.fill.set(backlog.fill);
-    metrics.bufferedBytes.set(all.reduce((sum, [, { bufferedBytes }]) => sum + bufferedBytes, 0));
-    return {
-      reporter: instance,
-      track: config.track,
-      backlogBytes: backlog.bytes,
-      backlogSeconds: backlog.seconds,
-      fill: backlog.fill,
-      healthy: health.insertsWork,
-    };
-  };
+  const look = createLook(partitions, meter, health, metrics, clock, { reporter: instance, track: config.track });
   const onFault = (error: unknown) => logger.debug({ err: error }, 'a flow report was not sent');
   const reporter = createReporter(log, clock, { everyMs: LIMITS.reportMs, onFault }, look);
 
@@ -123,4 +102,28 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
     stopDeadlineMs: STOP_DEADLINE_MS,
     onFault: (name, error) => logger.warn({ err: error, part: name }, 'a part did not stop cleanly'),
   });
+}
+
+/** Brings the gauges up to date and says what goes to weir.flow. */
+function createLook(
+  partitions: GroupWorkers<PartitionWorker>,
+  meter: BacklogMeter,
+  health: Health,
+  metrics: Metrics<typeof SINK_METRICS>,
+  clock: Clock,
+  self: { readonly reporter: string; readonly track: string },
+): () => Omit<FlowReport, 'atMs'> {
+  return () => {
+    const all = [...partitions.workers].map(([partition, { progress }]) => ({ partition, ...progress }));
+    for (const { partition, storedTo, endOffset } of all) {
+      metrics.lag.set({ partition: String(partition) }, Math.max(0, endOffset - storedTo));
+    }
+    const backlog = meter.look(all, clock.nowMs());
+    metrics.backlogBytes.set(backlog.bytes);
+    metrics.backlogSeconds.set(backlog.seconds ?? -1);
+    metrics.fill.set(backlog.fill);
+    metrics.bufferedBytes.set(all.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0));
+    const { bytes: backlogBytes, seconds: backlogSeconds, fill } = backlog;
+    return { ...self, backlogBytes, backlogSeconds, fill, healthy: health.insertsWork };
+  };
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { type DescMessage, fromJson, type JsonValue, type MessageShape } from '@bufbuild/protobuf';
+import { type DescMessage, fromJson, type JsonValue, type MessageShape, toJson } from '@bufbuild/protobuf';
 import type { SignalKind } from '@weir/pipeline';
-import { type OracleRequest, REQUEST_SCHEMAS } from './otlp.ts';
+import { decodeExport, type OracleRequest, REQUEST_SCHEMAS } from './otlp.ts';
 
 const HEX_FIELDS = new Set(['traceId', 'spanId', 'parentSpanId']);
 
@@ -19,6 +19,19 @@ export function decodeJsonExport<S extends SignalKind>(signal: S, json: string):
   return fromJson(schema, idsToBase64(JSON.parse(json)), { ignoreUnknownFields: true }) as MessageShape<
     (typeof REQUEST_SCHEMAS)[S]
   > as OracleRequest<S>;
+}
+
+function idsToHex(value: unknown, name = ''): JsonValue {
+  if (Array.isArray(value)) return value.map((item) => idsToHex(item));
+  if (typeof value === 'string' && HEX_FIELDS.has(name)) return Buffer.from(value, 'base64').toString('hex');
+  if (typeof value !== 'object' || value === null) return value as JsonValue;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, idsToHex(inner, key)]));
+}
+
+/** The OTLP/JSON of an encoded export: protobuf's JSON mapping with enums as integers and ids in hex. */
+export function encodeJsonExport(signal: SignalKind, bytes: Uint8Array): string {
+  const schema: DescMessage = REQUEST_SCHEMAS[signal];
+  return JSON.stringify(idsToHex(toJson(schema, decodeExport(signal, bytes) as never, { enumAsInteger: true })));
 }
 
 /** The official examples of OTLP/JSON exports. */

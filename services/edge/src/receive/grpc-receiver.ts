@@ -111,13 +111,14 @@ export class GrpcReceiver implements Component {
     const provider = {
       addIdentityCertificateListener: (listener: Parameters<typeof identities.add>[0]) => {
         identities.add(listener);
-        listener(identityOf(tls.current));
+        // Not at once: the library listens only after this returns.
+        process.nextTick(listener, identityOf(tls.current));
       },
       removeIdentityCertificateListener: (listener: Parameters<typeof identities.add>[0]) =>
         identities.delete(listener),
       addCaCertificateListener: (listener: Parameters<typeof authorities.add>[0]) => {
         authorities.add(listener);
-        listener(authorityOf(tls.current));
+        process.nextTick(listener, authorityOf(tls.current));
       },
       removeCaCertificateListener: (listener: Parameters<typeof authorities.add>[0]) => authorities.delete(listener),
     };

@@ -1,0 +1,1 @@
+export { setUpSharedStack as default } from '@weir/testkit/vitest';

@@ -1,0 +1,28 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inject } from 'vitest';
+import type { TestProject } from 'vitest/node';
+import { TestStack } from './test-stack.ts';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    weirDataDir: string;
+  }
+}
+
+/** The stack that all end-to-end tests of a run share: both tracks, behind Envoy. */
+export function sharedStack(): TestStack {
+  return new TestStack(inject('weirDataDir'));
+}
+
+/** Global set-up of the end-to-end project: starts the shared stack, and stops it when all tests have run. */
+export async function setUpSharedStack(project: TestProject): Promise<() => Promise<void>> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'weir-e2e-'));
+  const stack = await TestStack.start(dataDir, { tracks: ['v1', 'v2'] });
+  project.provide('weirDataDir', dataDir);
+  return async () => {
+    await stack.stop();
+    rmSync(dataDir, { recursive: true, force: true });
+  };
+}

@@ -1,0 +1,196 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { ensureTenants, type LocalFile, ROOT, readLocalFile, stackPaths } from '@weir/local';
+import { request } from 'undici';
+
+const CASES = 40;
+
+/** Names of tenants for tests that want one of their own: `case-0`, `case-1`, … */
+export function caseTenant(number: number): string {
+  if (number >= CASES) throw new Error(`there are ${CASES} tenants for cases`);
+  return `case-${number}`;
+}
+
+/** Tenants that every test stack has beside `demo`: one with a small rate, some for single tests. */
+export const TEST_TENANTS: Readonly<Record<string, object>> = {
+  limited: { items: { perSecond: 10, burst: 20 } },
+  ...Object.fromEntries(Array.from({ length: CASES }, (_, number) => [`case-${number}`, {}])),
+};
+
+export interface StackOptions {
+  readonly tracks?: readonly string[];
+  readonly envoy?: boolean;
+  /** Settings of the services. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const START_MS = 180_000;
+const PORTS_PER_STACK = 60;
+const FIRST_PORT = 20_000;
+const STACKS = 150;
+const POLL_MS = 100;
+
+/** The embedded stack, run for tests in a data directory of its own: the real Kafka, ClickHouse and Envoy. */
+export class TestStack {
+  readonly dataDir: string;
+
+  constructor(dataDir: string) {
+    this.dataDir = dataDir;
+  }
+
+  /** Starts one on free ports. @throws with what it printed when it does not come up */
+  static async start(dataDir: string, options: StackOptions = {}): Promise<TestStack> {
+    const paths = stackPaths(dataDir);
+    for (const dir of [paths.dataDir, paths.logs, paths.run]) mkdirSync(dir, { recursive: true, mode: 0o700 });
+    ensureTenants(paths, TEST_TENANTS);
+    const base = await freePorts();
+    const args = ['--detach', '--data-dir', dataDir, '--port-base', String(base)];
+    args.push('--tracks', (options.tracks ?? ['v1']).join(','));
+    if (options.envoy === false) args.push('--no-envoy');
+    await runNode(['deploy/local/src/start.ts', ...args], options.env ?? {}, START_MS);
+    return new TestStack(dataDir);
+  }
+
+  /** DIR/local.json as it is now: pids change when processes are restarted. */
+  get local(): LocalFile {
+    return readLocalFile(stackPaths(this.dataDir).localFile);
+  }
+
+  get ca(): Buffer {
+    return readFileSync(this.local.ca);
+  }
+
+  key(tenant: string): string {
+    const found = this.local.tenants[tenant];
+    if (found === undefined) throw new Error(`the stack has no tenant ${tenant}`);
+    return found.key;
+  }
+
+  /** Runs a query on ClickHouse and returns its rows; 64-bit integers are strings. */
+  async query<T>(sql: string): Promise<T[]> {
+    const { url, database } = this.local.clickhouse;
+    const target = `${url}/?database=${database}&default_format=JSONEachRow&output_format_json_quote_64bit_integers=1&output_format_json_quote_denormals=1`;
+    const { statusCode, body } = await request(target, { method: 'POST', body: sql });
+    const text = await body.text();
+    if (statusCode !== 200) throw new Error(text);
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as T);
+  }
+
+  /** Asks until the query's first row satisfies; returns it. */
+  async until<T>(sql: string, satisfied: (row: T) => boolean, timeoutMs = 30_000): Promise<T> {
+    const deadline = Date.now() + timeoutMs;
+    let last: T | undefined;
+    while (Date.now() < deadline) {
+      [last] = await this.query<T>(sql);
+      if (last !== undefined && satisfied(last)) return last;
+      await pause(POLL_MS);
+    }
+    throw new Error(`not within ${timeoutMs} ms; the last row was ${JSON.stringify(last)}`);
+  }
+
+  pid(name: string): number {
+    const { services, processes } = this.local;
+    const pid = services[name]?.pid ?? processes[name];
+    if (pid === undefined) throw new Error(`the stack has no process ${name}`);
+    return pid;
+  }
+
+  signal(name: string, signal: NodeJS.Signals): void {
+    process.kill(this.pid(name), signal);
+  }
+
+  /** A metric's value summed over its labels, or over those that `labels` names. */
+  async metric(service: string, name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
+    const admin = this.local.services[service]?.admin;
+    const { body } = await request(`${admin}/metrics`);
+    let sum = 0;
+    for (const line of (await body.text()).split('\n')) {
+      const match = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line);
+      if (match?.[1] !== name) continue;
+      const wanted = Object.entries(labels).every(([key, value]) => match[2]?.includes(`${key}="${value}"`));
+      if (wanted) sum += Number(match[3]);
+    }
+    return sum;
+  }
+
+  async ready(service: string): Promise<boolean> {
+    try {
+      const { statusCode, body } = await request(`${this.local.services[service]?.admin}/readyz`);
+      await body.dump();
+      return statusCode === 200;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Runs ingestctl against the stack and returns what it printed. @throws when it exits with another status than 0 */
+  ingestctl(...args: string[]): Promise<string> {
+    return runNode(
+      ['packages/ingestctl/src/main.ts', '--data-dir', this.dataDir, ...args],
+      { WEIR_KEY_PEPPER_FILE: stackPaths(this.dataDir).pepper },
+      60_000,
+    );
+  }
+
+  /** The end of a process's log. */
+  log(name: string): string {
+    return readFileSync(join(stackPaths(this.dataDir).logs, `${name}.log`), 'utf8').slice(-5_000);
+  }
+
+  async stop(): Promise<void> {
+    await runNode(['deploy/local/src/stop.ts', '--data-dir', this.dataDir], {}, 130_000);
+  }
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** First port of a run of free ones. */
+async function freePorts(): Promise<number> {
+  for (let attempt = 0; attempt < STACKS; attempt++) {
+    const base = FIRST_PORT + Math.floor(Math.random() * STACKS) * PORTS_PER_STACK;
+    const free = await Promise.all(Array.from({ length: PORTS_PER_STACK }, (_, i) => isFree(base + i)));
+    if (free.every(Boolean)) return base;
+  }
+  throw new Error('no free ports');
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
+
+/** Runs a source of the checkout and returns its standard output. */
+function runNode(args: readonly string[], env: Readonly<Record<string, string>>, timeoutMs: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, {
+      cwd: ROOT,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: timeoutMs,
+    });
+    let out = '';
+    let all = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      out += text;
+      all += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      all += text;
+    });
+    child.once('error', reject);
+    child.once('close', (code) => {
+      if (code === 0) resolve(out);
+      else reject(new Error(`${args.join(' ')} ended with status ${code}:\n${all.slice(-4_000)}`));
+    });
+  });
+}
