@@ -1,1 +1,11 @@
-export {};
+export { ID_ATTRIBUTE, itemId, type LoadSignal, PayloadMaker } from './payload.ts';
+export {
+  type Fate,
+  type LoadHooks,
+  type LoadOptions,
+  type LoadResult,
+  type LoadTotals,
+  runLoad,
+} from './run-load.ts';
+export { createSender, type LoadTransport, type Sender, type Sent, type Target } from './sender.ts';
+export { countDistinct, Journal, type Verdict, verify } from './verify.ts';

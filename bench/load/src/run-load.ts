@@ -1,0 +1,177 @@
+import { randomBytes } from 'node:crypto';
+import { build, type Histogram } from 'hdr-histogram-js';
+import { type LoadSignal, PayloadMaker } from './payload.ts';
+import { createSender, type LoadTransport, type Sender, type Sent, type Target } from './sender.ts';
+
+/** What a load is made of. */
+export interface LoadOptions {
+  readonly target: Target;
+  /** Key and weight of each tenant; producers are given out by weight. */
+  readonly tenants: readonly { readonly name: string; readonly key: string; readonly weight: number }[];
+  readonly producers: number;
+  /** Items a second of each producer. */
+  readonly rate: number;
+  readonly seconds: number;
+  readonly itemsPerExport: number;
+  readonly transports: readonly LoadTransport[];
+  readonly signals: readonly LoadSignal[];
+  /** Share of items with an error, 0 to 1. */
+  readonly errors: number;
+  readonly gzip: boolean;
+  readonly connections: number;
+  /** Exports under way at once; what is due beyond is counted as not sent. */
+  readonly outstandingMax: number;
+  /** Names the run in every item's id; random where it is left out. */
+  readonly run?: string;
+}
+
+/** One export's fate, for a journal: items [first, first + items) of the producer. */
+export interface Fate {
+  readonly producer: number;
+  readonly tenant: string;
+  readonly signal: LoadSignal;
+  readonly first: number;
+  readonly items: number;
+  readonly sent: Sent;
+}
+
+/** What has happened so far. */
+export interface LoadTotals {
+  sentItems: number;
+  acceptedItems: number;
+  refusedItems: number;
+  unknownItems: number;
+  /** Due, but too many were under way. */
+  unsentItems: number;
+  outstanding: number;
+  /** Items by reason of what was not accepted. */
+  readonly reasons: Map<string, number>;
+  /** Answer times in microseconds. */
+  readonly latency: Histogram;
+}
+
+export interface LoadResult {
+  readonly run: string;
+  readonly seconds: number;
+  readonly totals: LoadTotals;
+}
+
+/** Hooks of a load: every fate, and the totals as they stand. */
+export interface LoadHooks {
+  readonly onFate?: (fate: Fate) => void;
+  readonly onProgress?: (totals: LoadTotals, seconds: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+const TICK_MS = 5;
+const PROGRESS_MS = 500;
+const LATENCY_US_MAX = 60_000_000;
+
+interface Producer {
+  readonly number: number;
+  readonly tenant: LoadOptions['tenants'][number];
+  readonly signal: LoadSignal;
+  readonly sender: Sender;
+  readonly maker: PayloadMaker;
+  /** When its next export is due, ms since the start. */
+  dueMs: number;
+}
+
+/**
+ * Open loop: exports leave when they are due, whatever became of the earlier ones, so that a slow pipe shows in the
+ * latencies instead of in a lower rate. Producers start staggered over their own interval.
+ */
+export async function runLoad(options: LoadOptions, hooks: LoadHooks = {}): Promise<LoadResult> {
+  const run = options.run ?? randomBytes(4).toString('hex');
+  const senders = options.transports.map((transport) => createSender(options.target, transport, options));
+  const producers = createProducers(options, run, senders);
+  const totals = createTotals();
+  const intervalMs = (options.itemsPerExport / options.rate) * 1_000;
+  const flying = new Set<Promise<void>>();
+  const startedMs = performance.now();
+  const endMs = options.seconds * 1_000;
+  let progressMs = PROGRESS_MS;
+  for (;;) {
+    const elapsedMs = performance.now() - startedMs;
+    if (elapsedMs >= endMs || hooks.signal?.aborted === true) break;
+    for (const producer of producers) {
+      while (producer.dueMs <= elapsedMs) {
+        producer.dueMs += intervalMs;
+        if (totals.outstanding >= options.outstandingMax) totals.unsentItems += options.itemsPerExport;
+        else {
+          const flight = fly(producer, options, totals, hooks);
+          flying.add(flight);
+          void flight.finally(() => flying.delete(flight));
+        }
+      }
+    }
+    if (elapsedMs >= progressMs) {
+      progressMs = elapsedMs + PROGRESS_MS;
+      hooks.onProgress?.(totals, elapsedMs / 1_000);
+    }
+    await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+  }
+  const seconds = (performance.now() - startedMs) / 1_000;
+  await Promise.all(flying);
+  await Promise.all(senders.map((sender) => sender.close()));
+  hooks.onProgress?.(totals, seconds);
+  return { run, seconds, totals };
+}
+
+async function fly(producer: Producer, options: LoadOptions, totals: LoadTotals, hooks: LoadHooks): Promise<void> {
+  const { body, items, first } = producer.maker.make(options.itemsPerExport);
+  totals.sentItems += items;
+  totals.outstanding++;
+  const startedMs = performance.now();
+  const sent = await producer.sender.send(producer.signal, body, producer.tenant.key);
+  totals.outstanding--;
+  totals.latency.recordValue(Math.min(LATENCY_US_MAX, Math.round((performance.now() - startedMs) * 1_000)));
+  if (sent.kind === 'accepted') totals.acceptedItems += items;
+  else {
+    if (sent.kind === 'refused') totals.refusedItems += items;
+    else totals.unknownItems += items;
+    totals.reasons.set(sent.reason, (totals.reasons.get(sent.reason) ?? 0) + items);
+  }
+  const { number, tenant, signal } = producer;
+  hooks.onFate?.({ producer: number, tenant: tenant.name, signal, first, items, sent });
+}
+
+function createProducers(options: LoadOptions, run: string, senders: readonly Sender[]): Producer[] {
+  const weights = options.tenants.map(({ weight }) => weight);
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  const intervalMs = (options.itemsPerExport / options.rate) * 1_000;
+  return Array.from({ length: options.producers }, (_, number) => {
+    let share = ((number + 0.5) / options.producers) * sum;
+    const tenant =
+      options.tenants.find(({ weight }) => {
+        share -= weight;
+        return share < 0;
+      }) ?? options.tenants[0]!;
+    const signal = options.signals[number % options.signals.length]!;
+    return {
+      number,
+      tenant,
+      signal,
+      sender: senders[number % senders.length]!,
+      maker: new PayloadMaker(signal, run, number, options.errors),
+      dueMs: (number / options.producers) * intervalMs,
+    };
+  });
+}
+
+function createTotals(): LoadTotals {
+  return {
+    sentItems: 0,
+    acceptedItems: 0,
+    refusedItems: 0,
+    unknownItems: 0,
+    unsentItems: 0,
+    outstanding: 0,
+    reasons: new Map(),
+    latency: build({
+      lowestDiscernibleValue: 1,
+      highestTrackableValue: LATENCY_US_MAX,
+      numberOfSignificantValueDigits: 3,
+    }),
+  };
+}

@@ -1,0 +1,102 @@
+import { gzipSync } from 'node:zlib';
+import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { Agent, request } from 'undici';
+import type { LoadSignal } from './payload.ts';
+
+/** What the pipe said of an export: accepted, refused with a status, or nothing that says either. */
+export type Sent =
+  | { readonly kind: 'accepted' }
+  | { readonly kind: 'refused'; readonly reason: string }
+  | { readonly kind: 'unknown'; readonly reason: string };
+
+/** Where exports go. */
+export interface Target {
+  readonly grpc: string;
+  readonly http: string;
+  readonly ca: Buffer | undefined;
+}
+
+export type LoadTransport = 'grpc' | 'http';
+
+/** Sends exports; one for each transport serves all producers. */
+export interface Sender {
+  send(signal: LoadSignal, body: Buffer, key: string): Promise<Sent>;
+  close(): Promise<void>;
+}
+
+const SERVICES: Readonly<Record<LoadSignal, string>> = {
+  traces: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
+  logs: '/opentelemetry.proto.collector.logs.v1.LogsService/Export',
+  metrics: '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export',
+};
+
+const TIMEOUT_MS = 15_000;
+const identity = (bytes: Buffer): Buffer => bytes;
+
+export function createSender(
+  target: Target,
+  transport: LoadTransport,
+  options: { gzip: boolean; connections: number },
+): Sender {
+  return transport === 'grpc' ? grpcSender(target, options.connections) : httpSender(target, options);
+}
+
+function httpSender(target: Target, { gzip, connections }: { gzip: boolean; connections: number }): Sender {
+  const connect = target.ca === undefined ? {} : { ca: target.ca };
+  const agent = new Agent({ connect, connections, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS });
+  return {
+    send: async (signal, body, key) => {
+      try {
+        const { statusCode, body: answer } = await request(`${target.http}/v1/${signal}`, {
+          method: 'POST',
+          dispatcher: agent,
+          body: gzip ? gzipSync(body, { level: 1 }) : body,
+          headers: {
+            authorization: `Bearer ${key}`,
+            'content-type': 'application/x-protobuf',
+            ...(gzip ? { 'content-encoding': 'gzip' } : {}),
+          },
+        });
+        await answer.dump();
+        if (statusCode === 200) return { kind: 'accepted' };
+        return { kind: 'refused', reason: `HTTP ${statusCode}` };
+      } catch (error) {
+        return { kind: 'unknown', reason: (error as { code?: string }).code ?? 'failed' };
+      }
+    },
+    close: () => agent.close(),
+  };
+}
+
+/** gRPC codes that say that the export was not taken; the others say nothing. */
+const REFUSED = new Set([3, 7, 8, 12, 16]);
+
+function grpcSender(target: Target, connections: number): Sender {
+  const channel = target.ca === undefined ? credentials.createInsecure() : credentials.createSsl(target.ca);
+  const clients = Array.from(
+    { length: connections },
+    (_, number) =>
+      new Client(new URL(target.grpc).host, channel, {
+        'grpc.use_local_subchannel_pool': 1,
+        'weir.load.connection': number,
+      }),
+  );
+  let next = 0;
+  return {
+    send: (signal, body, key) =>
+      new Promise((resolve) => {
+        const metadata = new Metadata();
+        metadata.set('authorization', `Bearer ${key}`);
+        const client = clients[next++ % clients.length]!;
+        const options = { deadline: Date.now() + TIMEOUT_MS };
+        client.makeUnaryRequest(SERVICES[signal], identity, identity, body, metadata, options, (error) => {
+          if (error === null) resolve({ kind: 'accepted' });
+          else if (REFUSED.has(error.code)) resolve({ kind: 'refused', reason: `gRPC ${error.code}` });
+          else resolve({ kind: 'unknown', reason: `gRPC ${error.code}` });
+        });
+      }),
+    close: async () => {
+      for (const client of clients) client.close();
+    },
+  };
+}

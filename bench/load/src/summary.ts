@@ -1,0 +1,64 @@
+import type { LoadResult, LoadTotals } from './run-load.ts';
+import type { Verdict } from './verify.ts';
+
+const rate = (items: number, seconds: number): string =>
+  Math.round(items / Math.max(seconds, 0.001)).toLocaleString('en');
+
+/** One line for a terminal, as long as the last one. */
+export function progressLine(totals: LoadTotals, seconds: number): string {
+  const { acceptedItems, refusedItems, unknownItems, outstanding } = totals;
+  const p99 = (totals.latency.getValueAtPercentile(99) / 1_000).toFixed(1);
+  return `${seconds.toFixed(1)} s  accepted ${acceptedItems} (${rate(acceptedItems, seconds)}/s)  refused ${refusedItems}  unknown ${unknownItems}  under way ${outstanding}  p99 ${p99} ms`.padEnd(
+    120,
+  );
+}
+
+/** The summary of a run, for people or as JSON. */
+export function summaryText(
+  result: LoadResult,
+  queryableMs: readonly number[],
+  verdict: Verdict | undefined,
+  json: boolean,
+): string {
+  const { totals, seconds, run } = result;
+  const at = (percentile: number) => totals.latency.getValueAtPercentile(percentile) / 1_000;
+  const queryable = (percentile: number) =>
+    queryableMs[Math.min(queryableMs.length - 1, Math.floor((percentile / 100) * queryableMs.length))] ?? null;
+  const { sentItems, acceptedItems, refusedItems, unknownItems, unsentItems } = totals;
+  const summary = {
+    run,
+    seconds,
+    sentItems,
+    acceptedItems,
+    refusedItems,
+    unknownItems,
+    unsentItems,
+    acceptedPerSecond: acceptedItems / seconds,
+    reasons: Object.fromEntries(totals.reasons),
+    answerMs: { p50: at(50), p95: at(95), p99: at(99) },
+    queryableMs: { p50: queryable(50), p95: queryable(95), p99: queryable(99), probes: queryableMs.length },
+    ...(verdict === undefined ? {} : { verdict }),
+  };
+  if (json) return `${JSON.stringify(summary)}\n`;
+  const ms = (value: number | null) => (value === null ? 'none' : `${value.toFixed(1)} ms`);
+  const lines = [
+    '',
+    `run ${run}: ${seconds.toFixed(1)} s`,
+    `  sent        ${sentItems}`,
+    `  accepted    ${acceptedItems} (${rate(acceptedItems, seconds)} a second)`,
+    `  refused     ${refusedItems}`,
+    `  unknown     ${unknownItems}`,
+    `  not sent    ${unsentItems} (too many exports under way)`,
+    ...[...totals.reasons].map(([reason, items]) => `    ${reason}: ${items}`),
+    `  answer      p50 ${ms(at(50))}  p95 ${ms(at(95))}  p99 ${ms(at(99))}`,
+    `  queryable   p50 ${ms(queryable(50))}  p95 ${ms(queryable(95))}  p99 ${ms(queryable(99))} after the answer (${queryableMs.length} probes)`,
+  ];
+  if (verdict !== undefined) {
+    const { stored, lost, doubled, alien, examples } = verdict;
+    lines.push(
+      `  stored      ${stored}; lost ${lost}, doubled ${doubled}, never sent ${alien}`,
+      ...examples.map((one) => `    ${one}`),
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}
