@@ -1,0 +1,67 @@
+import { caseTenant, encodeExport, OtlpClient } from '@weir/testkit';
+import { sharedStack } from '@weir/testkit/vitest';
+import { afterAll, expect, test } from 'vitest';
+
+const stack = sharedStack();
+const client = new OtlpClient(stack);
+
+afterAll(() => client.close());
+
+function span(name: string): Buffer {
+  const start = BigInt(Date.now()) * 1_000_000n;
+  const made = {
+    traceId: new Uint8Array(16).fill(7),
+    spanId: new Uint8Array(8).fill(7),
+    name,
+    startTimeUnixNano: start,
+  };
+  return Buffer.from(encodeExport('traces', { resourceSpans: [{ scopeSpans: [{ spans: [made] }] }] }));
+}
+
+/** Records that each topic has taken: the end offsets of its partitions. */
+async function ends(track: string): Promise<Record<string, number>> {
+  const rows = JSON.parse(await stack.ingestctl('--json', 'lag', '--tracks', track)) as {
+    topic: string;
+    end: number;
+  }[];
+  const sums: Record<string, number> = {};
+  for (const { topic, end } of rows) sums[topic] = (sums[topic] ?? 0) + end;
+  return sums;
+}
+
+const WAYS = [
+  { version: 'v2', track: 'v2', other: 'v1' },
+  { version: 'v1', track: 'v1', other: 'v2' },
+  { version: undefined, track: 'v1', other: 'v2' },
+  { version: 'v2,v3', track: 'v1', other: 'v2' },
+  { version: 'V2', track: 'v1', other: 'v2' },
+];
+
+for (const transport of ['http', 'grpc'] as const) {
+  test.each(WAYS)(
+    `over ${transport}, x-ingest-version $version lands on the topics of $track and no other`,
+    async (way) => {
+      const tenant = caseTenant(30);
+      const name = `${transport}-${way.version}`;
+      const headers: Record<string, string> = way.version === undefined ? {} : { 'x-ingest-version': way.version };
+      const before = { own: await ends(way.track), other: await ends(way.other) };
+      const options = { key: stack.key(tenant), headers };
+      if (transport === 'grpc') expect((await client.grpc('traces', span(name), options)).ok).toBe(true);
+      else expect((await client.export('traces', span(name), options)).status).toBe(200);
+      const count = `SELECT count() AS n FROM otel_traces WHERE TenantId = '${tenant}' AND SpanName = '${name}'`;
+      await stack.until<{ n: string }>(count, ({ n }) => Number(n) === 1);
+      const after = { own: await ends(way.track), other: await ends(way.other) };
+      expect(after.own[`weir.raw.${way.track}`]).toBe((before.own[`weir.raw.${way.track}`] ?? 0) + 1);
+      expect(after.own[`weir.rows.${way.track}`]).toBeGreaterThan(before.own[`weir.rows.${way.track}`] ?? 0);
+      expect(after.other[`weir.raw.${way.other}`]).toBe(before.other[`weir.raw.${way.other}`]);
+    },
+  );
+}
+
+test('internal headers that a client sends change nothing', async () => {
+  const tenant = caseTenant(31);
+  const headers = { 'x-weir-tenant': caseTenant(32), 'x-tenant-id': caseTenant(32), 'x-scope-orgid': caseTenant(32) };
+  expect((await client.export('traces', span('mine'), { key: stack.key(tenant), headers })).status).toBe(200);
+  const sql = `SELECT TenantId AS tenant FROM otel_traces WHERE SpanName = 'mine'`;
+  expect(await stack.until<{ tenant: string }>(sql, () => true)).toEqual({ tenant });
+});
