@@ -1,5 +1,8 @@
 export { exportRequest } from './arbitrary/exports.ts';
 export { Engine, type EngineRow } from './engine/engine.ts';
+export { FakeClock } from './fakes/fake-clock.ts';
+export { RecordingConsumer } from './fakes/recording-consumer.ts';
+export { RefusingConsumer } from './fakes/refusing-consumer.ts';
 export { decodeJsonExport, encodeJsonExport, readSample, SAMPLES } from './oracle/json.ts';
 export {
   decodeExport,
