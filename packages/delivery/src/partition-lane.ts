@@ -63,16 +63,18 @@ export class PartitionLane {
   /** Resolves once the record is acknowledged, or at its deadline. Never rejects. */
   publish(record: RawRecord): Promise<Published> {
     return new Promise((resolve) => {
-      let open = true;
+      const deadline = new AbortController();
       const answer = (outcome: Published) => {
-        if (!open) return;
-        open = false;
-        clearTimeout(timer);
+        if (deadline.signal.aborted) return;
+        deadline.abort();
         this.#queuedBytes -= record.value.length;
         resolve(outcome);
       };
       const { deadlineMs } = this.#options;
-      const timer = setTimeout(answer, deadlineMs, 'unknown');
+      this.#clock.sleep(deadlineMs, deadline.signal).then(
+        () => answer('unknown'),
+        () => undefined,
+      );
       this.#queuedBytes += record.value.length;
       this.#queue.push({ record, dueMs: this.#clock.nowMs() + deadlineMs, settle: answer });
       this.#pumping ??= this.#pump();
