@@ -4,6 +4,7 @@ import { Context, type GlobalOptions, type Outside, UsageError } from './context
 import { lag } from './lag.ts';
 import { printable } from './output.ts';
 import { schemaApply, schemaStatus } from './schema.ts';
+import { type StatusOptions, status as showStatus } from './status.ts';
 import { keysCreate, tenantsApply, tenantsList, tenantsShow } from './tenants.ts';
 import { type TopicsOptions, topics } from './topics.ts';
 
@@ -51,6 +52,7 @@ export function createProgram(outside: Outside): Program {
   addTopics(program, act);
   addSchema(program, act);
   addTenants(program, act);
+  addStatus(program, act);
   return {
     run: async (args) => {
       try {
@@ -131,6 +133,22 @@ function addTenants(program: Command, act: Act): void {
     .description('Makes a key and the entry for tenants.yaml. Needs the pepper.')
     .addHelpText('after', '\nExample:\n  WEIR_KEY_PEPPER_FILE=.weir/pepper ingestctl keys create')
     .action(() => act(keysCreate));
+}
+
+function addStatus(program: Command, act: Act): void {
+  const collect = (value: string, before: string[]) => [...before, value];
+  program
+    .command('status')
+    .description('Shows the pipe, from the edges to ClickHouse, with rates and fill.')
+    .option('--tracks <LIST>', 'tracks to look at', 'v1')
+    .option('--admin <NAME=URL>', 'admin endpoint of a service, once for each process', collect, [])
+    .option('--interval <SECONDS>', 'time that rates are measured over', '1')
+    .option('--watch', 'show it again and again')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  ingestctl status --watch\n  ingestctl status --admin edge-1=http://10.0.0.1:9464 --admin sink-1=http://10.0.0.3:9464 --json',
+    )
+    .action((options: StatusOptions) => act((context) => showStatus(context, options)));
 }
 
 function statusOf(error: unknown, outside: Outside): number {
