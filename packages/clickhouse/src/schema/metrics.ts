@@ -80,7 +80,8 @@ export const METRICS: Migration = {
         engine: 'MergeTree()',
         columns: [...POINT_COLUMNS, ...columns, ...POINT_INDEXES],
         partitionBy: PARTITION_BY,
-        orderBy: '(TenantId, MetricName, ServiceName, toStartOfHour(TimeUnix), cityHash64(Attributes))',
+        // Without the attributes: a hash of them in the key doubles what merges cost and saves no space.
+        orderBy: '(TenantId, MetricName, ServiceName, toDateTime(TimeUnix))',
         ttl: RETENTION_TTL,
       }),
     ),

@@ -41,19 +41,19 @@ export class Engine {
 
   /** Rows of one Native block, as ClickHouse itself reads them; `columns` is a select list. */
   readBlock(block: Uint8Array, columns = '*'): EngineRow[] {
-    return this.select(`SELECT ${columns} FROM file('${this.#write(block)}', Native)`);
+    return this.select(`SELECT ${columns} FROM ${this.saveBlock(block)}`);
   }
 
   /** Names and types of the columns of one Native block, as ClickHouse infers them. */
   describeBlock(block: Uint8Array): { name: string; type: string }[] {
-    const rows = this.#rows<{ name: string; type: string }>(`DESCRIBE TABLE file('${this.#write(block)}', Native)`);
+    const rows = this.#rows<{ name: string; type: string }>(`DESCRIBE TABLE ${this.saveBlock(block)}`);
     return rows.map(({ name, type }) => ({ name, type }));
   }
 
   /** Inserts one Native block, by column name; `token` is the deduplication token. */
   insertBlock(table: string, block: Uint8Array, token?: string): void {
     const settings = token === undefined ? '' : ` SETTINGS insert_deduplication_token = '${token}'`;
-    this.execute(`INSERT INTO ${table} SELECT * FROM file('${this.#write(block)}', Native)${settings}`);
+    this.execute(`INSERT INTO ${table} SELECT * FROM ${this.saveBlock(block)}${settings}`);
   }
 
   close(): void {
@@ -66,9 +66,10 @@ export class Engine {
     return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as T);
   }
 
-  #write(block: Uint8Array): string {
+  /** Writes Native blocks to a file; returns what stands behind FROM to read them. */
+  saveBlock(block: Uint8Array): string {
     const path = join(this.#dir, `block-${this.#files++}.native`);
     writeFileSync(path, block);
-    return path;
+    return `file('${path}', Native)`;
   }
 }

@@ -1,0 +1,105 @@
+import type { Committed, Log, LogRecord, Membership, NewRecord } from '@weir/delivery';
+import { DependencyError } from '@weir/pipeline';
+import type { VirtualTime } from './virtual-time.ts';
+
+/** How often things go wrong, each from 0 to 1. */
+export interface LogFaults {
+  /** Appended, and the answer lost. */
+  readonly answerLost: number;
+  /** Appended later, after the client has given up. */
+  readonly late: number;
+  /** Never appended. */
+  readonly lost: number;
+}
+
+const LATENCY_MS = 5;
+const CLIENT_TIMEOUT_MS = 40;
+const LATE_MS_MAX = 400;
+
+/** Partitions of a log that loses answers and appends late, as a Kafka behind a bad network does. */
+export class SimulatedLog implements Log {
+  readonly #time: VirtualTime;
+  readonly #partitions = new Map<string, LogRecord[]>();
+  faults: LogFaults;
+
+  constructor(time: VirtualTime, faults: LogFaults) {
+    this.#time = time;
+    this.faults = faults;
+  }
+
+  records(topic: string, partition: number): readonly LogRecord[] {
+    return this.#log(topic, partition);
+  }
+
+  async read(topic: string, partition: number, offset: number, options: { maxWaitMs: number }, signal: AbortSignal) {
+    const log = this.#log(topic, partition);
+    await this.#time.sleep(this.#time.random() * LATENCY_MS, signal);
+    if (log.length <= offset) await this.#time.sleep(Math.min(options.maxWaitMs, 50), signal);
+    const records = log.slice(offset, offset + 1 + Math.floor(this.#time.random() * 4));
+    return { records, nextOffset: offset + records.length, startOffset: 0, endOffset: log.length };
+  }
+
+  async bounds(topic: string, partition: number, signal: AbortSignal) {
+    await this.#time.sleep(this.#time.random() * LATENCY_MS, signal);
+    return { start: 0, end: this.#log(topic, partition).length };
+  }
+
+  async append(topic: string, partition: number, records: readonly NewRecord[]): Promise<number> {
+    const chance = this.#time.random();
+    const { answerLost, late, lost } = this.faults;
+    await this.#time.sleep(this.#time.random() * LATENCY_MS);
+    const put = () => {
+      const log = this.#log(topic, partition);
+      const first = log.length;
+      for (const record of records) log.push({ ...record, offset: log.length, timestampMs: 0 });
+      return first;
+    };
+    if (chance >= answerLost + late + lost) {
+      const first = put();
+      await this.#time.sleep(this.#time.random() * LATENCY_MS);
+      return first;
+    }
+    if (chance < answerLost) put();
+    else if (chance < answerLost + late) this.#time.at(this.#time.random() * LATE_MS_MAX, put);
+    await this.#time.sleep(CLIENT_TIMEOUT_MS);
+    throw new DependencyError('kafka', 'timeout', 'no answer', { retryable: true });
+  }
+
+  #log(topic: string, partition: number): LogRecord[] {
+    const key = `${topic}/${partition}`;
+    const found = this.#partitions.get(key) ?? [];
+    this.#partitions.set(key, found);
+    return found;
+  }
+}
+
+/** The committed position of one partition's group; only the newest member may commit. */
+export class SimulatedGroup {
+  readonly #time: VirtualTime;
+  #generation = 0;
+  #committed: Committed | null = null;
+
+  constructor(time: VirtualTime) {
+    this.#time = time;
+  }
+
+  /** A new member: the former ones are fenced, though they may not know it yet. */
+  join(): Membership {
+    const generation = ++this.#generation;
+    return {
+      join: async () => undefined,
+      leave: async () => undefined,
+      committed: async (_partition, signal) => {
+        await this.#time.sleep(this.#time.random() * LATENCY_MS, signal);
+        return this.#committed;
+      },
+      commit: async (_partition, position, signal) => {
+        await this.#time.sleep(this.#time.random() * LATENCY_MS, signal);
+        if (generation !== this.#generation) {
+          throw new DependencyError('kafka', 'fenced', 'not the owner', { retryable: false });
+        }
+        this.#committed = position;
+      },
+    };
+  }
+}
