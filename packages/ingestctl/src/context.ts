@@ -91,7 +91,7 @@ export class Context {
 
   get pepper(): string {
     const { env } = this.outside;
-    const text = env.WEIR_KEY_PEPPER ?? (env.WEIR_KEY_PEPPER_FILE && this.outside.readFile(env.WEIR_KEY_PEPPER_FILE));
+    const text = env.WEIR_KEY_PEPPER ?? readPepper(this.outside);
     if (!text) throw new UsageError('the pepper is not known: set WEIR_KEY_PEPPER or WEIR_KEY_PEPPER_FILE');
     return text.trimEnd();
   }
@@ -120,6 +120,16 @@ export class Context {
 
   async close(): Promise<void> {
     await Promise.allSettled(this.#closing.map((close) => close()));
+  }
+}
+
+function readPepper(outside: Outside): string | undefined {
+  const path = outside.env.WEIR_KEY_PEPPER_FILE;
+  if (!path) return undefined;
+  try {
+    return outside.readFile(path);
+  } catch {
+    throw new UsageError(`${path}, which WEIR_KEY_PEPPER_FILE names, cannot be read`);
   }
 }
 

@@ -6,6 +6,6 @@ const status = await createProgram({
   readFile: (path) => readFileSync(path, 'utf8'),
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
-  terminal: process.stdout.isTTY === true && process.env.NO_COLOR === undefined,
+  terminal: process.stdout.isTTY === true && !process.env.NO_COLOR,
 }).run(process.argv.slice(2));
 process.exit(status);

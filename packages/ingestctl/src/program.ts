@@ -1,5 +1,6 @@
 import { DependencyError } from '@weir/pipeline';
 import { Command, CommanderError } from 'commander';
+import { showConfig } from './config.ts';
 import { Context, type GlobalOptions, type Outside, UsageError } from './context.ts';
 import { lag } from './lag.ts';
 import { printable } from './output.ts';
@@ -149,6 +150,11 @@ function addStatus(program: Command, act: Act): void {
       '\nExamples:\n  ingestctl status --watch\n  ingestctl status --admin edge-1=http://10.0.0.1:9464 --admin sink-1=http://10.0.0.3:9464 --json',
     )
     .action((options: StatusOptions) => act((context) => showStatus(context, options)));
+  program
+    .command('config')
+    .description('Shows where everything is taken to be, without secrets.')
+    .addHelpText('after', '\nExample:\n  WEIR_KAFKA_BROKERS=kafka:9092 ingestctl config')
+    .action(() => act(showConfig));
 }
 
 function statusOf(error: unknown, outside: Outside): number {

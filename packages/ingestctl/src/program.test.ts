@@ -1,0 +1,171 @@
+import { expect, test } from 'vitest';
+import type { Outside } from './context.ts';
+import { createProgram } from './program.ts';
+
+interface Run {
+  readonly status: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+const NOWHERE = '127.0.0.1:1';
+const PEPPER = 'b7c1f09e5a3d4826917fe0cc6d2b8a45e9';
+
+async function ingestctl(
+  args: readonly string[],
+  given: { env?: Outside['env']; files?: Record<string, string> } = {},
+): Promise<Run> {
+  let out = '';
+  let err = '';
+  const outside: Outside = {
+    env: given.env ?? {},
+    readFile: (path) => {
+      const text = given.files?.[path];
+      if (text === undefined) throw new Error('ENOENT');
+      return text;
+    },
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+    terminal: false,
+  };
+  const status = await createProgram(outside).run(args);
+  return { status, out, err };
+}
+
+const COMMANDS = [
+  'topics apply',
+  'topics status',
+  'schema apply',
+  'schema status',
+  'tenants apply',
+  'tenants list',
+  'tenants show',
+  'keys create',
+  'lag',
+  'status',
+  'config',
+];
+
+test.each(COMMANDS)('%s --help has an example and ends with 0', async (command) => {
+  const { status, out } = await ingestctl([...command.split(' '), '--help']);
+  expect(status).toBe(0);
+  expect(out).toMatch(/Examples?:\n {2}.*ingestctl/);
+});
+
+test('--help documents the exit statuses', async () => {
+  const { status, out } = await ingestctl(['--help']);
+  expect(status).toBe(0);
+  expect(out).toContain(
+    'Exit status: 0 done, 1 the answer is no (or a file has faults), 2 wrong usage, 3 a dependency',
+  );
+});
+
+test.each([
+  [['nonsense']],
+  [['topics', 'apply', '--nonsense']],
+  [['tenants', 'apply']],
+  [['lag', '--tracks', 'first', '--brokers', NOWHERE]],
+  [['topics', 'apply', '--partitions', '0', '--brokers', NOWHERE]],
+  [['topics', 'status', '--replication-factor', 'two', '--brokers', NOWHERE]],
+  [['status', '--interval', '0', '--brokers', NOWHERE]],
+  [['status', '--admin', 'edge', '--brokers', NOWHERE]],
+  [['lag', '--data-dir', '/nowhere']],
+  [['tenants', 'apply', '-f', 'missing.yaml', '--brokers', NOWHERE]],
+  [['keys', 'create']],
+])('wrong usage ends with 2 and says why: %j', async (args) => {
+  const { status, out, err } = await ingestctl(args);
+  expect(status).toBe(2);
+  expect(out).toBe('');
+  expect(err.trim()).not.toBe('');
+});
+
+test('a dependency that does not answer ends with 3 and one line', async () => {
+  for (const args of [
+    ['lag', '--brokers', NOWHERE],
+    ['topics', 'apply', '--brokers', NOWHERE],
+    ['schema', 'status', '--clickhouse', `http://${NOWHERE}`],
+  ]) {
+    const { status, err } = await ingestctl(args);
+    expect({ args, status }).toEqual({ args, status: 3 });
+    expect(err).toMatch(/^ingestctl: .*\n$/);
+  }
+}, 60_000);
+
+test('every fault of a tenants file is shown with its line before anything is asked of Kafka', async () => {
+  const text = [
+    'version: 1',
+    'tenants:',
+    '  acme:',
+    '    keys: []',
+    '    limits: { items: { perSecond: -1, burst: 5 } }',
+    '  globex:',
+    '    retention: 5',
+    '',
+  ].join('\n');
+  const { status, err } = await ingestctl(['tenants', 'apply', '-f', 'tenants.yaml', '--brokers', NOWHERE], {
+    files: { 'tenants.yaml': text },
+  });
+  expect(status).toBe(1);
+  expect(err).toMatch(/^tenants\.yaml:5:\d+: tenants\.acme\.limits\.items\.perSecond: /m);
+  expect(err).toMatch(/^tenants\.yaml:7:\d+: tenants\.globex/m);
+});
+
+test('a file that is not YAML is a fault with its line', async () => {
+  const { status, err } = await ingestctl(['tenants', 'apply', '-f', 't.yaml', '--brokers', NOWHERE], {
+    files: { 't.yaml': 'version: 1\ntenants: {\n' },
+  });
+  expect(status).toBe(1);
+  expect(err).toMatch(/^t\.yaml:\d+:\d+: /);
+});
+
+test('keys create shows the key once beside the entry that holds only its hash', async () => {
+  const { status, out } = await ingestctl(['keys', 'create', '--json'], {
+    env: { WEIR_KEY_PEPPER_FILE: '/pepper' },
+    files: { '/pepper': `${PEPPER}\n` },
+  });
+  expect(status).toBe(0);
+  const { key, entry } = JSON.parse(out) as { key: string; entry: { prefix: string; hash: string } };
+  expect(key).toMatch(new RegExp(`^wk_${entry.prefix}_`));
+  expect(entry.hash).toMatch(/^hmac-sha256:[0-9a-f]{64}$/);
+  expect(entry.hash).not.toContain(key);
+});
+
+test('options come before the environment, and the environment before the local stack', async () => {
+  const files = {
+    'stack/local.json': JSON.stringify({
+      kafka: { brokers: ['local:1'] },
+      clickhouse: { url: 'http://local:2', database: 'here' },
+    }),
+  };
+  const read = async (args: string[], env: Outside['env']) => {
+    const { out } = await ingestctl(['config', '--json', '--data-dir', 'stack', ...args], { env, files });
+    const { kafka, clickhouse } = JSON.parse(out) as {
+      kafka: { brokers: string[] };
+      clickhouse: { url: string; database: string };
+    };
+    return [kafka.brokers, clickhouse.url, clickhouse.database];
+  };
+  expect(await read([], {})).toEqual([['local:1'], 'http://local:2/', 'here']);
+  const env = { WEIR_KAFKA_BROKERS: 'env:1, env:2', WEIR_CLICKHOUSE_URL: 'http://env:3' };
+  expect(await read([], env)).toEqual([['env:1', 'env:2'], 'http://env:3/', 'here']);
+  expect(await read(['--brokers', 'flag:1', '--database', 'there'], env)).toEqual([
+    ['flag:1'],
+    'http://env:3/',
+    'there',
+  ]);
+});
+
+test('config shows no secret', async () => {
+  const { status, out } = await ingestctl(['config', '--clickhouse', 'http://u:hunter2@ch:8123/?password=hunter2'], {
+    env: { WEIR_KEY_PEPPER: PEPPER, WEIR_CLICKHOUSE_PASSWORD: 'hunter2' },
+  });
+  expect(status).toBe(0);
+  expect(out).toContain('password: set');
+  expect(out).toContain('pepper: set');
+  expect(out).not.toContain('hunter2');
+  expect(out).not.toContain(PEPPER);
+});

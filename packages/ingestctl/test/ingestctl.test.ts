@@ -1,0 +1,144 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { encodeExport, OtlpClient, pause } from '@weir/testkit';
+import { sharedStack } from '@weir/testkit/vitest';
+import { afterAll, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { createProgram } from '../src/index.ts';
+
+const stack = sharedStack();
+const client = new OtlpClient(stack);
+const scratch = mkdtempSync(join(tmpdir(), 'weir-ingestctl-'));
+
+afterAll(async () => {
+  await client.close();
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+async function ingestctl(...args: string[]): Promise<{ status: number; out: string; err: string }> {
+  let out = '';
+  let err = '';
+  const program = createProgram({
+    env: { WEIR_KEY_PEPPER_FILE: join(stack.dataDir, 'pepper') },
+    readFile: (path) => readFileSync(path, 'utf8'),
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+    terminal: false,
+  });
+  const status = await program.run(['--data-dir', stack.dataDir, ...args]);
+  return { status, out, err };
+}
+
+async function json<T>(...args: string[]): Promise<T> {
+  const { status, out, err } = await ingestctl('--json', ...args);
+  expect({ args, status, err }).toEqual({ args, status: 0, err: '' });
+  return JSON.parse(out) as T;
+}
+
+function tenantsFile(name: string, content: object): string {
+  const path = join(scratch, name);
+  writeFileSync(path, stringify(content));
+  return path;
+}
+
+/** Sends an empty export until the answer has the status: edges follow the topic live. */
+async function untilStatus(key: string, status: number): Promise<number> {
+  let last = 0;
+  const body = Buffer.from(encodeExport('traces', {}));
+  for (const deadline = Date.now() + 10_000; Date.now() < deadline && last !== status; ) {
+    ({ status: last } = await client.export('traces', body, { key }));
+    if (last !== status) await pause(100);
+  }
+  return last;
+}
+
+const TENANT = 'ingestctl-test';
+
+test('a tenant lives from keys create over apply, dry run and change until it is pruned', async () => {
+  const { key, entry } = await json<{ key: string; entry: object }>('keys', 'create');
+  expect(await untilStatus(key, 401)).toBe(401);
+
+  const file = tenantsFile('new.yaml', { version: 1, tenants: { [TENANT]: { keys: [entry] } } });
+  const made = [{ tenant: TENANT, change: 'new' }];
+  const others = (changes: { tenant: string }[]) => changes.filter(({ tenant }) => tenant === TENANT);
+  expect(others(await json('tenants', 'apply', '-f', file, '--dry-run'))).toEqual(made);
+  expect((await ingestctl('tenants', 'show', TENANT)).status).toBe(1);
+  expect(others(await json('tenants', 'apply', '-f', file))).toEqual(made);
+  expect(await untilStatus(key, 200)).toBe(200);
+  expect(others(await json('tenants', 'apply', '-f', file))).toEqual([]);
+
+  const limits = { items: { perSecond: 123 } };
+  const changed = tenantsFile('changed.yaml', { version: 1, tenants: { [TENANT]: { keys: [entry], limits } } });
+  expect(others(await json('tenants', 'apply', '-f', changed))).toEqual([{ tenant: TENANT, change: 'changed' }]);
+  expect(await json('tenants', 'show', TENANT)).toEqual({ name: TENANT, keys: [entry], limits });
+  const effective = await json<{ limits: { items: { perSecond: number; burst: number }; retentionDays: number } }>(
+    'tenants',
+    'show',
+    TENANT,
+    '--effective',
+  );
+  expect(effective.limits.items.perSecond).toBe(123);
+  expect(effective.limits.items.burst).toBeGreaterThan(0);
+  expect(effective.limits.retentionDays).toBeGreaterThan(0);
+  expect(await json('tenants', 'list')).toContainEqual(
+    expect.objectContaining({ tenant: TENANT, keys: 1, 'items/s': 123 }),
+  );
+
+  const first = parse(readFileSync(join(stack.dataDir, 'tenants.yaml'), 'utf8')) as object;
+  const pruned = await json<object[]>('tenants', 'apply', '-f', tenantsFile('first.yaml', first), '--prune');
+  expect(pruned).toContainEqual({ tenant: TENANT, change: 'removed' });
+  expect((await ingestctl('tenants', 'show', TENANT)).status).toBe(1);
+  expect(await untilStatus(key, 401)).toBe(401);
+});
+
+test('topics and schema are set up once and found so the second time', async () => {
+  const applied = await json<{ topic: string; state: string }[]>('topics', 'apply', '--tracks', 'v1,v2');
+  expect(applied.map(({ topic }) => topic)).toEqual([
+    'weir.raw.v1',
+    'weir.rows.v1',
+    'weir.raw.v2',
+    'weir.rows.v2',
+    'weir.tenants',
+    'weir.flow',
+    'weir.dlq',
+  ]);
+  expect(new Set(applied.map(({ state }) => state))).toEqual(new Set(['unchanged']));
+  expect(await json('schema', 'apply')).toEqual({ applied: [] });
+  expect((await ingestctl('schema', 'status')).status).toBe(0);
+  const missing = await ingestctl('topics', 'status', '--tracks', 'v9');
+  expect(missing.status).toBe(1);
+  expect(missing.out).toMatch(/weir\.raw\.v9 +0 +missing/);
+});
+
+test('lag shows each partition of both groups', async () => {
+  const rows = await json<{ group: string; partition: number; lag: number }[]>('lag', '--tracks', 'v1,v2');
+  const groups = ['weir.normalizer.v1', 'weir.sink.v1', 'weir.normalizer.v2', 'weir.sink.v2'];
+  expect(rows.map(({ group, partition }) => `${group}/${partition}`)).toEqual(
+    groups.flatMap((group) => [0, 1, 2, 3].map((partition) => `${group}/${partition}`)),
+  );
+  for (const { lag } of rows) expect(lag).toBeGreaterThanOrEqual(0);
+});
+
+test('status shows every stage of both tracks, and counts what is stored', async () => {
+  interface Report {
+    stages: { track: string; stage: string; state: string; lag: number | null; fill: number | null }[];
+    faults: string[];
+  }
+  const { stages, faults } = await json<Report>('status', '--tracks', 'v1,v2', '--interval', '0.2');
+  expect(faults).toEqual([]);
+  expect(stages.map(({ track, stage, state }) => [track, stage, state])).toEqual([
+    ...['v1', 'v2'].flatMap((track) => [
+      [track, 'edge', '1 ready'],
+      [track, `weir.raw.${track}`, 'topic'],
+      [track, 'normalizer', '1 ready'],
+      [track, `weir.rows.${track}`, 'topic'],
+      [track, 'sink', '1 ready'],
+    ]),
+    ['', 'ClickHouse', 'up'],
+  ]);
+});
