@@ -10,6 +10,7 @@ export {
   type OracleRequest,
   type OracleRequestInit,
   REQUEST_SCHEMAS,
+  RESPONSE_SCHEMAS,
 } from './oracle/otlp.ts';
 export { exactSelect } from './oracle-rows/exact-select.ts';
 export { expectedRows } from './oracle-rows/expected-rows.ts';

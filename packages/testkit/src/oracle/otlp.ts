@@ -1,14 +1,30 @@
 import { create, fromBinary, type MessageInitShape, type MessageShape, toBinary } from '@bufbuild/protobuf';
 import type { SignalKind } from '@weir/pipeline';
-import { ExportLogsServiceRequestSchema } from './generated/opentelemetry/proto/collector/logs/v1/logs_service_pb.ts';
-import { ExportMetricsServiceRequestSchema } from './generated/opentelemetry/proto/collector/metrics/v1/metrics_service_pb.ts';
-import { ExportTraceServiceRequestSchema } from './generated/opentelemetry/proto/collector/trace/v1/trace_service_pb.ts';
+import {
+  ExportLogsServiceRequestSchema,
+  ExportLogsServiceResponseSchema,
+} from './generated/opentelemetry/proto/collector/logs/v1/logs_service_pb.ts';
+import {
+  ExportMetricsServiceRequestSchema,
+  ExportMetricsServiceResponseSchema,
+} from './generated/opentelemetry/proto/collector/metrics/v1/metrics_service_pb.ts';
+import {
+  ExportTraceServiceRequestSchema,
+  ExportTraceServiceResponseSchema,
+} from './generated/opentelemetry/proto/collector/trace/v1/trace_service_pb.ts';
 
 /** The official message of each signal's export request. */
 export const REQUEST_SCHEMAS = {
   traces: ExportTraceServiceRequestSchema,
   logs: ExportLogsServiceRequestSchema,
   metrics: ExportMetricsServiceRequestSchema,
+} as const satisfies Record<SignalKind, unknown>;
+
+/** The official message of each signal's answer. */
+export const RESPONSE_SCHEMAS = {
+  traces: ExportTraceServiceResponseSchema,
+  logs: ExportLogsServiceResponseSchema,
+  metrics: ExportMetricsServiceResponseSchema,
 } as const satisfies Record<SignalKind, unknown>;
 
 /** A decoded export request. */

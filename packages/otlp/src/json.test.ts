@@ -1,0 +1,140 @@
+import { SIGNALS, type SignalKind } from '@weir/pipeline';
+import {
+  decodeExport,
+  decodeJsonExport,
+  encodeExport,
+  encodeJsonExport,
+  exportRequest,
+  readSample,
+  SAMPLES,
+} from '@weir/testkit';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { jsonToProtobuf } from './json.ts';
+
+function converted(signal: SignalKind, json: string): Uint8Array {
+  const result = jsonToProtobuf(signal, Buffer.from(json));
+  if (!result.ok) throw new Error(result.message);
+  return new Uint8Array(result.bytes);
+}
+
+function span(fields: string): string {
+  return `{"resourceSpans":[{"scopeSpans":[{"spans":[{${fields}}]}]}]}`;
+}
+
+/** The one span of an export. */
+function spanOf(fields: string) {
+  return decodeExport('traces', converted('traces', span(fields))).resourceSpans[0]!.scopeSpans[0]!.spans[0]!;
+}
+
+function refusal(fields: string): string {
+  const result = jsonToProtobuf('traces', Buffer.from(span(fields)));
+  return result.ok ? 'taken' : result.message;
+}
+
+describe('OTLP/JSON', () => {
+  test.each(SIGNALS)('of %s becomes what the official JSON mapping says', (signal) => {
+    fc.assert(
+      fc.property(exportRequest(signal), (init) => {
+        const json = encodeJsonExport(signal, encodeExport(signal, init));
+        expect(decodeExport(signal, converted(signal, json))).toEqual(decodeJsonExport(signal, json));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test.each(SAMPLES)('of the sample $name becomes what the official JSON mapping says', ({ name, signal }) => {
+    const json = readSample(name);
+    expect(decodeExport(signal, converted(signal, json))).toEqual(decodeJsonExport(signal, json));
+  });
+
+  test('takes ids in either case', () => {
+    const { traceId, spanId } = spanOf('"traceId":"5B8EFFF798038103D269b633813fc60C","spanId":"eEe19b7ec3c1b174"');
+    expect(Buffer.from(traceId).toString('hex')).toBe('5b8efff798038103d269b633813fc60c');
+    expect(Buffer.from(spanId).toString('hex')).toBe('eee19b7ec3c1b174');
+  });
+
+  test('keeps every digit of 64-bit integers, as strings and as numbers', () => {
+    expect(spanOf('"startTimeUnixNano":1544712660300000001').startTimeUnixNano).toBe(1_544_712_660_300_000_001n);
+    expect(spanOf('"startTimeUnixNano":"18446744073709551615"').startTimeUnixNano).toBe(2n ** 64n - 1n);
+  });
+
+  test('passes over unknown fields and null, whatever they are called', () => {
+    expect(spanOf('"__proto__":{"name":"x"},"constructor":1,"name":null,"span_id":"zz"').name).toBe('');
+  });
+
+  test('keeps odd keys as data', () => {
+    const pair = (key: string) => `{"key":"${key}","value":{"stringValue":"v"}}`;
+    const { attributes } = spanOf(`"attributes":[${pair('__proto__')},${pair('constructor')}]`);
+    expect(attributes.map(({ key }) => key)).toEqual(['__proto__', 'constructor']);
+  });
+
+  test('replaces lone surrogates', () => {
+    expect(spanOf('"name":"a\\ud800b"').name).toBe('a\ufffdb');
+  });
+
+  test('an empty object is an empty export', () => {
+    for (const signal of SIGNALS) expect(converted(signal, '{}')).toHaveLength(0);
+  });
+});
+
+describe('JSON that is no export', () => {
+  test.each([
+    ['an enum as a name', '"kind":"SPAN_KIND_SERVER"', 'must be an integer'],
+    ['an integer beyond 2^64', '"startTimeUnixNano":18446744073709551616', 'out of range'],
+    ['a negative unsigned integer', '"droppedAttributesCount":-1', 'out of range'],
+    ['a fraction', '"flags":1.5', 'must be an integer'],
+    ['1e400', '"attributes":[{"key":"k","value":{"doubleValue":1e400}}]', 'must be a number'],
+    ['odd hex', '"traceId":"abc"', 'must be hex'],
+    ['an id that is no hex', '"traceId":"zz"', 'must be hex'],
+    ['a string for a list', '"attributes":"x"', 'must be a list'],
+    ['a list for a message', '"status":[]', 'must be an object'],
+    ['a number for a string', '"name":5', 'must be a string'],
+    ['a number for a bool', '"attributes":[{"key":"k","value":{"boolValue":1}}]', 'must be true or false'],
+    ['a wrong base64', '"attributes":[{"key":"k","value":{"bytesValue":"*"}}]', 'must be base64'],
+  ])('is refused with the field: %s', (_name, fields, message) => {
+    expect(refusal(fields)).toContain(message);
+  });
+
+  test('is refused where it is not JSON at all', () => {
+    for (const text of ['', '{', 'null', '[]', '"x"', '{"resourceSpans":5}']) {
+      expect(jsonToProtobuf('traces', Buffer.from(text)).ok, text).toBe(false);
+    }
+  });
+
+  test('is refused where it nests 100,000 deep, without a stack overflow', () => {
+    for (const [open, close] of [
+      ['[', ']'],
+      ['{"a":', '}'],
+    ]) {
+      const text = `{"x":${open!.repeat(100_000)}1${close!.repeat(100_000)}}`;
+      expect(jsonToProtobuf('traces', Buffer.from(text))).toEqual({
+        ok: false,
+        message: 'the JSON is nested too deep',
+      });
+    }
+  });
+
+  test('is answered in a bounded time where one field has megabytes', () => {
+    const started = performance.now();
+    const zeros = '0'.repeat(20_000_000);
+    expect(refusal(`"traceId":"${zeros}z"`)).toContain('must be hex');
+    expect(refusal(`"startTimeUnixNano":"${zeros}"`)).toContain('must be an integer');
+    expect(refusal(`"attributes":[{"key":"k","value":{"bytesValue":"${zeros}*"}}]`)).toContain('must be base64');
+    expect(refusal(`"attributes":[{"key":"k","value":{"doubleValue":"${zeros}x"}}]`)).toContain('must be a number');
+    expect(performance.now() - started).toBeLessThan(5_000);
+  });
+
+  test('of any text is an answer, never a throw', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...SIGNALS), fc.json({ maxDepth: 6 }), (signal, text) => {
+        const key = signal === 'traces' ? 'resourceSpans' : signal === 'logs' ? 'resourceLogs' : 'resourceMetrics';
+        for (const body of [text, `{"${key}":${text}}`, `{"${key}":[${text}]}`]) {
+          const result = jsonToProtobuf(signal, Buffer.from(body));
+          if (result.ok) decodeExport(signal, result.bytes);
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});

@@ -1,0 +1,211 @@
+import { SIGNALS, type SignalKind } from '@weir/pipeline';
+import { decodeExport, encodeExport, expectedRows, exportRequest, type OracleRequest } from '@weir/testkit';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Scanner } from './scan.ts';
+import { createTotals } from './totals.ts';
+import { ITEM_FAULTS } from './validity.ts';
+
+const SLOW_NS = 500_000_000;
+const OWNER = { tenant: 'a', retentionDays: 1, receivedAtNs: 1n };
+const scanner = new Scanner();
+const totals = createTotals();
+
+/** What the official decoder's message says of the counts that the scan makes. */
+function plainCounts(signal: SignalKind, bytes: Uint8Array) {
+  const request = decodeExport(signal, bytes);
+  const { rows, invalid } = expectedRows(signal, request, OWNER);
+  const written = Object.values(rows).reduce((sum, table) => sum + table.length, 0);
+  const rejected = ITEM_FAULTS.map((fault) => invalid[fault] ?? 0);
+  const rejectedItems = rejected.reduce((sum, count) => sum + count, 0);
+  const spans = (rows.otel_traces ?? []).map((row) => ({
+    error: row.StatusCode === 'Error',
+    ns: Number(row.Duration),
+  }));
+  const logs = (rows.otel_logs ?? []).map((row) => Number(row.SeverityNumber));
+  const severe = signal === 'logs' ? severeLogs(request as OracleRequest<'logs'>) : logs.length;
+  return {
+    items: written + rejectedItems,
+    rejectedItems,
+    rejected,
+    errorItems: spans.filter(({ error }) => error).length + severe,
+    slowItems: spans.filter(({ ns }) => ns > SLOW_NS).length,
+  };
+}
+
+/** Stored records at ERROR or above. */
+function severeLogs(request: OracleRequest<'logs'>): number {
+  let severe = 0;
+  for (const { scopeLogs } of request.resourceLogs) {
+    for (const { logRecords } of scopeLogs) {
+      for (const record of logRecords) {
+        const alone = {
+          ...request,
+          resourceLogs: [{ ...request.resourceLogs[0]!, scopeLogs: [{ ...scopeLogs[0]!, logRecords: [record] }] }],
+        };
+        const stored = expectedRows('logs', alone, OWNER).rows.otel_logs !== undefined;
+        if (stored && record.severityNumber >= 17) severe++;
+      }
+    }
+  }
+  return severe;
+}
+
+function scannedCounts() {
+  const { items, rejectedItems, rejected, errorItems, slowItems } = totals;
+  return { items, rejectedItems, rejected: [...rejected], errorItems, slowItems };
+}
+
+function damaged(signal: SignalKind): fc.Arbitrary<{ signal: SignalKind; bytes: Buffer }> {
+  const edits = fc.array(fc.record({ at: fc.nat(), byte: fc.nat(255), kind: fc.nat(3) }), {
+    minLength: 1,
+    maxLength: 3,
+  });
+  return fc.tuple(exportRequest(signal), edits).map(([init, changes]) => {
+    let bytes = Buffer.from(encodeExport(signal, init));
+    for (const { at, byte, kind } of changes) {
+      const from = at % (bytes.length + 1);
+      if (kind === 0) bytes = bytes.subarray(0, from);
+      else if (kind === 1) bytes = Buffer.concat([bytes.subarray(0, from), Buffer.of(byte), bytes.subarray(from)]);
+      else if (kind === 2) bytes = Buffer.concat([bytes.subarray(0, from), bytes.subarray(from + 1)]);
+      else if (from < bytes.length) bytes[from] = byte;
+    }
+    return { signal, bytes };
+  });
+}
+
+function decodes(signal: SignalKind, bytes: Uint8Array): boolean {
+  try {
+    decodeExport(signal, bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe('the scan', () => {
+  test.each(SIGNALS)(
+    'counts the items, errors, slow spans and faults of %s as the official decoder would',
+    (signal) => {
+      fc.assert(
+        fc.property(exportRequest(signal), (init) => {
+          const bytes = encodeExport(signal, init);
+          expect(scanner.scan(signal, bytes, SLOW_NS, totals)).toEqual({ ok: true });
+          expect(scannedCounts()).toEqual(plainCounts(signal, bytes));
+        }),
+        { numRuns: 300 },
+      );
+    },
+  );
+
+  test('takes damaged bytes only where the official decoder does, and counts the same items in them', () => {
+    let taken = 0;
+    let refused = 0;
+    fc.assert(
+      fc.property(fc.oneof(...SIGNALS.map(damaged)), ({ signal, bytes }) => {
+        const result = scanner.scan(signal, bytes, SLOW_NS, totals);
+        if (result.ok) {
+          taken++;
+          expect(decodes(signal, bytes)).toBe(true);
+          expect(scannedCounts()).toEqual(plainCounts(signal, bytes));
+        } else {
+          refused++;
+          expect(result.offset).toBeLessThanOrEqual(bytes.length + 8);
+        }
+      }),
+      { numRuns: 3_000 },
+    );
+    expect(taken).toBeGreaterThan(500);
+    expect(refused).toBeGreaterThan(500);
+  });
+});
+
+const bytesOf = (...parts: readonly (number | readonly number[])[]) => Buffer.from(parts.flat());
+
+/** Wraps bytes as a length-delimited field, `levels` times. */
+function nested(inner: Buffer, tag: number, levels: number): Buffer {
+  const heads: Buffer[] = [];
+  let size = inner.length;
+  for (let level = 0; level < levels; level++) {
+    const length: number[] = [];
+    for (let rest = size; ; rest >>>= 7) {
+      length.push(rest > 0x7f ? (rest & 0x7f) | 0x80 : rest);
+      if (rest <= 0x7f) break;
+    }
+    const head = bytesOf(tag, length);
+    heads.push(head);
+    size += head.length;
+  }
+  return Buffer.concat([...heads.reverse(), inner]);
+}
+
+describe('bytes that are no export', () => {
+  test.each([
+    ['a truncated length', bytesOf(0x0a), 'truncated'],
+    ['a length past the end', bytesOf(0x0a, 5, 0), 'length_past_end'],
+    ['a length of 2^31 - 1', bytesOf(0x0a, 0xff, 0xff, 0xff, 0xff, 0x07), 'length_past_end'],
+    ['a varint of 11 bytes', bytesOf(0x78, Array(11).fill(0x80), 0x01), 'varint_overlong'],
+    ['field number 0', bytesOf(0x02, 0), 'illegal_tag'],
+    ['a group', bytesOf(0x1b, 0x1c), 'illegal_tag'],
+    ['a known field of another wire type', bytesOf(0x08, 1), 'wrong_wire_type'],
+    ['a span whose name is not UTF-8', nested(bytesOf(0x2a, 1, 0xff), 0x12, 1), 'invalid_utf8'],
+    ['wire type 7', bytesOf(0x7f, 1), 'illegal_tag'],
+  ])('are refused: %s', (name, bytes, reason) => {
+    const body = name.startsWith('a span') ? nested(nested(bytes, 0x12, 1), 0x0a, 1) : bytes;
+    expect(scanner.scan('traces', body, SLOW_NS, totals)).toMatchObject({ ok: false, reason });
+  });
+
+  test('are refused where values nest 100,000 deep, without a stack overflow', () => {
+    const lists = 50_000;
+    // Each list is an AnyValue (field 5) in an ArrayValue (field 1): alternate the two tags from the inside out.
+    const heads: number[][] = [];
+    let size = 0;
+    for (let i = 0; i < lists * 2; i++) {
+      const length: number[] = [];
+      for (let rest = size; ; rest >>>= 7) {
+        length.push(rest > 0x7f ? (rest & 0x7f) | 0x80 : rest);
+        if (rest <= 0x7f) break;
+      }
+      const head = [i % 2 === 1 ? 0x2a : 0x0a, ...length];
+      heads.push(head);
+      size += head.length;
+    }
+    const deep = Buffer.from(heads.reverse().flat());
+    const attribute = nested(deep, 0x12, 1);
+    const span = nested(attribute, 0x4a, 1);
+    const body = nested(nested(nested(span, 0x12, 1), 0x12, 1), 0x0a, 1);
+    expect(scanner.scan('traces', body, SLOW_NS, totals)).toMatchObject({ ok: false, reason: 'nested_too_deep' });
+  });
+});
+
+describe('large but harmless exports', () => {
+  test('a million empty envelopes hold no items and take a bounded time', () => {
+    const bytes = Buffer.alloc(2_000_000);
+    for (let at = 0; at < bytes.length; at += 2) bytes[at] = 0x0a;
+    const started = performance.now();
+    expect(scanner.scan('traces', bytes, SLOW_NS, totals)).toEqual({ ok: true });
+    expect(totals.items).toBe(0);
+    expect(performance.now() - started).toBeLessThan(1_000);
+  });
+
+  test('an empty request is an export without items', () => {
+    for (const signal of SIGNALS) {
+      expect(scanner.scan(signal, Buffer.alloc(0), SLOW_NS, totals)).toEqual({ ok: true });
+      expect(totals.items).toBe(0);
+    }
+  });
+
+  test('a metric that changes its kind counts only what stands after the last change', () => {
+    const point = { timeUnixNano: 5n };
+    const metric = (kind: 'gauge' | 'sum') => ({ data: { case: kind, value: { dataPoints: [point] } } });
+    const part = (kind: 'gauge' | 'sum') => {
+      const bytes = encodeExport('metrics', { resourceMetrics: [{ scopeMetrics: [{ metrics: [metric(kind)] }] }] });
+      return Buffer.from(bytes.subarray(6));
+    };
+    const body = Buffer.concat([part('gauge'), part('sum'), part('sum'), part('gauge'), part('gauge')]);
+    const bytes = nested(nested(nested(body, 0x12, 1), 0x12, 1), 0x0a, 1);
+    expect(scanner.scan('metrics', bytes, SLOW_NS, totals)).toEqual({ ok: true });
+    expect(totals.items).toBe(2);
+    expect(plainCounts('metrics', bytes).items).toBe(2);
+  });
+});
