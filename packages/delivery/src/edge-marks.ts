@@ -7,26 +7,37 @@ export const MARKS_MAX = 4_096;
 
 /**
  * The newest record taken of each edge in one raw partition: a record at or below it is a repeated or late append.
- * Marks age by the records' own received-at, so every owner of the partition forgets the same ones.
+ * Marks age by when the broker appended the record, one clock for all edges: an edge whose own clock is ahead cannot make
+ * those of the others look old.
  */
 export class EdgeMarks {
   readonly #marks: Map<string, { seq: number; seenMs: number }>;
   #newestMs = 0;
 
   constructor(marks: readonly EdgeMark[] = []) {
-    this.#marks = new Map(marks.map(({ edge, seq, seenMs }) => [edge, { seq, seenMs }]));
-    for (const { seenMs } of marks) this.#newestMs = Math.max(this.#newestMs, seenMs);
+    this.#marks = new Map();
+    this.restore(marks);
+  }
+
+  /** Goes back to what `snapshot` returned earlier: what was taken since is new again. */
+  restore(marks: readonly EdgeMark[]): void {
+    this.#marks.clear();
+    this.#newestMs = 0;
+    for (const { edge, seq, seenMs } of marks) {
+      this.#marks.set(edge, { seq, seenMs });
+      this.#newestMs = Math.max(this.#newestMs, seenMs);
+    }
   }
 
   /** Whether the record is new; a new one becomes the mark. */
-  takes(edge: string, seq: number, receivedMs: number): boolean {
+  takes(edge: string, seq: number, appendedMs: number): boolean {
     const mark = this.#marks.get(edge);
     if (mark !== undefined && seq <= mark.seq) return false;
-    this.#newestMs = Math.max(this.#newestMs, receivedMs);
-    if (mark === undefined) this.#marks.set(edge, { seq, seenMs: receivedMs });
+    this.#newestMs = Math.max(this.#newestMs, appendedMs);
+    if (mark === undefined) this.#marks.set(edge, { seq, seenMs: appendedMs });
     else {
       mark.seq = seq;
-      mark.seenMs = receivedMs;
+      mark.seenMs = appendedMs;
     }
     return true;
   }

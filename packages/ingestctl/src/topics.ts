@@ -26,7 +26,9 @@ export function topicSpecs(tracks: readonly string[], partitions: number, replic
   return [
     ...tracks.flatMap((track) => {
       const { raw, rows } = trackTopics(track);
-      return [spec(raw, partitions, data), spec(rows, partitions, data)];
+      // The normalizer forgets edges by when the broker appended their records, not by their own clocks.
+      const appendTime = { 'message.timestamp.type': 'LogAppendTime' };
+      return [spec(raw, partitions, { ...data, ...appendTime }), spec(rows, partitions, data)];
     }),
     spec(CONTROL_TOPICS.tenants, 1, { 'cleanup.policy': 'compact', 'segment.ms': String(24 * HOUR_MS) }),
     spec(CONTROL_TOPICS.flow, 1, { 'retention.ms': String(HOUR_MS), 'segment.ms': String(HOUR_MS / 2) }),

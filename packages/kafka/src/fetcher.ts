@@ -66,9 +66,18 @@ export class Fetcher {
     for (;;) {
       const reads = this.#waiting.get(nodeId) ?? [];
       this.#waiting.delete(nodeId);
-      const live = reads.filter((read) => !abandoned(read));
-      if (live.length === 0) break;
-      await this.#fetch(nodeId, live);
+      const now = new Map<string, Waiting>();
+      const later: Waiting[] = [];
+      for (const read of reads) {
+        if (abandoned(read)) continue;
+        const key = keyOf(read.topic, read.partition);
+        // A fetch has one offset for each partition: a second reader of it waits for the next one.
+        if (now.has(key)) later.push(read);
+        else now.set(key, read);
+      }
+      if (now.size === 0) break;
+      if (later.length > 0) this.#waiting.set(nodeId, later);
+      await this.#fetch(nodeId, [...now.values()]);
     }
     this.#busy.delete(nodeId);
     if (this.#waiting.has(nodeId) && !this.#busy.has(nodeId)) {

@@ -150,6 +150,7 @@ class KafkaMembership implements Membership {
         return;
       } catch (error) {
         this.#logger.debug({ err: error }, 'joining the group again failed');
+        await this.#consumer?.disconnect().catch(() => undefined);
       }
     }
   }

@@ -6,7 +6,7 @@ export interface EdgeMark {
   /** 16 hex digits. */
   readonly edge: string;
   readonly seq: number;
-  /** Received-at of that record, ms since the epoch; old marks are dropped by it. */
+  /** When the broker appended that record, ms since the epoch; old marks are dropped by it. */
   readonly seenMs: number;
 }
 

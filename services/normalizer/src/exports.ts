@@ -4,6 +4,8 @@ import type { DlqReason, RawMeta } from '@weir/records';
 export interface RawExport {
   readonly kind: 'export';
   readonly offset: number;
+  /** When the broker appended it, ms since the epoch. */
+  readonly appendedMs: number;
   readonly meta: RawMeta;
   /** The body, still compressed as `meta.encoding` says. */
   readonly value: Buffer;

@@ -7,8 +7,10 @@ export const LIMITS = {
   /** One read of a raw partition; a larger record comes alone. */
   readBytesMax: MIB,
   readWaitMs: 500,
-  /** Decompressed exports of one rows record: its Native blocks are about as large, and must fit a Kafka record. */
+  /** Decompressed exports of one rows record: its Native blocks are about as large. */
   recordBodyBytesMax: 8 * MIB,
+  /** Value of a rows record: the topic takes 12 MiB, header (4,096 edge marks: 96 KiB) and batch overhead included. */
+  recordValueBytesMax: 11 * MIB,
   /** The edge splits what is larger; a body that inflates beyond it is not one of its records. */
   bodyBytesMax: 64 * MIB,
   commitMs: 1_000,

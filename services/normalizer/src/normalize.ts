@@ -6,7 +6,7 @@ import { inflate } from './consume/inflate.ts';
 import type { DeadLetter, RawEntry, RawExport } from './exports.ts';
 import { LIMITS } from './limits.ts';
 import { RowsRecordBuilder } from './publish/rows-record.ts';
-import { Transcoder } from './transcode/transcoder.ts';
+import { type TranscodeFault, Transcoder } from './transcode/transcoder.ts';
 
 /** What became of a run of raw records: the content of one rows record, and what goes to the DLQ before it. */
 export interface Normalized {
@@ -34,6 +34,15 @@ interface OpenExport {
   readonly body: Buffer;
 }
 
+/** What one attempt at a run of entries found; counted only once it is what will be written. */
+interface Attempt {
+  readonly next: number;
+  readonly open: readonly OpenExport[];
+  readonly dead: DeadLetter[];
+  readonly repeated: number;
+  readonly oldestReceivedAtNs: bigint;
+}
+
 /** Turns runs of raw records into rows records. Synchronous: one instance serves every partition of the process. */
 export class Normalizer {
   readonly #transcoder = new Transcoder();
@@ -47,27 +56,55 @@ export class Normalizer {
 
   /**
    * Normalizes entries from `from` on until the bodies reach their bound; returns that and where to go on. Every entry
-   * is covered by the source range, whatever became of it.
+   * is covered by the source range, whatever became of it. Where the rows are too large for a record fewer entries go
+   * into it, and an export whose rows are too large alone is dead-lettered: a record that Kafka refuses for ever would
+   * stop the partition.
    */
   run(
     entries: readonly RawEntry[],
     from: number,
     marks: EdgeMarks,
   ): { readonly next: number; readonly done: Normalized } {
+    const before = marks.snapshot();
+    for (let until = entries.length; ; ) {
+      const attempt = this.#take(entries, from, until, marks);
+      const written = new Map<SignalKind, number>();
+      let record = this.#transcode(attempt, written);
+      if (record.bytes > LIMITS.recordValueBytesMax && attempt.next - from > 1) {
+        until = from + ((attempt.next - from) >> 1);
+        marks.restore(before);
+        continue;
+      }
+      if (record.bytes > LIMITS.recordValueBytesMax) {
+        attempt.dead.length = 0;
+        for (const { raw } of attempt.open) attempt.dead.push(letter(raw, 'rows_rejected', ROWS_TOO_LARGE));
+        written.clear();
+        record = new RowsRecordBuilder();
+      }
+      this.#count(attempt, written);
+      const { next, dead, oldestReceivedAtNs } = attempt;
+      const { sections, rows } = record;
+      const range = { rawFirst: entries[from]!.offset, rawLast: entries[next - 1]!.offset };
+      return { next, done: { ...range, oldestReceivedAtNs, sections, value: record.value(), rows, dead } };
+    }
+  }
+
+  #take(entries: readonly RawEntry[], from: number, until: number, marks: EdgeMarks): Attempt {
     const dead: DeadLetter[] = [];
     const open: OpenExport[] = [];
     let bytes = 0;
+    let repeated = 0;
     let next = from;
     let oldest: bigint | undefined;
-    for (; next < entries.length && bytes < LIMITS.recordBodyBytesMax; next++) {
+    for (; next < until && bytes < LIMITS.recordBodyBytesMax; next++) {
       const entry = entries[next]!;
       if (entry.kind === 'poison') {
         dead.push({ tenant: '', signal: 'traces', items: 1, index: 0, ...pick(entry) });
         continue;
       }
       const { meta } = entry;
-      if (!marks.takes(meta.edge, meta.seq, Number(meta.receivedAtNs / 1_000_000n))) {
-        this.#events.repeated();
+      if (!marks.takes(meta.edge, meta.seq, entry.appendedMs)) {
+        repeated++;
         continue;
       }
       if (oldest === undefined || meta.receivedAtNs < oldest) oldest = meta.receivedAtNs;
@@ -78,37 +115,30 @@ export class Normalizer {
         bytes += opened.body.length;
       }
     }
-    const record = this.#transcode(open, dead);
-    for (const letter of dead) this.#events.deadLettered(letter.reason, letter.items);
-    return {
-      next,
-      done: {
-        rawFirst: entries[from]!.offset,
-        rawLast: entries[next - 1]!.offset,
-        oldestReceivedAtNs: oldest ?? 0n,
-        sections: record.sections,
-        value: record.value(),
-        rows: record.rows,
-        dead,
-      },
-    };
+    return { next, open, dead, repeated, oldestReceivedAtNs: oldest ?? 0n };
+  }
+
+  #count({ open, dead, repeated }: Attempt, written: ReadonlyMap<SignalKind, number>): void {
+    for (const { raw, body } of open) this.#events.received(raw.meta.signal, body.length);
+    for (let i = 0; i < repeated; i++) this.#events.repeated();
+    for (const [signal, items] of written) this.#events.written(signal, items);
+    for (const { reason, items } of dead) this.#events.deadLettered(reason, items);
   }
 
   #open(raw: RawExport): OpenExport | DeadLetter {
-    const { tenant: name, encoding, signal } = raw.meta;
+    const { tenant: name, encoding } = raw.meta;
     const tenant = this.#tenantOf(name);
     if (tenant === undefined) return letter(raw, 'unknown_tenant', 'there is no such tenant');
     const body = inflate(raw.value, encoding, LIMITS.bodyBytesMax);
     if (body === undefined) return letter(raw, 'undecodable_body', `the body is not valid ${encoding}`);
-    this.#events.received(signal, body.length);
     return { raw, tenant, body };
   }
 
-  #transcode(open: readonly OpenExport[], dead: DeadLetter[]): RowsRecordBuilder {
-    const broken = new Set<OpenExport>();
-    let letters = this.#addAll(open, broken);
+  #transcode({ open, dead }: Attempt, written: Map<SignalKind, number>): RowsRecordBuilder {
+    const broken = new Map<OpenExport, TranscodeFault>();
+    let letters = this.#addAll(open, broken, written);
     // What is not an export leaves a part of itself in the columns: start anew without it.
-    while (letters === undefined) letters = this.#addAll(open, broken);
+    while (letters === undefined) letters = this.#addAll(open, broken, written);
     dead.push(...letters);
     const record = new RowsRecordBuilder();
     this.#transcoder.finish(({ table, rows, block }) => record.add(table, rows, block));
@@ -117,15 +147,24 @@ export class Normalizer {
   }
 
   /** Letters for all that cannot be stored, or undefined where one more export turned out to be broken. */
-  #addAll(open: readonly OpenExport[], broken: Set<OpenExport>): DeadLetter[] | undefined {
+  #addAll(
+    open: readonly OpenExport[],
+    broken: Map<OpenExport, TranscodeFault>,
+    written: Map<SignalKind, number>,
+  ): DeadLetter[] | undefined {
     const letters: DeadLetter[] = [];
-    const written = new Map<SignalKind, number>();
+    written.clear();
     this.#transcoder.clear();
     for (const entry of open) {
       const { raw, tenant, body } = entry;
       const { signal, receivedAtNs } = raw.meta;
-      if (broken.has(entry)) {
-        letters.push(letter(raw, 'undecodable_body', 'the body is not an OTLP export'));
+      const known = broken.get(entry);
+      if (known !== undefined) {
+        letters.push(
+          known === 'expands_too_far'
+            ? letter(raw, 'rows_rejected', ROWS_TOO_LARGE)
+            : letter(raw, 'undecodable_body', `the body is not an OTLP export: ${known}`),
+        );
         continue;
       }
       let index = 0;
@@ -135,15 +174,16 @@ export class Normalizer {
         letters.push({ ...where, reason, message: 'the items cannot be stored', items, value });
       });
       if (!result.ok) {
-        broken.add(entry);
+        broken.set(entry, result.reason);
         return undefined;
       }
       written.set(signal, (written.get(signal) ?? 0) + result.written);
     }
-    for (const [signal, items] of written) this.#events.written(signal, items);
     return letters;
   }
 }
+
+const ROWS_TOO_LARGE = 'its items repeat what they share so often that the rows fit no record';
 
 function pick({
   offset,

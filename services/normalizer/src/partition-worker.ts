@@ -71,8 +71,8 @@ export class PartitionWorker implements PartitionWork {
       const ownership = await takeOver(rows, owner, this.#checkpoint, session);
       this.#parts.onTakeOver();
       const bounds = await log.bounds(rawTopic, this.#partition, session);
-      const resumed = ownership.rawLast >= 0 ? ownership.rawLast + 1 : (committed?.offset ?? 0);
-      const start = Math.max(resumed, bounds.start);
+      // What is committed is never ahead of the rows log; it is ahead of what is retained of it after a long pause.
+      const start = Math.max(ownership.rawLast + 1, committed?.offset ?? 0, bounds.start);
       this.progress.doneTo = start;
       await this.#work(new RowsWriter(rows, ownership), ownership, start, session, draining);
     }

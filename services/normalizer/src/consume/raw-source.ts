@@ -22,10 +22,10 @@ export async function readRaw(
   signal: AbortSignal,
 ): Promise<RawPage> {
   const page = await log.read(topic, partition, offset, options, signal);
-  const entries = page.records.map(({ offset: at, meta: header, value }): RawEntry => {
+  const entries = page.records.map(({ offset: at, timestampMs, meta: header, value }): RawEntry => {
     const decoded = decodeRawMeta(header);
     const body = value ?? EMPTY;
-    if (decoded.ok) return { kind: 'export', offset: at, meta: decoded.value, value: body };
+    if (decoded.ok) return { kind: 'export', offset: at, appendedMs: timestampMs, meta: decoded.value, value: body };
     return { kind: 'poison', offset: at, reason: decoded.reason, message: decoded.message, value: body };
   });
   return { entries, nextOffset: page.nextOffset, endOffset: page.endOffset };

@@ -25,6 +25,11 @@ export class RowsRecordBuilder {
     return this.#rows;
   }
 
+  /** Compressed bytes of all sections. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   get sections(): readonly RowsSection[] {
     return this.#sections;
   }

@@ -1,0 +1,129 @@
+import { randomBytes } from 'node:crypto';
+import { zstdDecompressSync } from 'node:zlib';
+import { EdgeMarks } from '@weir/delivery';
+import type { Tenant } from '@weir/tenancy';
+import { encodeExport } from '@weir/testkit';
+import { expect, test } from 'vitest';
+import type { RawEntry } from './exports.ts';
+import { LIMITS } from './limits.ts';
+import { Normalizer } from './normalize.ts';
+
+const EDGE = '0123456789abcdef';
+const TENANT = { name: 'acme', limits: { retentionDays: 30 } } as Tenant;
+
+function spans(count: number, resourceBytes: number): Buffer {
+  const attributes = [
+    {
+      key: 'k',
+      value: { value: { case: 'stringValue' as const, value: randomBytes(resourceBytes / 2).toString('hex') } },
+    },
+  ];
+  const items = Array.from({ length: count }, (_, i) => ({
+    traceId: new Uint8Array(16).fill(1),
+    spanId: new Uint8Array(8).fill(i + 1),
+    name: 'op',
+    startTimeUnixNano: 1_795_237_200_000_000_000n,
+    endTimeUnixNano: 1_795_237_200_000_000_001n,
+  }));
+  const request = { resourceSpans: [{ resource: { attributes }, scopeSpans: [{ spans: items }] }] };
+  return Buffer.from(encodeExport('traces', request));
+}
+
+function raw(offset: number, value: Buffer, tenant = 'acme', seq = offset): RawEntry {
+  return {
+    kind: 'export',
+    offset,
+    appendedMs: 1_000 + offset,
+    meta: {
+      tenant,
+      signal: 'traces',
+      encoding: 'identity',
+      priority: false,
+      items: 1,
+      bytes: value.length,
+      receivedAtNs: 1_795_237_200_000_000_000n,
+      edge: EDGE,
+      seq,
+    },
+    value,
+  };
+}
+
+function create() {
+  const counted = { received: 0, repeated: 0, written: 0, dead: [] as string[] };
+  const normalizer = new Normalizer((name) => (name === 'acme' ? TENANT : undefined), {
+    received: () => void counted.received++,
+    repeated: () => void counted.repeated++,
+    written: (_signal, items) => {
+      counted.written += items;
+    },
+    deadLettered: (reason, items) => void counted.dead.push(`${reason} ${items}`),
+  });
+  return { normalizer, counted };
+}
+
+test('what cannot be stored is dead-lettered by its reason and the rest of the run is written', () => {
+  const { normalizer, counted } = create();
+  const poison: RawEntry = {
+    kind: 'poison',
+    offset: 11,
+    reason: 'unknown_version',
+    message: 'version 9',
+    value: Buffer.of(1),
+  };
+  const good = spans(2, 16);
+  const entries = [raw(10, good), poison, raw(12, good, 'nobody'), raw(13, Buffer.of(10, 255)), raw(14, good)];
+  const { next, done } = normalizer.run(entries, 0, new EdgeMarks());
+  expect(next).toBe(5);
+  expect([done.rawFirst, done.rawLast, done.rows]).toEqual([10, 14, 4]);
+  expect(done.dead.map(({ offset, reason }) => [offset, reason])).toEqual([
+    [11, 'unknown_version'],
+    [12, 'unknown_tenant'],
+    [13, 'undecodable_body'],
+  ]);
+  expect(counted).toEqual({
+    received: 3,
+    repeated: 0,
+    written: 4,
+    dead: ['unknown_version 1', 'unknown_tenant 1', 'undecodable_body 1'],
+  });
+});
+
+test('a repeated append of an edge is covered and writes nothing', () => {
+  const { normalizer, counted } = create();
+  const body = spans(1, 16);
+  const { done } = normalizer.run([raw(0, body, 'acme', 4), raw(1, body, 'acme', 4)], 0, new EdgeMarks());
+  expect([done.rawFirst, done.rawLast, done.rows]).toEqual([0, 1, 1]);
+  expect(counted.repeated).toBe(1);
+});
+
+test('each section is one zstd frame of the value', () => {
+  const { normalizer } = create();
+  const { done } = normalizer.run([raw(0, spans(3, 16))], 0, new EdgeMarks());
+  expect(done.sections.map(({ table, rows }) => [table, rows])).toEqual([['otel_traces', 3]]);
+  const [section] = done.sections;
+  expect(zstdDecompressSync(done.value.subarray(section!.start, section!.end))).toHaveLength(section!.blockBytes);
+});
+
+test('an export whose rows fit no record is dead-lettered, its neighbours are written, and nothing is counted twice', () => {
+  const { normalizer, counted } = create();
+  // Rows repeat the resource, and at 600 KB apart zstd's window does not see it again: 60 MB of rows out of 600 KB.
+  const huge = spans(100, 600_000);
+  const entries = [raw(0, spans(1, 16)), raw(1, huge), raw(2, spans(2, 16))];
+  const marks = new EdgeMarks();
+  const dead: number[] = [];
+  let rows = 0;
+  let from = 0;
+  let last = -1;
+  while (from < entries.length) {
+    const { next, done } = normalizer.run(entries, from, marks);
+    expect(done.rawFirst).toBe(last + 1);
+    expect(done.value.length).toBeLessThanOrEqual(LIMITS.recordValueBytesMax);
+    last = done.rawLast;
+    rows += done.rows;
+    for (const { offset, reason } of done.dead) dead.push(offset) && expect(reason).toBe('rows_rejected');
+    from = next;
+  }
+  expect({ rows, dead, last }).toEqual({ rows: 3, dead: [1], last: 2 });
+  expect(counted).toEqual({ received: 3, repeated: 0, written: 3, dead: ['rows_rejected 1'] });
+});
