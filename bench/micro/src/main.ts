@@ -1,5 +1,24 @@
+import { parseArgs } from 'node:util';
+import { FULL, QUICK } from './measure.ts';
+import { scanReport } from './scan.ts';
 import { transcodeReport } from './transcode.ts';
 import { insertReport } from './transcode-insert.ts';
 
-for (const text of transcodeReport()) process.stdout.write(`${text}\n`);
-for (const text of await insertReport()) process.stdout.write(`${text}\n`);
+const HELP = `Speed of the hot path on one core: scan (edge), transcode (normalizer), insert (ClickHouse).
+
+  npm run micro [-- --quick]
+
+  --quick   shorter rounds and no inserts: about 10 s
+`;
+
+const { values } = parseArgs({
+  options: { quick: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h' } },
+});
+const print = (lines: readonly string[]) => process.stdout.write(`${lines.join('\n')}\n`);
+if (values.help === true) process.stdout.write(HELP);
+else {
+  const options = values.quick ? QUICK : FULL;
+  print(scanReport(options));
+  print(transcodeReport(options));
+  if (!values.quick) print(await insertReport());
+}
