@@ -8,4 +8,4 @@ export {
   runLoad,
 } from './run-load.ts';
 export { createSender, type LoadTransport, type Sender, type Sent, type Target } from './sender.ts';
-export { countDistinct, Journal, type Verdict, verify } from './verify.ts';
+export { countDistinct, isStored, Journal, type Verdict, verify } from './verify.ts';

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createRandom, type RandomBytes } from './random.ts';
 
 /** One export as it is sent, and what is in it. */
 export interface Payload {
@@ -37,10 +37,12 @@ export class PayloadMaker {
   readonly #errors: number;
   readonly #template: Template;
   readonly #head: Buffer;
+  readonly #random: RandomBytes;
   #next = 0;
 
   /** @param errors share of items with an error, 0 to 1 */
-  constructor(signal: LoadSignal, run: string, producer: number, errors: number) {
+  constructor(signal: LoadSignal, run: string, producer: number, errors: number, random = createRandom(undefined, '')) {
+    this.#random = random;
     this.#signal = signal;
     this.#errors = errors;
     this.#template = template(signal, `${run}/${producer}/`);
@@ -51,7 +53,7 @@ export class PayloadMaker {
     const { bytes } = this.#template;
     const first = this.#next;
     const scope = Buffer.allocUnsafe(bytes.length * items);
-    const random = randomBytes(items * 16);
+    const random = this.#random(items * 16);
     const nowMs = Date.now();
     for (let i = 0; i < items; i++) {
       const at = i * bytes.length;

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { PayloadMaker } from './payload.ts';
+import { itemId, PayloadMaker } from './payload.ts';
 import type { LoadOptions } from './run-load.ts';
 import { createSender } from './sender.ts';
-import { countDistinct } from './verify.ts';
+import { isStored } from './verify.ts';
 
 const EVERY_MS = 1_000;
 const POLL_MS = 50;
@@ -38,16 +38,16 @@ export class ProbeMeter {
       const run = `probe${randomBytes(4).toString('hex')}`;
       const { body } = new PayloadMaker('traces', run, 0, 0).make(1);
       const sent = await sender.send('traces', body, this.#options.tenants[0]!.key);
-      if (sent.kind === 'accepted') await this.#wait(run);
+      if (sent.kind === 'accepted') await this.#wait(itemId(run, 0, 0));
       await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
     }
     await sender.close();
   }
 
-  async #wait(run: string): Promise<void> {
+  async #wait(id: string): Promise<void> {
     const answeredMs = performance.now();
     while (performance.now() - answeredMs < TIMEOUT_MS) {
-      if ((await countDistinct(this.#clickhouse, run).catch(() => 0)) > 0) {
+      if (await isStored(this.#clickhouse, id).catch(() => false)) {
         this.#times.push(performance.now() - answeredMs);
         return;
       }

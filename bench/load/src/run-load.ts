@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { build, type Histogram } from 'hdr-histogram-js';
-import { type LoadSignal, PayloadMaker } from './payload.ts';
+import { JsonPayloadMaker } from './json-maker.ts';
+import { type LoadSignal, type Payload, PayloadMaker } from './payload.ts';
+import { createRandom } from './random.ts';
 import { createSender, type LoadTransport, type Sender, type Sent, type Target } from './sender.ts';
 
 /** What a load is made of. */
 export interface LoadOptions {
   readonly target: Target;
-  /** Key and weight of each tenant; producers are given out by weight. */
+  /** Key and weight of each tenant; producers are given out by weight. The name is '' where it is not known. */
   readonly tenants: readonly { readonly name: string; readonly key: string; readonly weight: number }[];
   readonly producers: number;
   /** Items a second of each producer. */
@@ -23,6 +25,8 @@ export interface LoadOptions {
   readonly outstandingMax: number;
   /** Names the run in every item's id; random where it is left out. */
   readonly run?: string;
+  /** Makes trace ids and errors the same in every run that has it. */
+  readonly seed?: string;
 }
 
 /** One export's fate, for a journal: items [first, first + items) of the producer. */
@@ -56,8 +60,9 @@ export interface LoadResult {
   readonly totals: LoadTotals;
 }
 
-/** Hooks of a load: every fate, and the totals as they stand. */
+/** Hooks of a load: every export before it is sent, its fate, and the totals as they stand. */
 export interface LoadHooks {
+  readonly onSend?: (attempt: Omit<Fate, 'sent'>) => void;
   readonly onFate?: (fate: Fate) => void;
   readonly onProgress?: (totals: LoadTotals, seconds: number) => void;
   readonly signal?: AbortSignal;
@@ -72,7 +77,7 @@ interface Producer {
   readonly tenant: LoadOptions['tenants'][number];
   readonly signal: LoadSignal;
   readonly sender: Sender;
-  readonly maker: PayloadMaker;
+  readonly maker: { make(items: number): Payload };
   /** When its next export is due, ms since the start. */
   dueMs: number;
 }
@@ -122,6 +127,9 @@ async function fly(producer: Producer, options: LoadOptions, totals: LoadTotals,
   const { body, items, first } = producer.maker.make(options.itemsPerExport);
   totals.sentItems += items;
   totals.outstanding++;
+  const { number, tenant, signal } = producer;
+  const attempt = { producer: number, tenant: tenant.name, signal, first, items };
+  hooks.onSend?.(attempt);
   const startedMs = performance.now();
   const sent = await producer.sender.send(producer.signal, body, producer.tenant.key);
   totals.outstanding--;
@@ -132,8 +140,7 @@ async function fly(producer: Producer, options: LoadOptions, totals: LoadTotals,
     else totals.unknownItems += items;
     totals.reasons.set(sent.reason, (totals.reasons.get(sent.reason) ?? 0) + items);
   }
-  const { number, tenant, signal } = producer;
-  hooks.onFate?.({ producer: number, tenant: tenant.name, signal, first, items, sent });
+  hooks.onFate?.({ ...attempt, sent });
 }
 
 function createProducers(options: LoadOptions, run: string, senders: readonly Sender[]): Producer[] {
@@ -147,13 +154,17 @@ function createProducers(options: LoadOptions, run: string, senders: readonly Se
         share -= weight;
         return share < 0;
       }) ?? options.tenants[0]!;
-    const signal = options.signals[number % options.signals.length]!;
+    const transport = options.transports[number % options.transports.length]!;
+    // The signal turns once all transports had a turn, so that every pair occurs.
+    const signal = options.signals[Math.floor(number / options.transports.length) % options.signals.length]!;
+    const random = createRandom(options.seed, String(number));
+    const Maker = transport === 'http-json' ? JsonPayloadMaker : PayloadMaker;
     return {
       number,
       tenant,
       signal,
       sender: senders[number % senders.length]!,
-      maker: new PayloadMaker(signal, run, number, options.errors),
+      maker: new Maker(signal, run, number, options.errors, random),
       dueMs: (number / options.producers) * intervalMs,
     };
   });

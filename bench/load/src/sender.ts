@@ -16,7 +16,7 @@ export interface Target {
   readonly ca: Buffer | undefined;
 }
 
-export type LoadTransport = 'grpc' | 'http';
+export type LoadTransport = 'grpc' | 'http' | 'http-json';
 
 /** Sends exports; one for each transport serves all producers. */
 export interface Sender {
@@ -38,10 +38,15 @@ export function createSender(
   transport: LoadTransport,
   options: { gzip: boolean; connections: number },
 ): Sender {
-  return transport === 'grpc' ? grpcSender(target, options.connections) : httpSender(target, options);
+  if (transport === 'grpc') return grpcSender(target, options.connections);
+  return httpSender(target, options, transport === 'http' ? 'application/x-protobuf' : 'application/json');
 }
 
-function httpSender(target: Target, { gzip, connections }: { gzip: boolean; connections: number }): Sender {
+function httpSender(
+  target: Target,
+  { gzip, connections }: { gzip: boolean; connections: number },
+  contentType: string,
+): Sender {
   const connect = target.ca === undefined ? {} : { ca: target.ca };
   const agent = new Agent({ connect, connections, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS });
   return {
@@ -53,7 +58,7 @@ function httpSender(target: Target, { gzip, connections }: { gzip: boolean; conn
           body: gzip ? gzipSync(body, { level: 1 }) : body,
           headers: {
             authorization: `Bearer ${key}`,
-            'content-type': 'application/x-protobuf',
+            'content-type': contentType,
             ...(gzip ? { 'content-encoding': 'gzip' } : {}),
           },
         });

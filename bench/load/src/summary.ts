@@ -54,9 +54,9 @@ export function summaryText(
     `  queryable   p50 ${ms(queryable(50))}  p95 ${ms(queryable(95))}  p99 ${ms(queryable(99))} after the answer (${queryableMs.length} probes)`,
   ];
   if (verdict !== undefined) {
-    const { stored, lost, doubled, alien, examples } = verdict;
+    const { stored, lost, doubled, alien, misplaced, examples } = verdict;
     lines.push(
-      `  stored      ${stored}; lost ${lost}, doubled ${doubled}, never sent ${alien}`,
+      `  stored      ${stored}; lost ${lost}, doubled ${doubled}, never sent ${alien}, under another tenant ${misplaced}`,
       ...examples.map((one) => `    ${one}`),
     );
   }

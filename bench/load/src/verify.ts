@@ -29,6 +29,8 @@ export interface Verdict {
   readonly doubled: number;
   /** Rows whose id was never sent. */
   readonly alien: number;
+  /** Items that are under another tenant than the one whose key they were sent with. */
+  readonly misplaced: number;
   readonly examples: readonly string[];
 }
 
@@ -57,11 +59,17 @@ export async function verify(
   let lost = 0;
   const examples: string[] = [];
   const sent = new Set<string>();
-  for (const { producer, first, items, sent: outcome } of journal.fates) {
+  let misplaced = 0;
+  for (const { producer, tenant, first, items, sent: outcome } of journal.fates) {
     for (let number = first; number < first + items; number++) {
       const id = itemId(run, producer, number);
       sent.add(id);
-      if (outcome.kind !== 'accepted' || stored.has(id)) continue;
+      const found = stored.get(id);
+      if (found !== undefined && (found.tenant === 'several' || (tenant !== '' && found.tenant !== tenant))) {
+        misplaced++;
+        if (examples.length < EXAMPLES_MAX) examples.push(`under ${found.tenant} instead of ${tenant}: ${id}`);
+      }
+      if (outcome.kind !== 'accepted' || found !== undefined) continue;
       lost++;
       if (examples.length < EXAMPLES_MAX) examples.push(`lost ${id}`);
     }
@@ -69,14 +77,14 @@ export async function verify(
   let doubled = 0;
   let alien = 0;
   let rows = 0;
-  for (const [id, count] of stored) {
+  for (const [id, { count }] of stored) {
     rows += count;
     if (!sent.has(id)) alien++;
     if (count <= 1) continue;
     doubled++;
     if (examples.length < EXAMPLES_MAX) examples.push(`stored ${count} times ${id}`);
   }
-  return { stored: rows, distinct: stored.size, lost, doubled, alien, examples };
+  return { stored: rows, distinct: stored.size, lost, doubled, alien, misplaced, examples };
 }
 
 /** Items of a run that can be queried. */
@@ -90,18 +98,34 @@ export async function countDistinct(clickhouse: { url: string; database: string 
   return sum;
 }
 
-async function readIds(clickhouse: { url: string; database: string }, run: string): Promise<Map<string, number>> {
-  const counts = new Map<string, number>();
+interface StoredItem {
+  count: number;
+  /** Of all its rows; `several` where they are under more than one. */
+  tenant: string;
+}
+
+async function readIds(clickhouse: { url: string; database: string }, run: string): Promise<Map<string, StoredItem>> {
+  const found = new Map<string, StoredItem>();
   for (const { table, attributes } of Object.values(TABLES)) {
     const id = `${attributes}['${ID_ATTRIBUTE}']`;
-    const sql = `SELECT ${id} AS id, count() FROM ${table} WHERE startsWith(id, '${run}/') GROUP BY id FORMAT TabSeparated`;
+    const owner = "if(uniqExact(TenantId) = 1, any(TenantId), 'several')";
+    const sql = `SELECT ${id} AS id, count(), ${owner} FROM ${table} WHERE startsWith(id, '${run}/') GROUP BY id FORMAT TabSeparated`;
     for (const line of (await post(clickhouse, sql)).split('\n')) {
       if (line === '') continue;
-      const [key = '', count] = line.split('\t');
-      counts.set(key, (counts.get(key) ?? 0) + Number(count));
+      const [key = '', count, ownedBy = ''] = line.split('\t');
+      const before = found.get(key);
+      const tenant = before === undefined || before.tenant === ownedBy ? ownedBy : 'several';
+      found.set(key, { count: (before?.count ?? 0) + Number(count), tenant });
     }
   }
-  return counts;
+  return found;
+}
+
+/** Whether a span that was sent in the last minutes can be queried; cheap beside a load, it reads few granules. */
+export async function isStored(clickhouse: { url: string; database: string }, id: string): Promise<boolean> {
+  const recent = 'Timestamp >= now64(9) - INTERVAL 5 MINUTE';
+  const sql = `SELECT count() FROM otel_traces WHERE ${recent} AND has(mapValues(SpanAttributes), '${id}') FORMAT TabSeparated`;
+  return Number(await post(clickhouse, sql)) > 0;
 }
 
 async function post(clickhouse: { url: string; database: string }, sql: string): Promise<string> {
