@@ -98,7 +98,7 @@ export class TenantDirectory {
     if (value === null) {
       if (key === DEFAULTS_KEY) this.#defaults = undefined;
       else this.#specs.delete(key);
-      this.#rebuild();
+      this.#refresh(key);
       return 'changed';
     }
     const decoded = decodeTenantValue(value);
@@ -112,17 +112,27 @@ export class TenantDirectory {
       if (!spec.success || !tenantName.safeParse(key).success) return 'unreadable';
       this.#specs.set(key, spec.data);
     }
-    this.#rebuild();
+    this.#refresh(key);
     return 'changed';
   }
 
-  #rebuild(): void {
-    this.#tenants.clear();
-    this.#keys.clear();
+  /** Works out anew what the record with this key says: one tenant, or all of them. */
+  #refresh(key: string): void {
     this.#remembered.clear();
-    for (const [name, spec] of this.#specs) {
-      this.#tenants.set(name, effectiveTenant(name, spec, this.#defaults));
-      for (const stored of spec.keys) this.#keys.set(stored.prefix, { stored, tenant: name });
+    if (key !== DEFAULTS_KEY) this.#refreshTenant(key);
+    else for (const name of this.#specs.keys()) this.#refreshTenant(name);
+  }
+
+  #refreshTenant(name: string): void {
+    for (const { prefix } of this.#tenants.get(name)?.keys ?? []) {
+      if (this.#keys.get(prefix)?.tenant === name) this.#keys.delete(prefix);
     }
+    const spec = this.#specs.get(name);
+    if (spec === undefined) {
+      this.#tenants.delete(name);
+      return;
+    }
+    this.#tenants.set(name, effectiveTenant(name, spec, this.#defaults));
+    for (const stored of spec.keys) this.#keys.set(stored.prefix, { stored, tenant: name });
   }
 }

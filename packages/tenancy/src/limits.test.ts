@@ -1,0 +1,40 @@
+import { describe, expect, test } from 'vitest';
+import { BUILT_IN_LIMITS, durationNs, limitOverrides, mergeLimits } from './limits.ts';
+
+describe('mergeLimits', () => {
+  test('overrides only what a layer names, deeply', () => {
+    const merged = mergeLimits(BUILT_IN_LIMITS, { items: { perSecond: 10 } }, { items: { burst: 50 }, weight: 2 });
+    expect(merged).toEqual({ ...BUILT_IN_LIMITS, items: { perSecond: 10, burst: 50 }, weight: 2 });
+  });
+
+  test('allows three seconds at once where a rate names no burst, and never less than a second', () => {
+    expect(mergeLimits(BUILT_IN_LIMITS, { items: { perSecond: 10 } }).items).toEqual({ perSecond: 10, burst: 30 });
+    const small = mergeLimits(BUILT_IN_LIMITS, { items: { perSecond: 10, burst: 1 } });
+    expect(small.items).toEqual({ perSecond: 10, burst: 10 });
+  });
+
+  test('without layers is the base', () => {
+    expect(mergeLimits(BUILT_IN_LIMITS, undefined)).toEqual(BUILT_IN_LIMITS);
+  });
+});
+
+describe('limits as written', () => {
+  test.each([
+    ['250ns', 250],
+    ['1.5us', 1_500],
+    ['500ms', 5e8],
+    ['2s', 2e9],
+    ['1m', 6e10],
+  ])('%s is %d ns', (text, ns) => expect(durationNs(text)).toBe(ns));
+
+  test.each([
+    { slowThreshold: '1 hour' },
+    { retentionDays: 0 },
+    { retentionDays: 36_501 },
+    { retentionDays: 1.5 },
+    { items: { perSecond: 0 } },
+    { items: { perSecond: Number.POSITIVE_INFINITY } },
+    { weight: -1 },
+    { itmes: { perSecond: 1 } },
+  ])('%j is refused', (limits) => expect(limitOverrides.safeParse(limits).success).toBe(false));
+});
