@@ -1,11 +1,13 @@
-import { decodeExport } from '@weir/testkit';
+import { decodeExport, decodeJsonExport } from '@weir/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { JsonPayloadMaker } from './json-maker.ts';
 import { ID_ATTRIBUTE, itemId, type LoadSignal, PayloadMaker } from './payload.ts';
+import { createRandom } from './random.ts';
 
 interface Attribute {
   readonly key: string;
-  readonly value?: { readonly value: { readonly value?: unknown } };
+  readonly value?: { readonly value: { readonly value?: unknown } } | undefined;
 }
 
 interface Item {
@@ -21,10 +23,18 @@ function item(attributes: readonly Attribute[], rest: Omit<Item, 'id' | 'attribu
   return { id: String(id), attributes: attributes.length, ...rest };
 }
 
+/** Reads JSON and protobuf alike. */
+function decode<S extends LoadSignal>(signal: S, body: Buffer) {
+  return body[0] === 0x7b ? decodeJsonExport(signal, body.toString()) : decodeExport(signal, body);
+}
+
+const MAKERS = { protobuf: PayloadMaker, json: JsonPayloadMaker };
+const random = createRandom('payload', '');
+
 /** The items of an export as the official definition reads it. */
-function items(signal: LoadSignal, body: Uint8Array): Item[] {
+function items(signal: LoadSignal, body: Buffer): Item[] {
   if (signal === 'traces') {
-    const spans = decodeExport('traces', body).resourceSpans.flatMap(({ scopeSpans }) =>
+    const spans = decode('traces', body).resourceSpans.flatMap(({ scopeSpans }) =>
       scopeSpans.flatMap((scope) => scope.spans),
     );
     return spans.map((span) =>
@@ -36,7 +46,7 @@ function items(signal: LoadSignal, body: Uint8Array): Item[] {
     );
   }
   if (signal === 'logs') {
-    const logs = decodeExport('logs', body).resourceLogs.flatMap(({ scopeLogs }) =>
+    const logs = decode('logs', body).resourceLogs.flatMap(({ scopeLogs }) =>
       scopeLogs.flatMap((scope) => scope.logRecords),
     );
     return logs.map((log) =>
@@ -47,7 +57,7 @@ function items(signal: LoadSignal, body: Uint8Array): Item[] {
       }),
     );
   }
-  const metrics = decodeExport('metrics', body).resourceMetrics.flatMap(({ scopeMetrics }) =>
+  const metrics = decode('metrics', body).resourceMetrics.flatMap(({ scopeMetrics }) =>
     scopeMetrics.flatMap((scope) => scope.metrics),
   );
   return metrics.flatMap(({ data }) => {
@@ -58,15 +68,18 @@ function items(signal: LoadSignal, body: Uint8Array): Item[] {
   });
 }
 
-const SIGNALS = ['traces', 'logs', 'metrics'] as const;
+const CASES = (['traces', 'logs', 'metrics'] as const).flatMap((signal) =>
+  (['protobuf', 'json'] as const).map((encoding) => ({ signal, encoding })),
+);
+const WITH_ERRORS = CASES.filter(({ signal }) => signal !== 'metrics');
 
-test.each(SIGNALS)(
-  'the official decoder finds in %s what the maker says it made, for any producer and size',
-  (signal) => {
-    const sizes = fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 3 });
+test.each(CASES)(
+  'the official decoder finds in $encoding $signal what the maker says it made, for any producer and size',
+  ({ signal, encoding }) => {
+    const sizes = fc.array(fc.integer({ min: 1, max: 150 }), { minLength: 1, maxLength: 3 });
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2_000 }), sizes, (producer, counts) => {
-        const maker = new PayloadMaker(signal, '00ab12cd', producer, 0.05);
+        const maker = new MAKERS[encoding](signal, '00ab12cd', producer, 0.05, random);
         let next = 0;
         for (const count of counts) {
           const beforeNs = BigInt(Date.now()) * 1_000_000n;
@@ -88,22 +101,33 @@ test.each(SIGNALS)(
           next += count;
         }
       }),
-      { numRuns: 30, seed: 20_261_121 },
+      { numRuns: 15, seed: 20_261_121 },
     );
   },
 );
 
-test.each(['traces', 'logs'] as const)('ids of %s are random and never zero', (signal) => {
-  const found = items(signal, new PayloadMaker(signal, 'run', 1, 0).make(2_000).body);
+test.each(WITH_ERRORS)('ids of $encoding $signal are random and never zero', ({ signal, encoding }) => {
+  const found = items(signal, new MAKERS[encoding](signal, 'run', 1, 0, random).make(2_000).body);
   expect(new Set(found.map(({ traceId }) => traceId)).size).toBe(2_000);
   for (const { traceId } of found) expect(traceId).not.toMatch(/^0+\/|\/0+$/);
 });
 
-test.each(['traces', 'logs'] as const)('the share of errors in %s is what was asked for', (signal) => {
+test.each(WITH_ERRORS)('the share of errors in $encoding $signal is what was asked for', ({ signal, encoding }) => {
   const failed = (share: number) =>
-    items(signal, new PayloadMaker(signal, 'run', 1, share).make(20_000).body).filter((one) => one.failed).length;
+    items(signal, new MAKERS[encoding](signal, 'run', 1, share, random).make(4_000).body).filter((one) => one.failed)
+      .length;
   expect(failed(0)).toBe(0);
-  expect(failed(1)).toBe(20_000);
-  expect(failed(0.05)).toBeGreaterThan(800);
-  expect(failed(0.05)).toBeLessThan(1_200);
+  expect(failed(1)).toBe(4_000);
+  expect(failed(0.05)).toBeGreaterThan(120);
+  expect(failed(0.05)).toBeLessThan(280);
+});
+
+test('the same seed and producer make the same bytes but for the time, another one others', () => {
+  const traceIds = (seed: string, producer: string) =>
+    items('traces', new PayloadMaker('traces', 'run', 1, 0.5, createRandom(seed, producer)).make(20).body).map(
+      ({ traceId, failed }) => [traceId, failed],
+    );
+  expect(traceIds('a', '1')).toEqual(traceIds('a', '1'));
+  expect(traceIds('a', '1')).not.toEqual(traceIds('a', '2'));
+  expect(traceIds('a', '1')).not.toEqual(traceIds('b', '1'));
 });

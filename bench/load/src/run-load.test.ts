@@ -1,0 +1,117 @@
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { decodeExport } from '@weir/testkit';
+import { afterEach, expect, test } from 'vitest';
+import { type Fate, type LoadOptions, runLoad } from './run-load.ts';
+
+let server: Server | undefined;
+
+afterEach(() => {
+  server?.closeAllConnections();
+  server?.close();
+});
+
+/** An endpoint that answers as `answer` says; resolves to its URL. */
+function endpoint(answer: (response: ServerResponse, body: Buffer, key: string) => void): Promise<string> {
+  const made = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => answer(response, Buffer.concat(chunks), request.headers.authorization ?? ''));
+  });
+  server = made;
+  return new Promise((resolve) => {
+    made.listen(0, '127.0.0.1', () => resolve(`http://127.0.0.1:${(made.address() as AddressInfo).port}`));
+  });
+}
+
+function options(url: string, own: Partial<LoadOptions> = {}): LoadOptions {
+  return {
+    target: { grpc: url, http: url, ca: undefined },
+    tenants: [{ name: 'a', key: 'ka', weight: 1 }],
+    producers: 20,
+    rate: 50,
+    seconds: 0.6,
+    itemsPerExport: 10,
+    transports: ['http'],
+    signals: ['traces'],
+    errors: 0.05,
+    gzip: false,
+    connections: 8,
+    outstandingMax: 100,
+    ...own,
+  };
+}
+
+test('producers send at their rate, tenants have their weight, and no id comes twice', async () => {
+  const ids = new Map<string, number>();
+  const keys = new Map<string, number>();
+  const url = await endpoint((response, body, key) => {
+    for (const { scopeSpans } of decodeExport('traces', body).resourceSpans) {
+      for (const { attributes } of scopeSpans.flatMap(({ spans }) => spans)) {
+        const id = String(attributes.at(-1)?.value?.value.value);
+        ids.set(id, (ids.get(id) ?? 0) + 1);
+      }
+    }
+    keys.set(key, (keys.get(key) ?? 0) + 1);
+    response.end();
+  });
+  const tenants = [
+    { name: 'a', key: 'ka', weight: 3 },
+    { name: 'b', key: 'kb', weight: 1 },
+  ];
+  const { totals } = await runLoad(options(url, { tenants }));
+  // 20 producers send every 200 ms from a staggered start: 3 exports of 10 items each.
+  expect(totals.sentItems).toBe(600);
+  expect(totals).toMatchObject({
+    acceptedItems: 600,
+    refusedItems: 0,
+    unknownItems: 0,
+    unsentItems: 0,
+    outstanding: 0,
+  });
+  expect(ids.size).toBe(600);
+  expect(new Set(ids.values())).toEqual(new Set([1]));
+  expect([keys.get('Bearer ka'), keys.get('Bearer kb')]).toEqual([45, 15]);
+  expect(totals.latency.totalCount).toBe(60);
+});
+
+test('exports leave though the earlier ones have no answer, up to the bound; the others are counted as not sent', async () => {
+  const open: ServerResponse[] = [];
+  const url = await endpoint((response) => {
+    open.push(response);
+  });
+  setTimeout(() => {
+    for (const response of open) response.end();
+  }, 800);
+  const { totals } = await runLoad(options(url, { outstandingMax: 15, connections: 15 }));
+  expect(totals.sentItems).toBe(150);
+  expect(totals.unsentItems).toBe(450);
+  expect(totals.acceptedItems).toBe(150);
+});
+
+test('refusals are counted by status, and what is cut off is unknown', async () => {
+  let number = 0;
+  const url = await endpoint((response) => {
+    number++;
+    if (number % 3 === 0) response.writeHead(429).end();
+    else if (number % 3 === 1) response.writeHead(503).end();
+    else response.destroy();
+  });
+  const attempts: Omit<Fate, 'sent'>[] = [];
+  const fates: Fate[] = [];
+  const { totals } = await runLoad(options(url), {
+    onSend: (attempt) => attempts.push(attempt),
+    onFate: (fate) => fates.push(fate),
+  });
+  expect([totals.acceptedItems, totals.refusedItems, totals.unknownItems]).toEqual([0, 400, 200]);
+  expect([totals.reasons.get('HTTP 429'), totals.reasons.get('HTTP 503')]).toEqual([200, 200]);
+  const key = ({ producer, first }: Omit<Fate, 'sent'>) => `${producer}/${first}`;
+  expect(fates.map(key).sort()).toEqual(attempts.map(key).sort());
+  expect(new Set(fates.map(({ sent }) => sent.kind))).toEqual(new Set(['refused', 'unknown']));
+});
+
+test('an abort ends the load early', async () => {
+  const url = await endpoint((response) => response.end());
+  const { seconds } = await runLoad(options(url, { seconds: 30 }), { signal: AbortSignal.timeout(200) });
+  expect(seconds).toBeLessThan(5);
+});
