@@ -113,7 +113,7 @@ function addTenants(program: Command, act: Act): void {
     .description('Loads tenants.yaml; every edge and normalizer follows within a second.')
     .requiredOption('-f, --file <FILE>', 'the file')
     .option('--dry-run', 'show what would change, change nothing')
-    .option('--prune', 'remove tenants that the file does not have')
+    .option('--prune', 'remove tenants, and defaults, that the file does not have')
     .addHelpText('after', '\nExample:\n  ingestctl tenants apply -f tenants.yaml --dry-run')
     .action((options) => act((context, signal) => tenantsApply(context, options, signal)));
   group

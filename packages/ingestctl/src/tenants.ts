@@ -14,6 +14,7 @@ import {
 } from '@weir/tenancy';
 import { stringify } from 'yaml';
 import { type Context, UsageError } from './context.ts';
+import { differencesLine } from './differences.ts';
 import { printRows } from './output.ts';
 
 const PARTITION = 0;
@@ -36,6 +37,8 @@ async function readDirectory(log: KafkaLog, signal: AbortSignal): Promise<Tenant
 interface Change {
   readonly tenant: string;
   readonly change: 'new' | 'changed' | 'removed';
+  /** What is different, for people. */
+  readonly details: string;
   readonly value: Buffer | null;
 }
 
@@ -48,13 +51,16 @@ function changes(
   const found: Change[] = [];
   const add = (tenant: string, before: unknown, after: object | undefined) => {
     if (isDeepStrictEqual(before, after)) return;
-    if (after === undefined) found.push({ tenant, change: 'removed', value: null });
-    else found.push({ tenant, change: before === undefined ? 'new' : 'changed', value: encodeTenantValue(after) });
+    const change = after === undefined ? 'removed' : before === undefined ? 'new' : 'changed';
+    const details = change === 'changed' ? differencesLine(before, after) : '';
+    found.push({ tenant, change, details, value: after === undefined ? null : encodeTenantValue(after) });
   };
-  add(DEFAULTS_KEY, directory.defaults, file.defaults);
+  // Like a tenant, defaults that the file leaves out stay: a file with some of the tenants must not change all others.
+  if (file.defaults !== undefined || prune) add(DEFAULTS_KEY, directory.defaults, file.defaults);
   for (const [name, spec] of Object.entries(file.tenants)) add(name, directory.spec(name), spec);
   if (prune)
-    for (const name of directory.names()) if (!(name in file.tenants)) add(name, directory.spec(name), undefined);
+    for (const name of directory.names())
+      if (!Object.hasOwn(file.tenants, name)) add(name, directory.spec(name), undefined);
   return found;
 }
 
@@ -82,8 +88,8 @@ export async function tenantsApply(
   if (found.length === 0 && context.options.json !== true)
     outside.out('nothing to do: the topic says what the file says\n');
   else {
-    const rows = found.map(({ tenant, change }) => [tenant, change]);
-    printRows(outside, context.options.json === true, ['tenant', 'change'], rows);
+    const rows = found.map(({ tenant, change, details }) => [tenant, change, details]);
+    printRows(outside, context.options.json === true, ['tenant', 'change', 'details'], rows);
   }
   return 0;
 }

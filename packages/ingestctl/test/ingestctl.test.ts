@@ -64,7 +64,7 @@ test('a tenant lives from keys create over apply, dry run and change until it is
   expect(await untilStatus(key, 401)).toBe(401);
 
   const file = tenantsFile('new.yaml', { version: 1, tenants: { [TENANT]: { keys: [entry] } } });
-  const made = [{ tenant: TENANT, change: 'new' }];
+  const made = [{ tenant: TENANT, change: 'new', details: '' }];
   const others = (changes: { tenant: string }[]) => changes.filter(({ tenant }) => tenant === TENANT);
   expect(others(await json('tenants', 'apply', '-f', file, '--dry-run'))).toEqual(made);
   expect((await ingestctl('tenants', 'show', TENANT)).status).toBe(1);
@@ -74,7 +74,9 @@ test('a tenant lives from keys create over apply, dry run and change until it is
 
   const limits = { items: { perSecond: 123 } };
   const changed = tenantsFile('changed.yaml', { version: 1, tenants: { [TENANT]: { keys: [entry], limits } } });
-  expect(others(await json('tenants', 'apply', '-f', changed))).toEqual([{ tenant: TENANT, change: 'changed' }]);
+  expect(others(await json('tenants', 'apply', '-f', changed))).toEqual([
+    { tenant: TENANT, change: 'changed', details: 'limits.items.perSecond: not set -> 123' },
+  ]);
   expect(await json('tenants', 'show', TENANT)).toEqual({ name: TENANT, keys: [entry], limits });
   const effective = await json<{ limits: { items: { perSecond: number; burst: number }; retentionDays: number } }>(
     'tenants',
@@ -89,9 +91,14 @@ test('a tenant lives from keys create over apply, dry run and change until it is
     expect.objectContaining({ tenant: TENANT, keys: 1, 'items/s': 123 }),
   );
 
+  const withDefaults = { version: 1, defaults: { retentionDays: 9 }, tenants: {} };
+  expect(others(await json('tenants', 'apply', '-f', tenantsFile('defaults.yaml', withDefaults)))).toEqual([]);
+  expect(others(await json('tenants', 'apply', '-f', changed))).toEqual([]);
+  expect(await json('tenants', 'show', TENANT, '--effective')).toMatchObject({ limits: { retentionDays: 9 } });
+
   const first = parse(readFileSync(join(stack.dataDir, 'tenants.yaml'), 'utf8')) as object;
   const pruned = await json<object[]>('tenants', 'apply', '-f', tenantsFile('first.yaml', first), '--prune');
-  expect(pruned).toContainEqual({ tenant: TENANT, change: 'removed' });
+  expect(pruned).toContainEqual({ tenant: TENANT, change: 'removed', details: '' });
   expect((await ingestctl('tenants', 'show', TENANT)).status).toBe(1);
   expect(await untilStatus(key, 401)).toBe(401);
 });
