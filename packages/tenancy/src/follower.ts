@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '@weir/delivery';
-import type { Clock, Component } from '@weir/pipeline';
+import { type Clock, type Component, DependencyError } from '@weir/pipeline';
 import { CONTROL_TOPICS } from '@weir/records';
 import type { TenantDirectory } from './directory.ts';
 
@@ -81,7 +81,8 @@ export function followTenants(
       } catch (error) {
         if (stopping.signal.aborted) return;
         options.events.failed(error);
-        offset = -1;
+        // From the start again only where the offset is gone: a replay brings revoked keys back until it is through.
+        if (error instanceof DependencyError && error.code === 'rejected') offset = -1;
         await options.clock.sleep(RETRY_DELAY_MS, stopping.signal).catch(() => undefined);
       }
     }
@@ -97,6 +98,7 @@ export function followTenants(
       const caughtUp = Promise.withResolvers<void>();
       running = follow(caughtUp.resolve);
       if (directory.size > 0) return;
+      signal.throwIfAborted();
       signal.addEventListener('abort', () => caughtUp.reject(signal.reason), { once: true });
       await caughtUp.promise;
     },

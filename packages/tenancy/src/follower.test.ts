@@ -1,0 +1,146 @@
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Log, LogRecord, NewRecord } from '@weir/delivery';
+import { type Component, DependencyError, systemClock } from '@weir/pipeline';
+import { CONTROL_TOPICS, DEFAULTS_KEY, encodeTenantValue } from '@weir/records';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { TenantDirectory } from './directory.ts';
+import { followTenants } from './follower.ts';
+
+/** One partition in memory; `down` makes every call fail. */
+class MemoryLog implements Log {
+  readonly records: LogRecord[] = [];
+  down = false;
+
+  async read(_topic: string, _partition: number, offset: number, _options: object, signal: AbortSignal) {
+    await systemClock.sleep(1, signal);
+    this.#check();
+    const records = this.records.filter((record) => record.offset >= offset);
+    const endOffset = this.#end();
+    return { records, nextOffset: Math.max(offset, endOffset), startOffset: 0, endOffset };
+  }
+
+  async bounds() {
+    this.#check();
+    return { start: 0, end: this.#end() };
+  }
+
+  async append(_topic: string, _partition: number, records: readonly NewRecord[]): Promise<number> {
+    const first = this.#end();
+    for (const [index, record] of records.entries()) {
+      this.records.push({ ...record, offset: first + index, timestampMs: 0 });
+    }
+    return first;
+  }
+
+  put(key: string, value: object | Buffer | null): void {
+    const bytes = value === null || Buffer.isBuffer(value) ? value : encodeTenantValue(value);
+    const offset = this.#end();
+    this.records.push({ key: Buffer.from(key), value: bytes, meta: null, offset, timestampMs: 0 });
+  }
+
+  #end(): number {
+    return (this.records.at(-1)?.offset ?? -1) + 1;
+  }
+
+  #check(): void {
+    if (this.down) throw new DependencyError('kafka', 'unavailable', 'down', { retryable: true });
+  }
+}
+
+const NEVER = new AbortController().signal;
+const QUIET = { keys: [] };
+let stateDir: string;
+let log: MemoryLog;
+let unreadable: string[];
+const running: Component[] = [];
+
+beforeEach(async () => {
+  stateDir = await mkdtemp(join(tmpdir(), 'weir-tenants-'));
+  log = new MemoryLog();
+  unreadable = [];
+});
+
+afterEach(async () => {
+  for (const follower of running.splice(0)) await follower.stop(NEVER);
+  await rm(stateDir, { recursive: true, force: true });
+});
+
+function follow(): { directory: TenantDirectory; follower: Component } {
+  const directory = new TenantDirectory('');
+  const events = { unreadable: (key: string) => unreadable.push(key), failed: () => undefined };
+  const follower = followTenants(log, directory, { stateDir, clock: systemClock, events });
+  running.push(follower);
+  return { directory, follower };
+}
+
+describe('following weir.tenants', () => {
+  test('starts once the topic has been read, and takes every change after that', async () => {
+    log.put('acme', QUIET);
+    log.put('globex', QUIET);
+    const { directory, follower } = follow();
+    await follower.start(NEVER);
+    expect(directory.names()).toEqual(['acme', 'globex']);
+    expect(directory.complete).toBe(true);
+    log.put('globex', null);
+    log.put(DEFAULTS_KEY, { retentionDays: 3 });
+    await vi.waitFor(() => expect(directory.names()).toEqual(['acme']));
+    await vi.waitFor(() => expect(directory.get('acme')?.limits.retentionDays).toBe(3));
+  });
+
+  test('passes over a record that cannot be read, and says so', async () => {
+    log.put('acme', Buffer.from('no record'));
+    log.put('globex', QUIET);
+    const { directory, follower } = follow();
+    await follower.start(NEVER);
+    expect(directory.names()).toEqual(['globex']);
+    expect(unreadable).toEqual(['acme']);
+  });
+
+  test('starts from its own copy where the topic cannot be reached, and knows that it may lack tenants', async () => {
+    log.put('acme', QUIET);
+    const first = follow();
+    await first.follower.start(NEVER);
+    await vi.waitFor(async () => expect((await stat(join(stateDir, 'tenants.json'))).mode & 0o777).toBe(0o600));
+    await first.follower.stop(NEVER);
+    log.down = true;
+    const second = follow();
+    await second.follower.start(NEVER);
+    expect(second.directory.names()).toEqual(['acme']);
+    expect(second.directory.complete).toBe(false);
+    log.down = false;
+    log.put('globex', QUIET);
+    await vi.waitFor(() => expect(second.directory.names()).toEqual(['acme', 'globex']), { timeout: 5_000 });
+    expect(second.directory.complete).toBe(true);
+  });
+
+  test('forgets a tenant of the copy that the topic does not have any more', async () => {
+    log.put('acme', QUIET);
+    log.put('gone', QUIET);
+    const first = follow();
+    await first.follower.start(NEVER);
+    await vi.waitFor(() => stat(join(stateDir, 'tenants.json')));
+    await first.follower.stop(NEVER);
+    log.records.splice(1, 1);
+    log.put('new', QUIET);
+    const second = follow();
+    await second.follower.start(NEVER);
+    await vi.waitFor(() => expect(second.directory.names()).toEqual(['acme', 'new']));
+  });
+
+  test('gives up starting when it is told to, and stops twice', async () => {
+    log.down = true;
+    const { follower } = follow();
+    const stopping = new AbortController();
+    const started = follower.start(stopping.signal);
+    stopping.abort(new Error('enough'));
+    await expect(started).rejects.toThrow('enough');
+    await follower.stop(NEVER);
+    await follower.stop(NEVER);
+  });
+});
+
+test('the topic that is followed is a control topic', () => {
+  expect(CONTROL_TOPICS.tenants).toBe('weir.tenants');
+});
