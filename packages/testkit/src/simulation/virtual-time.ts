@@ -21,7 +21,8 @@ export function createRandom(seed: number): () => number {
 export class VirtualTime implements Clock {
   readonly random: () => number;
   #nowMs = 0;
-  #events: Event[] = [];
+  /** A binary heap. */
+  readonly #events: Event[] = [];
 
   constructor(seed: number) {
     this.random = createRandom(seed);
@@ -38,30 +39,64 @@ export class VirtualTime implements Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) return reject(signal.reason);
-      this.at(ms, () => resolve());
-      signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+      const onAbort = () => reject(signal?.reason);
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.at(ms, () => {
+        // A signal that lives long would gather listeners otherwise, and adding one looks at them all.
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      });
     });
   }
 
   /** Runs something after `ms`. */
   at(ms: number, run: () => void): void {
-    this.#events.push({ atMs: this.#nowMs + ms, order: this.random(), run });
+    const events = this.#events;
+    const event = { atMs: this.#nowMs + ms, order: this.random(), run };
+    let at = events.length;
+    events.push(event);
+    for (let parent = (at - 1) >> 1; at > 0 && isBefore(event, events[parent]!); parent = (at - 1) >> 1) {
+      events[at] = events[parent]!;
+      at = parent;
+    }
+    events[at] = event;
   }
 
   /** Lets time pass until `untilMs`, or until `done` says so. */
   async run(untilMs: number, done: () => boolean = () => false): Promise<void> {
-    while (!done()) {
-      let first: Event | undefined;
-      for (const event of this.#events) {
-        if (first === undefined || event.atMs < first.atMs || (event.atMs === first.atMs && event.order < first.order))
-          first = event;
-      }
+    for (let count = 0; count % DONE_EVERY !== 0 || !done(); count++) {
+      const first = this.#events[0];
       if (first === undefined || first.atMs > untilMs) return;
-      this.#events = this.#events.filter((event) => event !== first);
+      this.#pop();
       this.#nowMs = first.atMs;
       first.run();
       // Everything that follows from the event happens before the next one.
-      for (let turn = 0; turn < 25; turn++) await Promise.resolve();
+      for (let turn = 0; turn < TURNS; turn++) await undefined;
     }
   }
+
+  #pop(): void {
+    const events = this.#events;
+    const last = events.pop();
+    if (last === undefined || events.length === 0) return;
+    let at = 0;
+    for (;;) {
+      let child = at * 2 + 1;
+      if (child >= events.length) break;
+      if (child + 1 < events.length && isBefore(events[child + 1]!, events[child]!)) child++;
+      if (!isBefore(events[child]!, last)) break;
+      events[at] = events[child]!;
+      at = child;
+    }
+    events[at] = last;
+  }
+}
+
+/** `done` is asked once in this many events. */
+const DONE_EVERY = 50;
+/** Promise turns after each event: more than the longest chain of awaits between two sleeps. */
+const TURNS = 25;
+
+function isBefore(a: Event, b: Event): boolean {
+  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
 }
