@@ -12,8 +12,11 @@ import { followTenants } from './follower.ts';
 class MemoryLog implements Log {
   readonly records: LogRecord[] = [];
   down = false;
+  /** Offsets that were asked for, oldest first. */
+  readonly asked: number[] = [];
 
   async read(_topic: string, _partition: number, offset: number, _options: object, signal: AbortSignal) {
+    this.asked.push(offset);
     await systemClock.sleep(1, signal);
     this.#check();
     const records = this.records.filter((record) => record.offset >= offset);
@@ -127,6 +130,31 @@ describe('following weir.tenants', () => {
     const second = follow();
     await second.follower.start(NEVER);
     await vi.waitFor(() => expect(second.directory.names()).toEqual(['acme', 'new']));
+  });
+
+  test('goes on where it stood after a failure: a replay would bring revoked keys back for a while', async () => {
+    log.put('acme', QUIET);
+    log.put('acme', null);
+    const { directory, follower } = follow();
+    await follower.start(NEVER);
+    log.asked.length = 0;
+    log.down = true;
+    await vi.waitFor(() => expect(log.asked.length).toBeGreaterThan(1), { timeout: 5_000 });
+    log.down = false;
+    log.put('globex', QUIET);
+    await vi.waitFor(() => expect(directory.names()).toEqual(['globex']), { timeout: 5_000 });
+    expect(Math.min(...log.asked)).toBe(2);
+  });
+
+  test('has the newest state on disk once it has stopped', async () => {
+    log.put('acme', QUIET);
+    const first = follow();
+    await first.follower.start(NEVER);
+    await first.follower.stop(NEVER);
+    log.down = true;
+    const second = follow();
+    await second.follower.start(NEVER);
+    expect(second.directory.names()).toEqual(['acme']);
   });
 
   test('gives up starting when it is told to, and stops twice', async () => {

@@ -34,6 +34,7 @@ export function followTenants(
   const path = join(options.stateDir, COPY_NAME);
   let running: Promise<void> | undefined;
   let saving: Promise<void> | undefined;
+  let changed = false;
 
   const take = (key: string, value: Buffer | null): void => {
     if (directory.apply(key, value) === 'unreadable') {
@@ -42,13 +43,22 @@ export function followTenants(
     }
     if (value === null) records.delete(key);
     else records.set(key, value);
-    if (directory.complete) saving ??= saveSoon();
+    if (directory.complete) saveLater();
   };
 
-  const saveSoon = async (): Promise<void> => {
-    await options.clock.sleep(SAVE_DELAY_MS, stopping.signal).catch(() => undefined);
+  const saveLater = (): void => {
+    changed = true;
+    saving ??= saveChanges();
+  };
+
+  /** One save at a time, since all write the same file; `stop` waits for it. */
+  const saveChanges = async (): Promise<void> => {
+    while (changed) {
+      await options.clock.sleep(SAVE_DELAY_MS, stopping.signal).catch(() => undefined);
+      changed = false;
+      await save(path, records).catch(options.events.failed);
+    }
     saving = undefined;
-    await save(path, records).catch(options.events.failed);
   };
 
   const follow = async (caughtUp: () => void): Promise<void> => {
@@ -66,7 +76,7 @@ export function followTenants(
           // A tenant of the old copy that the topic no longer has was removed meanwhile.
           for (const key of records.keys()) if (!seen.has(key)) take(key, null);
           directory.markComplete();
-          saving ??= saveSoon();
+          saveLater();
           caughtUp();
         }
         const wait = { maxBytes: READ_BYTES_MAX, maxWaitMs: READ_WAIT_MS };

@@ -1,4 +1,4 @@
-import { createTotals, ITEM_FAULTS, jsonToProtobuf, Scanner, type ScanTotals } from '@weir/otlp';
+import { createTotals, ITEM_FAULTS, jsonToProtobuf, repeatedBytesMax, Scanner, type ScanTotals } from '@weir/otlp';
 import { type Budget, type Clock, type Consumer, type Refused, refuse } from '@weir/pipeline';
 import type { RateLimiter } from '@weir/tenancy';
 import type { AdmittedExport, Answer, RawExport, SinkFill } from '../exports.ts';
@@ -48,6 +48,9 @@ export function createAdmission(
     }
     const scan = scanner.scan(export_.signal, plain, export_.tenant.slowThresholdNs, totals);
     if (!scan.ok) return refuse('malformed', `the body is not an OTLP export: ${scan.reason} at byte ${scan.offset}`);
+    if (totals.repeatedBytes > repeatedBytesMax(plain.length)) {
+      return refuse('too_large', 'a resource, scope or metric head is too large for the number of items that share it');
+    }
     reportRejected(parts, export_, totals);
     const forward = export_.format === 'json' || export_.encoding === 'deflate' ? undefined : export_.encoding;
     const priority = totals.errorItems > 0 || totals.slowItems > 0;

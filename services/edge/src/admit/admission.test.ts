@@ -1,0 +1,174 @@
+import { gunzipSync, gzipSync, zstdDecompressSync } from 'node:zlib';
+import { Budget, type RefusalReason } from '@weir/pipeline';
+import { effectiveTenant, RateLimiter } from '@weir/tenancy';
+import { encodeExport, encodeJsonExport, FakeClock, RecordingConsumer, RefusingConsumer } from '@weir/testkit';
+import { describe, expect, test } from 'vitest';
+import type { AdmittedExport, Answer, RawExport } from '../exports.ts';
+import { createAdmission } from './admission.ts';
+
+const { signal } = new AbortController();
+const STATUS_ERROR = 2;
+
+function spans(count: number, fields: object = {}) {
+  const traceId = new Uint8Array(16).fill(7);
+  const span = { traceId, spanId: new Uint8Array(8).fill(9), name: 'call', startTimeUnixNano: 1n, ...fields };
+  return { resourceSpans: [{ scopeSpans: [{ spans: Array.from({ length: count }, () => span) }] }] };
+}
+
+const plainSpans = encodeExport('traces', spans(10, { endTimeUnixNano: 2n }) as never);
+const errorSpans = encodeExport('traces', spans(10, { status: { code: STATUS_ERROR } }) as never);
+const slowSpans = encodeExport('traces', spans(10, { endTimeUnixNano: 2_000_000_001n }) as never);
+const tenant = effectiveTenant('acme', { keys: [], limits: { items: { perSecond: 100, burst: 100 } } }, undefined);
+
+function export_(body: Uint8Array, fields: Partial<RawExport> = {}): RawExport {
+  const base = { tenant, signal: 'traces', transport: 'http', format: 'protobuf', encoding: 'identity' } as const;
+  return { ...base, body: Buffer.from(body), ...fields };
+}
+
+function setUp(options: { fill?: number; retryAfterS?: number; itemsMax?: number } = {}) {
+  const { fill = 0, retryAfterS = 1, itemsMax = 1_000 } = options;
+  const clock = new FakeClock();
+  const limiter = new RateLimiter(clock);
+  const budget = new Budget({ bytesMax: 1024 ** 2, itemsMax });
+  const next = new RecordingConsumer<AdmittedExport, Answer>(({ meta, rejectedItems }) => {
+    held.push(budget.items);
+    return { kind: 'accepted', acceptedItems: meta.items - rejectedItems, rejectedItems };
+  });
+  const held: number[] = [];
+  const rejected: [string, number][] = [];
+  const parts = {
+    clock,
+    limiter,
+    budget,
+    sinkFill: () => ({ fill, retryAfterS }),
+    bodyBytesMax: 1024 ** 2,
+    onRejected: (_export: RawExport, fault: string, items: number) => rejected.push([fault, items]),
+  };
+  const admission = createAdmission(parts, next);
+  return { admission, parts, budget, clock, next, held, rejected };
+}
+
+async function reasonOf(fill: { fill?: number; itemsMax?: number }, body: Uint8Array, inQueue = 0) {
+  const { admission, budget } = setUp(fill);
+  budget.tryTake(0, inQueue);
+  const answer = await admission.consume(export_(body), signal);
+  return answer.kind === 'refused' ? answer.reason : 'accepted';
+}
+
+describe('an export that is admitted', () => {
+  test('goes on with what the scan found, holding room for its items until it is answered', async () => {
+    const { admission, next, held, budget } = setUp();
+    const answer = await admission.consume(export_(plainSpans), signal);
+    expect(answer).toMatchObject({ kind: 'accepted', acceptedItems: 10, items: 10 });
+    expect(next.items[0]?.meta).toMatchObject({ tenant: 'acme', signal: 'traces', items: 10, priority: false });
+    expect(next.items[0]?.meta.bytes).toBe(plainSpans.length);
+    expect([held, budget.items]).toEqual([[10], 0]);
+  });
+
+  test('goes on with the bytes that its client compressed', async () => {
+    const { admission, next } = setUp();
+    const body = gzipSync(plainSpans);
+    await admission.consume(export_(body, { encoding: 'gzip' }), signal);
+    expect(next.items[0]?.meta.encoding).toBe('gzip');
+    expect(gunzipSync(next.items[0]!.value).equals(plainSpans)).toBe(true);
+    expect(next.items[0]?.value.equals(body)).toBe(true);
+  });
+
+  test('is compressed when it came without, and becomes protobuf when it came as JSON', async () => {
+    const { admission, next } = setUp();
+    const large = encodeExport('traces', spans(50) as never);
+    await admission.consume(export_(large), signal);
+    const json = Buffer.from(encodeJsonExport('traces', large));
+    await admission.consume(export_(json, { format: 'json' }), signal);
+    for (const { meta, value } of next.items) {
+      expect(meta).toMatchObject({ encoding: 'zstd', items: 50, bytes: large.length });
+      expect(zstdDecompressSync(value).equals(large)).toBe(true);
+    }
+    expect(next.items).toHaveLength(2);
+  });
+
+  test('with nothing in it is a success that Kafka never sees', async () => {
+    const { admission, next } = setUp({ fill: 2 });
+    const answer = await admission.consume(export_(Buffer.alloc(0)), signal);
+    expect(answer).toEqual({ kind: 'accepted', acceptedItems: 0, rejectedItems: 0, items: 0 });
+    expect(next.items).toHaveLength(0);
+  });
+
+  test('keeps its invalid items, which are counted by reason', async () => {
+    const { admission, next, rejected } = setUp();
+    const body = encodeExport('traces', spans(3, { traceId: new Uint8Array(16) }) as never);
+    expect(await admission.consume(export_(body), signal)).toMatchObject({ acceptedItems: 0, rejectedItems: 3 });
+    expect(rejected).toEqual([['invalid_trace_id', 3]]);
+    expect(next.items[0]?.meta.items).toBe(3);
+  });
+
+  test('gives its room back when the next stage refuses it', async () => {
+    const { parts, budget } = setUp();
+    const refusing = createAdmission(parts, new RefusingConsumer<AdmittedExport>('kafka_unavailable'));
+    expect(await refusing.consume(export_(plainSpans), signal)).toMatchObject({ kind: 'refused', items: 10 });
+    expect(budget.items).toBe(0);
+  });
+});
+
+describe('what is full', () => {
+  test.each<[string, number, Uint8Array, RefusalReason | 'accepted']>([
+    ['below nine tenths everything is taken', 0.89, plainSpans, 'accepted'],
+    ['from nine tenths ordinary exports wait', 0.9, plainSpans, 'sink_full'],
+    ['from nine tenths errors pass', 0.99, errorSpans, 'accepted'],
+    ['from nine tenths slow spans pass', 0.99, slowSpans, 'accepted'],
+    ['at the bound nothing passes', 1, errorSpans, 'sink_full'],
+  ])('in the sinks: %s', async (_what, fill, body, reason) => {
+    expect(await reasonOf({ fill }, body)).toBe(reason);
+  });
+
+  test.each<[string, number, Uint8Array, RefusalReason | 'accepted']>([
+    ['below nine tenths everything is taken', 89, plainSpans, 'accepted'],
+    ['from nine tenths ordinary exports wait', 90, plainSpans, 'edge_full'],
+    ['from nine tenths errors pass', 90, errorSpans, 'accepted'],
+    ['where there is no room nothing passes', 91, errorSpans, 'edge_full'],
+  ])('at the edge: %s', async (_what, inQueue, body, reason) => {
+    expect(await reasonOf({ itemsMax: 100 }, body, inQueue)).toBe(reason);
+  });
+
+  test('says when to come back: as the drain allows, a whole number, never beyond the bound', async () => {
+    for (const [retryAfterS, expected] of [
+      [0.2, 1],
+      [3.2, 4],
+      [9_000, 30],
+    ] as const) {
+      const { admission } = setUp({ fill: 1, retryAfterS });
+      expect(await admission.consume(export_(plainSpans), signal)).toMatchObject({ retryAfterS: expected });
+    }
+  });
+
+  test('costs the tenant nothing of its rate', async () => {
+    const { admission, parts } = setUp({ fill: 1 });
+    for (let i = 0; i < 50; i++) await admission.consume(export_(plainSpans), signal);
+    expect(parts.limiter.tryTake(tenant, 100, 1)).toBeUndefined();
+  });
+});
+
+describe('an export that is refused', () => {
+  test('over its rate hears the limit and the usage, and passes after the time it was told', async () => {
+    const { admission, clock, next } = setUp();
+    for (let i = 0; i < 10; i++) await admission.consume(export_(plainSpans), signal);
+    const over = await admission.consume(export_(plainSpans), signal);
+    expect(over).toMatchObject({ kind: 'refused', reason: 'tenant_items_rate', retryAfterS: 1 });
+    expect(over.kind === 'refused' && over.message).toMatch(/limited to 100 a second \(burst 100\), used \d+ a second/);
+    expect(next.items).toHaveLength(10);
+    await clock.advance(1_000);
+    expect(await admission.consume(export_(plainSpans), signal)).toMatchObject({ kind: 'accepted' });
+  });
+
+  test.each<[string, Partial<RawExport>, Buffer, RefusalReason]>([
+    ['protobuf that is cut short', {}, Buffer.from(plainSpans.subarray(0, 50)), 'malformed'],
+    ['JSON that is none', { format: 'json' }, Buffer.from('{"resourceSpans":['), 'malformed'],
+    ['gzip that is none', { encoding: 'gzip' }, Buffer.from('no gzip'), 'malformed'],
+    ['a bomb', { encoding: 'gzip' }, gzipSync(Buffer.alloc(1024 ** 2 + 1)), 'too_large'],
+  ])('for its body takes nothing from rate or queue: %s', async (_what, fields, body, reason) => {
+    const { admission, parts, budget, next } = setUp();
+    expect(await admission.consume(export_(body, fields), signal)).toMatchObject({ kind: 'refused', reason });
+    expect([budget.items, next.items.length]).toEqual([0, 0]);
+    expect(parts.limiter.tryTake(tenant, 100, 1)).toBeUndefined();
+  });
+});
