@@ -9,6 +9,8 @@ import type { WireReader } from './wire.ts';
 const METRIC = messageIndex('Metric');
 const HISTOGRAM_POINT = messageIndex('HistogramDataPoint');
 const METRIC_DEPTH = 4;
+/** Name, description and unit are fields 1 to 3. */
+const UNIT = 3;
 const DATA_POINTS = (1 << 3) | 2;
 const START_TIME = (2 << 3) | 1;
 const TIME = (3 << 3) | 1;
@@ -27,12 +29,15 @@ export function isMetricData(field: number): boolean {
 export const scanMetric: ItemScanner = (reader, end, _slowNs, totals) => {
   const countFrom = lastRunOfData(reader, end);
   if (countFrom < 0) return false;
+  const before = totals.items;
+  let headBytes = 0;
   while (reader.pos < end) {
     const at = reader.pos;
     const tag = reader.tag(end);
     if (tag < 0) return false;
     if (!isMetricData(tag >>> 3) || (tag & 7) !== 2 || at < countFrom) {
       if (!checkField(reader, METRIC, tag, end, METRIC_DEPTH)) return false;
+      if (tag >>> 3 <= UNIT) headBytes += reader.pos - at;
       continue;
     }
     const stop = reader.length(end);
@@ -40,6 +45,7 @@ export const scanMetric: ItemScanner = (reader, end, _slowNs, totals) => {
     const data = CHILDREN[(METRIC << 5) | (tag >>> 3)]!;
     if (!scanData(reader, data, stop, totals)) return false;
   }
+  totals.repeatedBytes += headBytes * (totals.items - before);
   return true;
 };
 

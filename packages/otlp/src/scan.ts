@@ -17,6 +17,8 @@ export type ScanResult = { readonly ok: true } | ScanFault;
 
 const OK: ScanResult = { ok: true };
 const ITEM_FIELD = 2;
+/** The resource of a ResourceX message, the scope of a ScopeX message. */
+const HEAD_TAG = (1 << 3) | 2;
 
 interface Shape {
   readonly request: number;
@@ -76,29 +78,39 @@ function scanRequest(reader: WireReader, shape: Shape, end: number, slowNs: numb
 }
 
 function scanResource(reader: WireReader, shape: Shape, end: number, slowNs: number, totals: ScanTotals): boolean {
+  const before = totals.items;
+  let headBytes = 0;
   while (reader.pos < end) {
     const tag = reader.tag(end);
     if (tag < 0) return false;
+    const at = reader.pos;
     if (tag !== ((ITEM_FIELD << 3) | 2)) {
       if (!checkField(reader, shape.resource, tag, end, 2)) return false;
+      if (tag === HEAD_TAG) headBytes = reader.pos - at;
       continue;
     }
     const stop = reader.length(end);
     if (stop < 0 || !scanScope(reader, shape, stop, slowNs, totals)) return false;
   }
+  totals.repeatedBytes += headBytes * (totals.items - before);
   return true;
 }
 
 function scanScope(reader: WireReader, shape: Shape, end: number, slowNs: number, totals: ScanTotals): boolean {
+  const before = totals.items;
+  let headBytes = 0;
   while (reader.pos < end) {
     const tag = reader.tag(end);
     if (tag < 0) return false;
+    const at = reader.pos;
     if (tag !== ((ITEM_FIELD << 3) | 2)) {
       if (!checkField(reader, shape.scope, tag, end, 3)) return false;
+      if (tag === HEAD_TAG) headBytes = reader.pos - at;
       continue;
     }
     const stop = reader.length(end);
     if (stop < 0 || !shape.item(reader, stop, slowNs, totals)) return false;
   }
+  totals.repeatedBytes += headBytes * (totals.items - before);
   return true;
 }

@@ -12,11 +12,25 @@ export interface ScanTotals {
   readonly rejected: Uint32Array;
   /** Sum of `rejected`. */
   rejectedItems: number;
+  /** Bytes of resources, scopes and metric heads that rows will repeat: each counted once for each of its items. */
+  repeatedBytes: number;
+}
+
+const EXPANSION_BYTES = 64 * 1024 * 1024;
+const EXPANSION_RATIO = 4;
+
+/**
+ * Most bytes that the rows of an export of `bytes` may repeat. Above it, a few MB of tiny items under a huge resource
+ * would fill the memory of whoever writes them out as rows.
+ */
+export function repeatedBytesMax(bytes: number): number {
+  return EXPANSION_BYTES + EXPANSION_RATIO * bytes;
 }
 
 /** Totals for a scan; make one and keep it. */
 export function createTotals(): ScanTotals {
-  return { items: 0, errorItems: 0, slowItems: 0, rejected: new Uint32Array(ITEM_FAULTS.length), rejectedItems: 0 };
+  const rejected = new Uint32Array(ITEM_FAULTS.length);
+  return { items: 0, errorItems: 0, slowItems: 0, rejected, rejectedItems: 0, repeatedBytes: 0 };
 }
 
 export function clearTotals(totals: ScanTotals): void {
@@ -24,6 +38,7 @@ export function clearTotals(totals: ScanTotals): void {
   totals.errorItems = 0;
   totals.slowItems = 0;
   totals.rejectedItems = 0;
+  totals.repeatedBytes = 0;
   totals.rejected.fill(0);
 }
 

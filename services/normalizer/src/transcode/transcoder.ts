@@ -1,5 +1,5 @@
 import { Bytes, writeBlock } from '@weir/native';
-import { ITEM_FAULTS, type ItemFault, WIRE, type WireFault, WireReader } from '@weir/otlp';
+import { ITEM_FAULTS, type ItemFault, repeatedBytesMax, WIRE, type WireFault, WireReader } from '@weir/otlp';
 import type { SignalKind } from '@weir/pipeline';
 import type { TableName } from '@weir/records';
 import { DeadItems } from './dead-items.ts';
@@ -45,13 +45,6 @@ const LIST = (1 << 3) | WIRE.bytes;
 const ITEMS = (2 << 3) | WIRE.bytes;
 const NS_PER_DAY = 86_400_000_000_000n;
 const DAY_MAX = 0xffffn;
-
-/**
- * Every row repeats its resource's, scope's and metric's bytes. What an export may grow by in that way: this and
- * EXPANSION_RATIO times its size. Above it, a few MB of tiny items under a huge resource would fill the memory.
- */
-const EXPANSION_BYTES = 64 * 1024 * 1024;
-const EXPANSION_RATIO = 4;
 
 /**
  * OTLP protobuf to ClickHouse Native columns, straight from the wire: no object is made for a span, log record or data
@@ -101,7 +94,7 @@ export class Transcoder {
     this.#dead.clear();
     this.#written = 0;
     this.#repeated = 0;
-    this.#repeatedMax = EXPANSION_BYTES + EXPANSION_RATIO * body.length;
+    this.#repeatedMax = repeatedBytesMax(body.length);
     const ok = this.#writeRequest(reader, signal, body.length);
     if (ok) this.#handOver(signal, onInvalid);
     reader.buf = EMPTY;
