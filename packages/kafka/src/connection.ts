@@ -46,6 +46,7 @@ export class KafkaConnection {
   readonly #cluster: KafkaCluster;
   readonly #topics = new Set<string>();
   #stale = true;
+  #preparing: Promise<void> | undefined;
 
   constructor(config: KafkaConfig, logger: KafkaLogger) {
     this.#cluster = new ClusterClass({
@@ -109,17 +110,30 @@ export class KafkaConnection {
     await this.#cluster.disconnect().catch(() => undefined);
   }
 
+  /** Those that come while one connects or refreshes wait for it: the client does not bear two at once. */
   async #prepare(topic: string): Promise<void> {
-    if (!this.#cluster.isConnected()) {
-      await this.#cluster.connect();
-      this.#stale = true;
+    if (!this.#stale && this.#topics.has(topic) && this.#cluster.isConnected()) {
+      await this.#cluster.refreshMetadataIfNecessary();
+      return;
     }
-    if (!this.#topics.has(topic)) {
-      await this.#cluster.addMultipleTargetTopics([topic]);
-      this.#topics.add(topic);
-    }
-    if (this.#stale) await this.#cluster.refreshMetadata();
-    else await this.#cluster.refreshMetadataIfNecessary();
+    this.#preparing ??= this.#refresh(topic).finally(() => {
+      this.#preparing = undefined;
+    });
+    await this.#preparing;
+    if (!this.#topics.has(topic)) await this.#prepare(topic);
+  }
+
+  async #refresh(topic: string): Promise<void> {
+    if (!this.#cluster.isConnected()) await this.#cluster.connect();
+    // What fails from here on makes it stale again.
     this.#stale = false;
+    try {
+      if (this.#topics.has(topic)) await this.#cluster.refreshMetadata();
+      else await this.#cluster.addMultipleTargetTopics([topic]);
+      this.#topics.add(topic);
+    } catch (error) {
+      this.#stale = true;
+      throw error;
+    }
   }
 }

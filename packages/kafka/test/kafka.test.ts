@@ -1,0 +1,152 @@
+import { randomBytes } from 'node:crypto';
+import { type Log, type Membership, RowsWriter, takeOver } from '@weir/delivery';
+import { type DependencyError, systemClock } from '@weir/pipeline';
+import { pause } from '@weir/testkit';
+import { sharedStack } from '@weir/testkit/vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createKafkaAdmin, createKafkaLog, createMembership, type KafkaConfig, type KafkaLog } from '../src/index.ts';
+
+const QUIET = { warn: () => undefined, debug: () => undefined };
+const NEVER = new AbortController().signal;
+const TOPIC = `test.kafka.${randomBytes(4).toString('hex')}`;
+const RECORD_BYTES_MAX = 1024 ** 2;
+const READ = { maxBytes: 1024 ** 2, maxWaitMs: 1_000 };
+const META = Buffer.of(1, 2, 3);
+
+let config: KafkaConfig;
+let log: KafkaLog;
+
+beforeAll(async () => {
+  config = { brokers: sharedStack().local.kafka.brokers, clientId: 'kafka-test' };
+  const limits = { 'max.message.bytes': String(RECORD_BYTES_MAX), 'message.timestamp.type': 'LogAppendTime' };
+  await createKafkaAdmin(config, QUIET).ensure([{ name: TOPIC, partitions: 8, replicationFactor: 1, config: limits }]);
+  log = createKafkaLog(config, QUIET, systemClock);
+});
+
+afterAll(() => log.close());
+
+function record(text: string) {
+  return { key: null, value: Buffer.from(text), meta: META };
+}
+
+function codeOf(promise: Promise<unknown>): Promise<string> {
+  return promise.then(
+    () => 'no error',
+    (error: DependencyError) => `${error.code}${error.retryable ? ', retryable' : ''}`,
+  );
+}
+
+test('what is appended is read back in order, with its header, at the offsets that were answered', async () => {
+  const before = Date.now();
+  const first = await log.append(TOPIC, 0, [record('a'), record('b')], NEVER);
+  const second = await log.append(TOPIC, 0, [{ key: Buffer.from('k'), value: null, meta: null }], NEVER);
+  expect(second).toBe(first + 2);
+  const page = await log.read(TOPIC, 0, first, READ, NEVER);
+  expect(page.records.map(({ offset, key, value, meta }) => [offset, key, value, meta])).toEqual([
+    [first, null, Buffer.from('a'), META],
+    [first + 1, null, Buffer.from('b'), META],
+    [second, Buffer.from('k'), null, null],
+  ]);
+  expect(page.nextOffset).toBe(second + 1);
+  expect(Math.abs(page.records[0]!.timestampMs - before)).toBeLessThan(60_000);
+  expect(await log.bounds(TOPIC, 0, NEVER)).toEqual({ start: 0, end: second + 1 });
+});
+
+test('a read at the end waits its time and gives nothing; a record that comes meanwhile ends it', async () => {
+  const { end } = await log.bounds(TOPIC, 1, NEVER);
+  const empty = await log.read(TOPIC, 1, end, { ...READ, maxWaitMs: 300 }, NEVER);
+  expect([empty.records.length, empty.nextOffset]).toEqual([0, end]);
+  const waiting = log.read(TOPIC, 1, end, { ...READ, maxWaitMs: 20_000 }, NEVER);
+  await log.append(TOPIC, 1, [record('late')], NEVER);
+  expect(String((await waiting).records[0]?.value)).toBe('late');
+});
+
+test('two readers of one partition at once each get the page that they asked for', async () => {
+  const { end: first } = await log.bounds(TOPIC, 2, NEVER);
+  // One batch each: a broker answers with whole batches.
+  for (let i = 0; i < 10; i++) await log.append(TOPIC, 2, [record(`r${i}`)], NEVER);
+  const asked = [first, first + 7, first + 3];
+  const pages = await Promise.all(asked.map((offset) => log.read(TOPIC, 2, offset, READ, NEVER)));
+  expect(pages.map(({ records }) => records[0]?.offset)).toEqual(asked);
+});
+
+test('long polls do not hold up appends', async () => {
+  const stop = new AbortController();
+  const { end } = await log.bounds(TOPIC, 3, NEVER);
+  const polls = log.read(TOPIC, 3, end, { ...READ, maxWaitMs: 20_000 }, stop.signal).catch(() => undefined);
+  await log.append(TOPIC, 4, [record('warm')], NEVER);
+  const startedMs = systemClock.nowMs();
+  for (let i = 0; i < 10; i++) await log.append(TOPIC, 4, [record('x')], NEVER);
+  // One connection for both would cost a poll of 100 ms for each append.
+  expect(systemClock.nowMs() - startedMs).toBeLessThan(800);
+  stop.abort();
+  await polls;
+});
+
+test('failures say whether trying again may help', async () => {
+  const { end } = await log.bounds(TOPIC, 5, NEVER);
+  expect(await codeOf(log.read(TOPIC, 5, end + 1_000, READ, NEVER))).toBe('rejected');
+  const tooLarge = { key: null, value: randomBytes(2 * RECORD_BYTES_MAX), meta: META };
+  expect(await codeOf(log.append(TOPIC, 5, [tooLarge], NEVER))).toBe('rejected');
+  expect(await codeOf(log.append(`${TOPIC}.none`, 0, [record('x')], NEVER))).toBe('unavailable, retryable');
+  const nobody = createKafkaLog({ brokers: ['127.0.0.1:1'], clientId: 'x' }, QUIET, systemClock);
+  expect(await codeOf(nobody.append(TOPIC, 0, [record('x')], NEVER))).toBe('unavailable, retryable');
+  await nobody.close();
+  expect((await log.bounds(TOPIC, 5, NEVER)).end).toBe(end);
+});
+
+test('of many that take a partition over only the newest owner can write', async () => {
+  const rows = { log: log as Log, clock: systemClock, topic: TOPIC, partition: 6 };
+  const ids = Array.from({ length: 4 }, () => randomBytes(8).toString('hex'));
+  const owners = await Promise.all(ids.map((id) => takeOver(rows, id, null, NEVER)));
+  expect(new Set(owners.map(({ epoch }) => epoch)).size).toBe(owners.length);
+  const newest = Math.max(...owners.map(({ epoch }) => epoch));
+  const content = { rawFirst: 0, rawLast: 0, oldestReceivedAtNs: 0n, sections: [], marks: [] };
+  for (const owner of owners) {
+    const offset = await new RowsWriter(rows, owner).append(content, Buffer.from('rows'), NEVER);
+    expect(offset !== undefined).toBe(owner.epoch === newest);
+  }
+  const next = await takeOver(rows, randomBytes(8).toString('hex'), null, NEVER);
+  expect([next.epoch, next.rawLast]).toEqual([newest + 1, 0]);
+});
+
+/** A member and what it owns at present; null between assignments. */
+function member(groupId: string): { membership: Membership; owned: () => readonly number[] | null } {
+  let owned: readonly number[] | null = null;
+  const membership = createMembership(config, { groupId, topic: TOPIC }, QUIET, systemClock);
+  void membership.join(
+    {
+      assigned: (partitions) => {
+        owned = partitions;
+      },
+      revoked: () => {
+        owned = null;
+      },
+    },
+    NEVER,
+  );
+  return { membership, owned: () => owned };
+}
+
+async function until(satisfied: () => boolean): Promise<void> {
+  for (let i = 0; i < 300 && !satisfied(); i++) await pause(100);
+  expect(satisfied()).toBe(true);
+}
+
+test('members share the partitions, and only the owner of one commits it', async () => {
+  const groupId = `${TOPIC}.group`;
+  const first = member(groupId);
+  await until(() => first.owned()?.length === 8);
+  await first.membership.commit(3, { offset: 5, metadata: 'kept' }, NEVER);
+  const second = member(groupId);
+  await until(() => first.owned()?.length === 4 && second.owned()?.length === 4);
+  const shared = [...first.owned()!, ...second.owned()!].toSorted((a, b) => a - b);
+  expect(shared).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  expect(await second.membership.committed(3, NEVER)).toEqual({ offset: 5, metadata: 'kept' });
+  expect(await second.membership.committed(4, NEVER)).toBeNull();
+  const others = second.owned()![0]!;
+  expect(await codeOf(first.membership.commit(others, { offset: 9, metadata: '' }, NEVER))).toBe('fenced');
+  await second.membership.leave(NEVER);
+  await until(() => first.owned()?.length === 8);
+  await first.membership.leave(NEVER);
+});
