@@ -7,6 +7,11 @@ import { parse } from 'yaml';
 import { readStages } from '../src/dockerfile.ts';
 import { REPOSITORY, run } from '../src/tool-cache.ts';
 
+/** What the linter says of a file; its own types cannot be loaded. */
+interface LintResult {
+  readonly messages: readonly { readonly line: number; readonly message: string }[];
+}
+
 /** The parts of a compose service that these tests read. */
 interface Service {
   readonly image: string;
@@ -50,7 +55,8 @@ const linter = new DCLinter({
 });
 
 function lint(path: string): string[] {
-  return linter.lintFiles([path], false).flatMap((result) => result.messages.map((m) => `${m.line}: ${m.message}`));
+  const results: LintResult[] = linter.lintFiles([path], false);
+  return results.flatMap((result) => result.messages.map((m) => `${m.line}: ${m.message}`));
 }
 
 test('docker-compose.yml fits the Compose Specification', () => {

@@ -37,7 +37,9 @@ test.each(TARGETS)('%s runs as a number that is not root, by an entry point with
   expect(chain.some((i) => i.keyword === 'HEALTHCHECK')).toBe(true);
 });
 
-const ignored = dockerignore({ ignorecase: false }).add(await readFile(join(REPOSITORY, '.dockerignore'), 'utf8'));
+// CommonJS whose types say that it is not: the default import is the function itself.
+const createIgnore = dockerignore as unknown as typeof dockerignore.default;
+const ignored = createIgnore({ ignorecase: false }).add(await readFile(join(REPOSITORY, '.dockerignore'), 'utf8'));
 
 /** Whether .dockerignore lets a path of the repository reach the builder. */
 function reaches(path: string): boolean {

@@ -52,7 +52,7 @@ test('mutual TLS between Envoy and edge works with the certificates, and not wit
   await prepare(config(), NOW);
   const [ca, cert, edgeKey] = await Promise.all(['ca.crt', 'edge.crt', 'edge.key'].map(file));
   const server = createServer({ ca: ca!, cert: cert!, key: edgeKey!, requestCert: true, rejectUnauthorized: true });
-  server.on('secureConnection', (socket) => socket.end(socket.getPeerCertificate().subject.CN));
+  server.on('secureConnection', (socket) => socket.end(String(socket.getPeerCertificate().subject.CN)));
   server.on('tlsClientError', () => undefined);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
