@@ -57,37 +57,40 @@ export function createAdmission(
     return { plain, forward, items: totals.items, rejectedItems: totals.rejectedItems, priority };
   };
 
+  // Not async: what waits for Kafka holds the value that goes there, and not the plain bytes, which no budget counts.
+  const pass = (export_: RawExport, found: ReadExport, receivedAtNs: bigint, signal: AbortSignal): Promise<Answer> => {
+    const { items } = found;
+    const admitted = toAdmitted(export_, found, receivedAtNs);
+    return next
+      .consume(admitted, signal)
+      .then((answer) => ({ ...answer, items }))
+      .finally(() => parts.budget.give(0, items));
+  };
+
   return {
     consume: async (export_, signal) => {
       const receivedAtNs = parts.clock.wallNs();
-      const found = await read(export_);
-      if ('kind' in found) return found;
-      const { items, rejectedItems, priority, plain } = found;
-      if (items === 0) return { kind: 'accepted', acceptedItems: 0, rejectedItems: 0, items: 0 };
-      const refused = admit(parts, export_, items, plain.length, priority);
-      if (refused !== undefined) return { ...refused, items };
-      const stored =
-        found.forward === undefined || found.forward === 'identity'
-          ? toStoredValue(plain)
-          : { encoding: found.forward as 'gzip' | 'zstd', value: export_.body };
-      const meta = {
-        tenant: export_.tenant.name,
-        signal: export_.signal,
-        encoding: stored.encoding,
-        priority,
-        items,
-        bytes: plain.length,
-        receivedAtNs,
-      };
-      try {
-        const admitted = { tenant: export_.tenant, meta, value: stored.value, plain, rejectedItems };
-        const answer = await next.consume(admitted, signal);
-        return { ...answer, items };
-      } finally {
-        parts.budget.give(0, items);
-      }
+      return read(export_).then((found): Answer | Promise<Answer> => {
+        if ('kind' in found) return found;
+        const { items, priority, plain } = found;
+        if (items === 0) return { kind: 'accepted', acceptedItems: 0, rejectedItems: 0, items: 0 };
+        const refused = admit(parts, export_, items, plain.length, priority);
+        return refused === undefined ? pass(export_, found, receivedAtNs, signal) : { ...refused, items };
+      });
     },
   };
+}
+
+function toAdmitted(export_: RawExport, found: ReadExport, receivedAtNs: bigint): AdmittedExport {
+  const { forward, plain, items, priority, rejectedItems } = found;
+  const stored =
+    forward === undefined || forward === 'identity'
+      ? toStoredValue(plain)
+      : { encoding: forward as 'gzip' | 'zstd', value: export_.body };
+  const { tenant, signal } = export_;
+  const bytes = plain.length;
+  const meta = { tenant: tenant.name, signal, encoding: stored.encoding, priority, items, bytes, receivedAtNs };
+  return { tenant, meta, value: stored.value, plain, rejectedItems };
 }
 
 /** Takes from the rate and from the queue, or says why not; what was taken before a refusal is given back. */

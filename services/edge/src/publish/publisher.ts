@@ -58,11 +58,15 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
     if (records === undefined) {
       return refuse('too_large', `one item is larger than ${LIMITS.recordBodyBytesMax} bytes and cannot be split`);
     }
+    // Not awaited here: that would keep the plain bytes until Kafka answers.
+    return this.#publish(records, export_.meta.items, export_.rejectedItems);
+  }
+
+  async #publish(records: readonly RawRecord[], items: number, rejectedItems: number): Promise<Answer> {
     const results = await Promise.all(records.map((record) => this.#lane().publish(record)));
     const failed = results.find((result) => result !== 'acked');
     if (failed !== undefined) return refusal(failed);
-    const { rejectedItems, meta } = export_;
-    const accepted = { kind: 'accepted', acceptedItems: meta.items - rejectedItems, rejectedItems } as const;
+    const accepted = { kind: 'accepted', acceptedItems: items - rejectedItems, rejectedItems } as const;
     if (rejectedItems === 0) return accepted;
     return { ...accepted, message: `${rejectedItems} items are invalid (ids, times or buckets) and were not stored` };
   }
