@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { gunzipSync, gzipSync, zstdDecompressSync } from 'node:zlib';
 import { Budget, type RefusalReason } from '@weir/pipeline';
 import { effectiveTenant, RateLimiter } from '@weir/tenancy';
@@ -85,6 +87,30 @@ describe('an export that is admitted', () => {
       expect(zstdDecompressSync(value).equals(large)).toBe(true);
     }
     expect(next.items).toHaveLength(2);
+  });
+
+  test('holds no more than its own bytes while it waits, however large they inflate', async () => {
+    setFlagsFromString('--expose-gc');
+    const gc: () => void = runInNewContext('gc');
+    const { parts } = setUp({ itemsMax: 100_000 });
+    const waiting: (() => void)[] = [];
+    const accepted: Answer = { kind: 'accepted', acceptedItems: 1, rejectedItems: 0 };
+    const stalled = { consume: () => new Promise<Answer>((done) => waiting.push(() => done(accepted))) };
+    const limits = { items: { perSecond: 1e6 }, bytes: { perSecond: 1e9 } };
+    const unlimited = effectiveTenant('acme', { keys: [], limits }, undefined);
+    const plain = Buffer.from(encodeExport('traces', spans(200, { name: 'n'.repeat(4_000) }) as never));
+    const body = gzipSync(plain);
+    const admission = createAdmission(parts, stalled);
+    gc();
+    const before = process.memoryUsage().arrayBuffers;
+    const answers = Array.from({ length: 50 }, () =>
+      admission.consume(export_(body, { encoding: 'gzip', tenant: unlimited }), signal),
+    );
+    while (waiting.length < 50) await new Promise((resolve) => setImmediate(resolve));
+    gc();
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10 * plain.length);
+    for (const done of waiting) done();
+    for (const answer of await Promise.all(answers)) expect(answer.kind).toBe('accepted');
   });
 
   test('with nothing in it is a success that Kafka never sees', async () => {
