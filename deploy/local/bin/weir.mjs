@@ -96,6 +96,7 @@ function alive(pid) {
   }
 }
 
+/** What it prints goes to standard error, so that a command's own output stays clean. */
 function install() {
   const stampFile = join(ROOT, 'node_modules/.cache/weir/installed');
   const wanted = stamp();
@@ -103,11 +104,11 @@ function install() {
   if (installed()) return;
   withLock(join(ROOT, 'node_modules/.cache/weir/install.lock'), () => {
     if (installed()) return;
-    process.stdout.write('weir: installing packages (about 300 MB on a first run)\n');
+    process.stderr.write('weir: installing packages (about 300 MB on a first run)\n');
     const args = ['--yes', PNPM, 'install', '--frozen-lockfile', '--config.confirmModulesPurge=false'];
     const run = spawnSync('npx', args, {
       cwd: ROOT,
-      stdio: 'inherit',
+      stdio: ['ignore', process.stderr, process.stderr],
       env: { ...process.env, npm_config_loglevel: 'error' },
     });
     if (run.status !== 0) fail('the packages could not be installed; see the lines above');

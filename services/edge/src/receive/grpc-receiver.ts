@@ -128,13 +128,16 @@ export class GrpcReceiver implements Component {
 
   /** Ends a call whose key is not good before its message is received. */
   #authenticating(): ServerInterceptor {
-    return (_method, call) =>
+    const signals = new Map(Object.entries(METHODS).map(([signal, path]) => [path, signal as SignalKind]));
+    return (method, call) =>
       new ServerInterceptingCall(call, {
         start: (next) =>
           next({
             onReceiveMetadata: (metadata, nextMetadata) => {
               const who = this.#who(metadata);
               if (who.kind !== 'refused') return nextMetadata(metadata);
+              const signal = signals.get(method.path);
+              if (signal !== undefined) this.#parts.events.answered(signal, 'grpc', undefined, who, 0);
               call.sendStatus(toServiceError(who));
             },
             onReceiveMessage: (message, nextMessage) => nextMessage(message),
