@@ -3,6 +3,8 @@ import { dirname } from 'node:path';
 import type { StackPaths } from './paths.ts';
 import { STACK_VARIABLE } from './specs.ts';
 
+const SUPERVISOR = 'deploy/local/src/start.ts';
+
 /** Who runs a data directory: the supervisor and the processes it started. */
 interface RunFile {
   readonly pid: number;
@@ -63,7 +65,12 @@ function readRun(paths: StackPaths): RunFile | undefined {
 function belongs(pid: number, paths: StackPaths): boolean {
   if (!isAlive(pid)) return false;
   try {
-    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`${STACK_VARIABLE}=${paths.dataDir}`);
+    const environ = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+    if (environ.includes(`${STACK_VARIABLE}=${paths.dataDir}`)) return true;
+    // A supervisor in the foreground was started without the variable.
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+      .split('\0')
+      .some((arg) => arg.endsWith(SUPERVISOR));
   } catch {
     // No /proc here: the pid alone has to do.
     return !existsSync('/proc');
