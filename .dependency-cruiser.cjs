@@ -40,7 +40,8 @@ module.exports = {
     },
     {
       name: 'one-public-entry',
-      comment: 'a package is imported by its name, through its index.ts; testkit has a second entry that only vitest can load',
+      comment:
+        'a package is imported by its name, through its index.ts; testkit has a second entry that only vitest can load',
       severity: 'error',
       from: { path: '^(packages|services|deploy|bench)/([^/]+)/' },
       to: { path: '^(packages|services)/(?!$2/)[^/]+/src/(?!index[.]ts$|stack/shared-stack[.]ts$)' },
