@@ -27,7 +27,7 @@ export const EDGE_CONFIG = defineConfig({
   ),
   adminListen: setting(
     'WEIR_ADMIN_LISTEN',
-    z.string().default('0.0.0.0:9090').pipe(hostPort),
+    z.string().default('0.0.0.0:9464').pipe(hostPort),
     'Where /metrics, /healthz and /readyz are served.',
   ),
   stateDir: setting('WEIR_STATE_DIR', z.string().default('/var/lib/weir'), 'Where the last-known tenants are kept.'),

@@ -11,7 +11,7 @@ export const SINK_CONFIG = defineConfig({
   ),
   adminListen: setting(
     'WEIR_ADMIN_LISTEN',
-    z.string().default('0.0.0.0:9090').pipe(hostPort),
+    z.string().default('0.0.0.0:9464').pipe(hostPort),
     'Where /metrics, /healthz and /readyz are served.',
   ),
   kafka: {
