@@ -15,7 +15,7 @@ const sources = await Promise.all(
 const isTest = (path: string) => path.endsWith('.test.ts') || path.includes('/test/');
 
 /** Sources outside tests, in which a pattern is found. */
-function holders(pattern: RegExp, where: RegExp): readonly string[] {
+function holders(pattern: RegExp, where: RegExp): string[] {
   return sources
     .filter(({ path, text }) => !isTest(path) && where.test(path) && pattern.test(text))
     .map(({ path }) => path);

@@ -1,3 +1,4 @@
+export { ensureCertificates } from './certificates.ts';
 export { type LocalFile, readLocalFile } from './local-file.ts';
 export { ROOT, type StackPaths, stackPaths } from './paths.ts';
 export { ensureTenants, type LocalKeys } from './tenants.ts';

@@ -29,6 +29,7 @@ interface Entry {
   readonly record: RawRecord;
   readonly dueMs: number;
   settle(outcome: Published): void;
+  settled: boolean;
 }
 
 const RETRY_DELAY_MS = 50;
@@ -44,10 +45,13 @@ export class PartitionLane {
   readonly #clock: Clock;
   readonly #options: LaneOptions;
   readonly #stopping = new AbortController();
+  /** What has not been sent, and what is in the produce in flight; each in order of their deadlines. */
   #queue: Entry[] = [];
+  #inFlight: readonly Entry[] = [];
   #queuedBytes = 0;
   #seq = 0;
   #pumping: Promise<void> | undefined;
+  #expiring = false;
 
   constructor(log: Log, clock: Clock, options: LaneOptions) {
     this.#log = log;
@@ -55,30 +59,35 @@ export class PartitionLane {
     this.#options = options;
   }
 
-  /** Bytes of values that are queued or in flight. */
+  /** Bytes of values that are queued or in flight and have not been answered. */
   get queuedBytes(): number {
     return this.#queuedBytes;
   }
 
+  /** Records whose values are in memory: those that wait, and those of the produce in flight. */
+  get heldRecords(): number {
+    return this.#queue.length + this.#inFlight.length;
+  }
+
   /** Resolves once the record is acknowledged, or at its deadline. Never rejects. */
   publish(record: RawRecord): Promise<Published> {
-    return new Promise((resolve) => {
-      const deadline = new AbortController();
-      const answer = (outcome: Published) => {
-        if (deadline.signal.aborted) return;
-        deadline.abort();
+    const { promise, resolve } = Promise.withResolvers<Published>();
+    const entry: Entry = {
+      record,
+      dueMs: this.#clock.nowMs() + this.#options.deadlineMs,
+      settled: false,
+      settle: (outcome) => {
+        if (entry.settled) return;
+        entry.settled = true;
         this.#queuedBytes -= record.value.length;
         resolve(outcome);
-      };
-      const { deadlineMs } = this.#options;
-      this.#clock.sleep(deadlineMs, deadline.signal).then(
-        () => answer('unknown'),
-        () => undefined,
-      );
-      this.#queuedBytes += record.value.length;
-      this.#queue.push({ record, dueMs: this.#clock.nowMs() + deadlineMs, settle: answer });
-      this.#pumping ??= this.#pump();
-    });
+      },
+    };
+    this.#queuedBytes += record.value.length;
+    this.#queue.push(entry);
+    this.#pumping ??= this.#pump();
+    if (!this.#expiring) void this.#expire();
+    return promise;
   }
 
   /** Resolves when nothing is queued or in flight any more, or when the signal aborts. */
@@ -97,30 +106,49 @@ export class PartitionLane {
     while (this.#queue.length > 0) {
       const batch = this.#take();
       if (batch.length === 0) continue;
+      this.#inFlight = batch;
       const records = batch.map((entry) => this.#encode(entry.record));
       const outcome = await this.#produce(records, batch[0]!.dueMs);
+      this.#inFlight = [];
       for (const entry of batch) entry.settle(outcome);
     }
     this.#pumping = undefined;
   }
 
-  #take(): Entry[] {
-    const now = this.#clock.nowMs();
-    const batch: Entry[] = [];
+  /**
+   * Answers what is due and lets go of it, whatever the produce in flight is waiting for: what has been answered no longer
+   * counts in the caller's budget, so it must not be in memory either. One timer serves all, since all wait equally long.
+   */
+  async #expire(): Promise<void> {
+    this.#expiring = true;
+    for (;;) {
+      const next = this.#inFlight.find((entry) => !entry.settled) ?? this.#queue[0];
+      if (next === undefined) break;
+      await this.#clock.sleep(Math.max(0, next.dueMs - this.#clock.nowMs()));
+      const now = this.#clock.nowMs();
+      for (const entry of this.#inFlight) if (entry.dueMs <= now) entry.settle('unknown');
+      this.#dropDue(now);
+    }
+    this.#expiring = false;
+  }
+
+  #dropDue(now: number): void {
+    const kept = this.#queue.findIndex((entry) => entry.dueMs > now);
+    const due = kept < 0 ? this.#queue : this.#queue.slice(0, kept);
+    this.#queue = kept < 0 ? [] : this.#queue.slice(kept);
+    for (const entry of due) entry.settle('expired');
+  }
+
+  #take(): readonly Entry[] {
+    this.#dropDue(this.#stopping.signal.aborted ? Number.POSITIVE_INFINITY : this.#clock.nowMs());
     let bytes = 0;
     let taken = 0;
-    for (const entry of this.#queue) {
-      if (batch.length > 0 && bytes + entry.record.value.length > this.#options.batchBytesMax) break;
+    for (const { record } of this.#queue) {
+      if (taken > 0 && bytes + record.value.length > this.#options.batchBytesMax) break;
       taken++;
-      if (entry.dueMs <= now || this.#stopping.signal.aborted) {
-        entry.settle('expired');
-        continue;
-      }
-      batch.push(entry);
-      bytes += entry.record.value.length;
+      bytes += record.value.length;
     }
-    this.#queue = taken === this.#queue.length ? [] : this.#queue.slice(taken);
-    return batch;
+    return this.#queue.splice(0, taken);
   }
 
   #encode(record: RawRecord): NewRecord {

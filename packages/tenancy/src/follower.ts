@@ -20,15 +20,20 @@ const SAVE_DELAY_MS = 200;
 const COPY_NAME = 'tenants.json';
 const PARTITION = 0;
 
+export interface FollowerOptions {
+  /** Where the last-known copy is kept. */
+  readonly stateDir: string;
+  readonly clock: Clock;
+  readonly events: FollowerEvents;
+  /** Whether `start` waits for tenants (default): an edge answers 503 until there are some, a normalizer has nothing to do. */
+  readonly waits?: boolean;
+}
+
 /**
  * Keeps a directory equal to weir.tenants: the last-known copy on disk first, then the topic from its start, then every
- * change as it comes. `start` resolves once there is a copy or the topic has been read.
+ * change as it comes. `start` resolves once there is a copy or the topic has been read, or at once with `waits: false`.
  */
-export function followTenants(
-  log: Log,
-  directory: TenantDirectory,
-  options: { readonly stateDir: string; readonly clock: Clock; readonly events: FollowerEvents },
-): Component {
+export function followTenants(log: Log, directory: TenantDirectory, options: FollowerOptions): Component {
   const stopping = new AbortController();
   const records = new Map<string, Buffer>();
   const path = join(options.stateDir, COPY_NAME);
@@ -107,7 +112,7 @@ export function followTenants(
       }
       const caughtUp = Promise.withResolvers<void>();
       running = follow(caughtUp.resolve);
-      if (directory.size > 0) return;
+      if (directory.size > 0 || options.waits === false) return;
       signal.throwIfAborted();
       signal.addEventListener('abort', () => caughtUp.reject(signal.reason), { once: true });
       await caughtUp.promise;

@@ -35,6 +35,7 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
   const tenants = followTenants(log, directory, {
     stateDir: config.stateDir,
     clock,
+    waits: false,
     events: {
       unreadable: (key) => logger.warn({ tenant: key }, 'a tenant record cannot be read and is passed over'),
       failed: (error) => logger.debug({ err: error }, 'the tenants are not followed at the moment'),

@@ -28,6 +28,8 @@ export const LIMITS = {
   flowFreshMs: 10_000,
   flowReportersMax: 1_000,
   retryAfterSMax: 30,
+  /** A leader that moved is back within this. */
+  kafkaRetryAfterS: 2,
   kafkaCheckMs: 2_000,
   kafkaSilentMsMax: 10_000,
   tlsPollMs: 1_000,

@@ -13,7 +13,7 @@ export interface PublisherParts {
   /** Random id of this process, 16 hex digits. */
   readonly edge: string;
   readonly deadlineMs: number;
-  /** Partitions of the topic; asked until it answers. */
+  /** Partitions of the topic, once Kafka answers; rejects only when the signal aborts. */
   readonly partitions: (signal: AbortSignal) => Promise<number>;
   readonly onProduced: (seconds: number) => void;
 }
@@ -27,33 +27,28 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
   readonly #parts: PublisherParts;
   #lanes: PartitionLane[] = [];
   #next = 0;
+  readonly #stopping = new AbortController();
+  #discovering: Promise<void> | undefined;
 
   constructor(parts: PublisherParts) {
     this.#parts = parts;
   }
 
-  async start(signal: AbortSignal): Promise<void> {
-    const { log, clock, topic, edge, deadlineMs, onProduced } = this.#parts;
-    const count = await this.#parts.partitions(signal);
-    this.#lanes = Array.from(
-      { length: count },
-      (_, partition) =>
-        new PartitionLane(log, clock, {
-          topic,
-          partition,
-          edge,
-          batchBytesMax: LIMITS.produceBytesMax,
-          deadlineMs,
-          onProduced,
-        }),
-    );
+  /** Does not wait for Kafka: an edge that starts while Kafka is down serves, and answers 503. */
+  async start(): Promise<void> {
+    this.#discovering = this.#discover();
   }
 
   async stop(signal: AbortSignal): Promise<void> {
+    this.#stopping.abort();
+    await this.#discovering;
     await Promise.all(this.#lanes.map((lane) => lane.drain(signal)));
   }
 
   async consume(export_: AdmittedExport): Promise<Answer> {
+    if (this.#lanes.length === 0) {
+      return refuse('kafka_unavailable', 'Kafka has not been reached since the edge started', LIMITS.kafkaRetryAfterS);
+    }
     const records = toRecords(export_);
     if (records === undefined) {
       return refuse('too_large', `one item is larger than ${LIMITS.recordBodyBytesMax} bytes and cannot be split`);
@@ -71,6 +66,16 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
     return { ...accepted, message: `${rejectedItems} items are invalid (ids, times or buckets) and were not stored` };
   }
 
+  async #discover(): Promise<void> {
+    const { log, clock, topic, edge, deadlineMs, onProduced, partitions } = this.#parts;
+    const count = await partitions(this.#stopping.signal).catch(() => 0);
+    const options = { topic, edge, batchBytesMax: LIMITS.produceBytesMax, deadlineMs, onProduced };
+    this.#lanes = Array.from(
+      { length: count },
+      (_, partition) => new PartitionLane(log, clock, { ...options, partition }),
+    );
+  }
+
   /** All partitions belong to every tenant for now. Ties go round, so that idle lanes share evenly. */
   #lane(): PartitionLane {
     let best = this.#lanes[this.#next++ % this.#lanes.length]!;
@@ -80,8 +85,8 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
 }
 
 function refusal(failed: Exclude<Published, 'acked'>): Answer {
-  if (failed === 'rejected') return refuse('kafka_unavailable', 'Kafka refused the export', 2);
-  return refuse('kafka_unavailable', 'Kafka did not acknowledge the export in time', 2);
+  if (failed === 'rejected') return refuse('kafka_unavailable', 'Kafka refused the export', LIMITS.kafkaRetryAfterS);
+  return refuse('kafka_unavailable', 'Kafka did not acknowledge the export in time', LIMITS.kafkaRetryAfterS);
 }
 
 /** The export as raw records: one, or several where it is too large for one. Undefined where an item alone is too large. */
