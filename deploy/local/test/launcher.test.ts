@@ -1,8 +1,9 @@
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { ROOT } from '@weir/local';
+import { ROOT, stackPaths } from '@weir/local';
 import { pause, TestStack } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
 import { afterAll, expect, test } from 'vitest';
@@ -90,7 +91,8 @@ test('a second start in the same directory, or on ports in use, is refused with 
 });
 
 test('local.json has the promised form, and is readable by its owner alone', () => {
-  const { local } = sharedStack();
+  const { local, dataDir } = sharedStack();
+  expect(statSync(stackPaths(dataDir).localFile).mode & 0o777).toBe(0o600);
   const url = expect.stringMatching(/^https?:\/\//);
   expect(local).toMatchObject({
     otlp: { grpc: url, http: url },
@@ -103,6 +105,36 @@ test('local.json has the promised form, and is readable by its owner alone', () 
     processes: { kafka: expect.any(Number), clickhouse: expect.any(Number), envoy: expect.any(Number) },
   });
 });
+
+test('npm start in a terminal says what it does, says that a dead process is restarted, and Ctrl-C ends everything', async () => {
+  const dataDir = newDir();
+  // A terminal sends Ctrl-C to the whole process group.
+  const args = ['start', '--', '--data-dir', dataDir, '--port-base', '31800', '--no-envoy'];
+  const terminal = spawn('npm', args, { cwd: ROOT, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  let screen = '';
+  for (const stream of [terminal.stdout, terminal.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      screen += text;
+    });
+  }
+  const shows = async (pattern: RegExp) => {
+    for (let i = 0; i < 600; i++) {
+      if (pattern.test(screen)) return;
+      await pause(100);
+    }
+    throw new Error(`${pattern} did not appear:\n${screen}`);
+  };
+  await shows(/OTLP\/gRPC +https:\/\/localhost:\d+.*OTLP\/HTTP +https:\/\/localhost:\d+.*wk_/s);
+  const stack = new TestStack(dataDir);
+  const old = stack.pid('sink');
+  stack.signal('sink', 'SIGKILL');
+  await shows(/sink .*restart/);
+  for (let i = 0; i < 100 && !(stack.pid('sink') !== old && (await stack.ready('sink'))); i++) await pause(100);
+  expect(await stack.ready('sink')).toBe(true);
+  process.kill(-terminal.pid!, 'SIGINT');
+  await once(terminal, 'close');
+  expect(processesOf(dataDir)).toEqual([]);
+}, 180_000);
 
 test('stop leaves nothing running, a second start takes under 15 s and finds the rows again', async () => {
   const dataDir = newDir();

@@ -1,5 +1,5 @@
 import { messageIndex } from './schema.ts';
-import { checkField, checkMessage } from './structure.ts';
+import { checkAttribute, checkField } from './structure.ts';
 import { countItem, type ScanTotals } from './totals.ts';
 import {
   INVALID_SPAN_ID,
@@ -19,7 +19,6 @@ export type ItemScanner = (reader: WireReader, end: number, slowNs: number, tota
 const SPAN = messageIndex('Span');
 const STATUS = messageIndex('Status');
 const LOG_RECORD = messageIndex('LogRecord');
-const KEY_VALUE = messageIndex('KeyValue');
 
 /** The export is 1, the resource 2, the scope 3. */
 const ITEM_DEPTH = 4;
@@ -53,7 +52,7 @@ export const scanSpan: ItemScanner = (reader, end, slowNs, totals) => {
     const at = reader.pos;
     if (tag === SPAN_ATTRIBUTES) {
       const stop = reader.length(end);
-      if (stop < 0 || !checkMessage(reader, KEY_VALUE, stop, ITEM_DEPTH + 1)) return false;
+      if (stop < 0 || !checkAttribute(reader, stop, ITEM_DEPTH + 1)) return false;
       continue;
     }
     if (tag === SPAN_STATUS) {
@@ -135,7 +134,7 @@ export const scanLogRecord: ItemScanner = (reader, end, _slowNs, totals) => {
     const at = reader.pos;
     if (tag === LOG_ATTRIBUTES) {
       const stop = reader.length(end);
-      if (stop < 0 || !checkMessage(reader, KEY_VALUE, stop, ITEM_DEPTH + 1)) return false;
+      if (stop < 0 || !checkAttribute(reader, stop, ITEM_DEPTH + 1)) return false;
       continue;
     }
     if (tag === LOG_SEVERITY) {

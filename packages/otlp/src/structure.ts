@@ -1,5 +1,5 @@
-import { CHILDREN, FIELD_MAX, KIND, KINDS } from './schema.ts';
-import { isUtf8, type WireReader } from './wire.ts';
+import { CHILDREN, FIELD_MAX, KIND, KINDS, messageIndex } from './schema.ts';
+import { isAscii, isUtf8, type WireReader } from './wire.ts';
 
 /** Messages may nest this deep, the export itself included: what the reference decoder allows. */
 export const DEPTH_MAX = 100;
@@ -20,6 +20,38 @@ export function checkMessage(reader: WireReader, message: number, end: number, d
     if (tag < 0 || !checkField(reader, message, tag, end, depth)) return false;
   }
   return true;
+}
+
+const KEY_VALUE = messageIndex('KeyValue');
+const ANY_VALUE = messageIndex('AnyValue');
+const KEY_TAG = (1 << 3) | 2;
+const VALUE_TAG = (2 << 3) | 2;
+const STRING_TAG = (1 << 3) | 2;
+
+/**
+ * {@link checkMessage} of a KeyValue. Nearly all are a short ASCII key and then a value, most a short ASCII string; those
+ * are walked without going through the schema, all others go the general way.
+ */
+export function checkAttribute(reader: WireReader, end: number, depth: number): boolean {
+  const { buf, pos } = reader;
+  const keyBytes = buf[pos + 1]!;
+  const keyEnd = pos + 2 + keyBytes;
+  const valueBytes = buf[keyEnd + 1]!;
+  const usual =
+    buf[pos] === KEY_TAG &&
+    keyBytes < 0x80 &&
+    buf[keyEnd] === VALUE_TAG &&
+    valueBytes < 0x80 &&
+    keyEnd + 2 + valueBytes === end &&
+    isAscii(buf, pos + 2, keyEnd);
+  if (!usual) return checkMessage(reader, KEY_VALUE, end, depth);
+  const at = keyEnd + 2;
+  if (buf[at] === STRING_TAG && at + 2 + buf[at + 1]! === end && isAscii(buf, at + 1, end)) {
+    reader.pos = end;
+    return true;
+  }
+  reader.pos = at;
+  return checkMessage(reader, ANY_VALUE, end, depth + 1);
 }
 
 /** Checks the value of one field, whose tag has been read. */

@@ -132,11 +132,18 @@ export class WireReader {
   }
 }
 
+/** Whether the bytes [start, end) are ASCII. */
+export function isAscii(buf: Uint8Array, start: number, end: number): boolean {
+  let pos = start;
+  for (const last = end - 4; pos <= last; pos += 4) {
+    if ((buf[pos]! | buf[pos + 1]! | buf[pos + 2]! | buf[pos + 3]!) >= 0x80) return false;
+  }
+  while (pos < end) if (buf[pos++]! >= 0x80) return false;
+  return true;
+}
+
 /** Whether the bytes [start, end) are valid UTF-8. Surrogates, overlong forms and code points above U+10FFFF are not. */
 export function isUtf8(buf: Uint8Array, start: number, end: number): boolean {
-  if (end - start >= NATIVE_UTF8_MIN) return isUtf8Native(buf.subarray(start, end));
-  let pos = start;
-  while (pos < end && buf[pos]! < 0x80) pos++;
-  if (pos === end) return true;
-  return isUtf8Native(buf.subarray(pos, end));
+  if (end - start < NATIVE_UTF8_MIN && isAscii(buf, start, end)) return true;
+  return isUtf8Native(buf.subarray(start, end));
 }
