@@ -128,7 +128,7 @@ test('npm start in a terminal says what it does, says that a dead process is res
   const stack = new TestStack(dataDir);
   const old = stack.pid('sink');
   stack.signal('sink', 'SIGKILL');
-  await shows(/sink .*restart/);
+  await shows(/sink died .*starting it again/);
   for (let i = 0; i < 100 && !(stack.pid('sink') !== old && (await stack.ready('sink'))); i++) await pause(100);
   expect(await stack.ready('sink')).toBe(true);
   process.kill(-terminal.pid!, 'SIGINT');
