@@ -39,10 +39,18 @@ export class RowsReader {
       this.#epoch = meta.epoch;
       this.#owner = meta.owner;
     }
-    if (meta.kind === 'fence') return false;
-    if (meta.epoch !== this.#epoch || meta.owner !== this.#owner) return false;
-    if (meta.rawLast <= this.#rawLast) return false;
-    this.#rawLast = meta.rawLast;
+    if (meta.kind === 'fence' || !this.isOwners(meta) || this.isPassed(meta)) return false;
+    this.#rawLast = Math.max(this.#rawLast, meta.rawLast);
     return true;
+  }
+
+  /** The rule of epochs: whether the record is the newest owner's. */
+  isOwners(meta: RowsMeta): boolean {
+    return meta.epoch === this.#epoch && meta.owner === this.#owner;
+  }
+
+  /** The rule of ranges: whether the record's source has been taken already. */
+  isPassed(meta: RowsMeta): boolean {
+    return meta.rawLast <= this.#rawLast;
   }
 }

@@ -54,7 +54,7 @@ export class RowsWriter {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       try {
         const offset = await log.append(topic, partition, [{ key: null, value, meta }], signal);
-        return (await this.#owns(offset, signal)) ? offset : undefined;
+        return (await this.owns(offset, signal)) ? offset : undefined;
       } catch (error) {
         if (!(error instanceof DependencyError) || !error.retryable) throw error;
         await clock.sleep(RETRY_DELAY_MS * 2 ** attempt, signal);
@@ -64,7 +64,7 @@ export class RowsWriter {
   }
 
   /** The gap rule. On a failure to read the gap the record stays unacknowledged and is appended again. */
-  async #owns(offset: number, signal: AbortSignal): Promise<boolean> {
+  async owns(offset: number, signal: AbortSignal): Promise<boolean> {
     const expected = this.#last + 1;
     const state = { epoch: this.#ownership.epoch, owner: this.#ownership.owner, rawLast: this.#rawLast };
     if (offset !== expected && !(await stillOwned(this.#rows, state, expected, offset, signal))) return false;

@@ -15,7 +15,7 @@ export {
 export { exactSelect } from './oracle-rows/exact-select.ts';
 export { expectedRows } from './oracle-rows/expected-rows.ts';
 export type { ExpectedRow, ExpectedRows, RowOwner } from './oracle-rows/row.ts';
-export { type LogFaults, SimulatedGroup, SimulatedLog } from './simulation/simulated-log.ts';
+export { type LogFaults, SimulatedLog } from './simulation/simulated-log.ts';
 export { createRandom, VirtualTime } from './simulation/virtual-time.ts';
 export { type GrpcAnswer, type HttpAnswer, OtlpClient } from './stack/otlp-client.ts';
 export { caseTenant, pause, type StackOptions, TEST_TENANTS, TestStack } from './stack/test-stack.ts';

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { GroupWorkers } from '@weir/delivery';
 import { createKafkaLog, createMembership } from '@weir/kafka';
 import { type Component, createLifecycle } from '@weir/pipeline';
@@ -13,6 +14,7 @@ import { PartitionWorker } from './partition-worker.ts';
 import { UnknownTenants } from './unknown-tenants.ts';
 
 const STOP_DEADLINE_MS = 20_000;
+const OWNER_BYTES = 8;
 
 /** The normalizer: raw log -> consume -> transcode -> publish -> rows log, one worker for each partition. */
 export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: ServiceContext): Component {
@@ -62,6 +64,7 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
         membership,
         normalizer,
         unknownTenants,
+        newOwner: () => randomBytes(OWNER_BYTES).toString('hex'),
         clock,
         rawTopic,
         rowsTopic,

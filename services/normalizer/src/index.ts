@@ -1,3 +1,5 @@
 export { NORMALIZER_CONFIG } from './config.ts';
 export { NORMALIZER_METRICS } from './metrics.ts';
+export type { Normalized } from './normalize.ts';
+export { PartitionWorker } from './partition-worker.ts';
 export { Transcoder } from './transcode/transcoder.ts';

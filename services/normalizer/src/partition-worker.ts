@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import {
   type CommitMetadata,
   decodeCommitMetadata,
@@ -22,8 +21,10 @@ import type { UnknownTenants } from './unknown-tenants.ts';
 export interface WorkerParts {
   readonly log: Log;
   readonly membership: Membership;
-  readonly normalizer: Normalizer;
-  readonly unknownTenants: UnknownTenants;
+  readonly normalizer: Pick<Normalizer, 'run'>;
+  readonly unknownTenants: Pick<UnknownTenants, 'settle'>;
+  /** A random id for each take-over, 16 hex digits. */
+  readonly newOwner: () => string;
   readonly clock: Clock;
   readonly rawTopic: string;
   readonly rowsTopic: string;
@@ -40,8 +41,6 @@ export interface PartitionProgress {
   /** Monotonic time when it last moved, or had nothing to do. */
   movedMs: number;
 }
-
-const OWNER_BYTES = 8;
 
 /**
  * One raw partition into its rows partition: take over, read, normalize, append, commit a checkpoint now and then. While
@@ -67,8 +66,7 @@ export class PartitionWorker implements PartitionWork {
     this.#checkpoint = committed === null ? null : decodeCommitMetadata(committed.metadata);
     const rows = { log, clock, topic: rowsTopic, partition: this.#partition };
     while (!session.aborted && !draining.aborted) {
-      const owner = randomBytes(OWNER_BYTES).toString('hex');
-      const ownership = await takeOver(rows, owner, this.#checkpoint, session);
+      const ownership = await takeOver(rows, this.#parts.newOwner(), this.#checkpoint, session);
       this.#parts.onTakeOver();
       const bounds = await log.bounds(rawTopic, this.#partition, session);
       // What is committed is never ahead of the rows log; it is ahead of what is retained of it after a long pause.

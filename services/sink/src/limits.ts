@@ -10,6 +10,8 @@ export const LIMITS = {
   /** One read of a rows partition; a larger record comes alone. */
   readBytesMax: 4 * MIB,
   readWaitMs: 500,
+  /** A loop with nothing to do looks again after this, were it not woken. */
+  pauseMsMax: 60_000,
   /** Inserts under way at once over all partitions: ClickHouse does better with few and large ones. */
   insertsMax: 4,
   insertRetryMs: 200,

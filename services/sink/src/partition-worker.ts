@@ -10,7 +10,7 @@ import { LIMITS } from './limits.ts';
 export interface WorkerParts {
   readonly log: Log;
   readonly membership: Membership;
-  readonly inserter: BatchInserter;
+  readonly inserter: Pick<BatchInserter, 'insert'>;
   readonly clock: Clock;
   readonly topic: string;
   readonly bounds: BatchBounds;
@@ -109,7 +109,7 @@ export class PartitionWorker implements PartitionWork {
   async #fill(source: RowsSource, buffer: PartitionBuffer, stop: AbortSignal): Promise<void> {
     while (!stop.aborted) {
       if (buffer.isFull) {
-        await this.#pause(Number.POSITIVE_INFINITY);
+        await this.#pause(LIMITS.pauseMsMax);
         continue;
       }
       try {
@@ -179,17 +179,16 @@ export class PartitionWorker implements PartitionWork {
     this.#parts.onStored(batch);
   }
 
-  /** Waits until something changes, or for `ms`. */
+  /** Waits until something changes, or for `ms` at most. */
   async #pause(ms: number): Promise<void> {
-    const woken = Promise.withResolvers<void>();
-    this.#waiting.add(woken.resolve);
-    const timer = Number.isFinite(ms) ? setTimeout(woken.resolve, ms) : undefined;
-    await woken.promise;
-    clearTimeout(timer);
-    this.#waiting.delete(woken.resolve);
+    const woken = new AbortController();
+    const wake = () => woken.abort();
+    this.#waiting.add(wake);
+    await this.#parts.clock.sleep(Math.min(ms, LIMITS.pauseMsMax), woken.signal).catch(() => undefined);
+    this.#waiting.delete(wake);
   }
 
   #wake(): void {
-    for (const resolve of this.#waiting) resolve();
+    for (const wake of this.#waiting) wake();
   }
 }

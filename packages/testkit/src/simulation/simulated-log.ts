@@ -1,4 +1,4 @@
-import type { Committed, Log, LogRecord, Membership, NewRecord } from '@weir/delivery';
+import type { Log, LogRecord, NewRecord } from '@weir/delivery';
 import { DependencyError } from '@weir/pipeline';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -70,36 +70,5 @@ export class SimulatedLog implements Log {
     const found = this.#partitions.get(key) ?? [];
     this.#partitions.set(key, found);
     return found;
-  }
-}
-
-/** The committed position of one partition's group; only the newest member may commit. */
-export class SimulatedGroup {
-  readonly #time: VirtualTime;
-  #generation = 0;
-  #committed: Committed | null = null;
-
-  constructor(time: VirtualTime) {
-    this.#time = time;
-  }
-
-  /** A new member: the former ones are fenced, though they may not know it yet. */
-  join(): Membership {
-    const generation = ++this.#generation;
-    return {
-      join: async () => undefined,
-      leave: async () => undefined,
-      committed: async (_partition, signal) => {
-        await this.#time.sleep(this.#time.random() * LATENCY_MS, signal);
-        return this.#committed;
-      },
-      commit: async (_partition, position, signal) => {
-        await this.#time.sleep(this.#time.random() * LATENCY_MS, signal);
-        if (generation !== this.#generation) {
-          throw new DependencyError('kafka', 'fenced', 'not the owner', { retryable: false });
-        }
-        this.#committed = position;
-      },
-    };
   }
 }

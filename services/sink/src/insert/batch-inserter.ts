@@ -17,8 +17,8 @@ export interface InsertEvents {
 interface Part {
   readonly table: TableName;
   readonly frames: Buffer[];
-  /** Rows of each frame. */
-  readonly frameRows: number[];
+  /** Where each frame comes from: the offset of its record, its place in it, its rows. */
+  readonly sources: { readonly offset: number; readonly index: number; readonly rows: number }[];
   rows: number;
   bytes: number;
 }
@@ -31,14 +31,20 @@ const DLQ_PARTITION = 0;
  * does it again, and the blocks that are refused alone go to weir.dlq.
  */
 export class BatchInserter {
-  readonly #clickhouse: ClickHouse;
+  readonly #clickhouse: Pick<ClickHouse, 'insertBlocks'>;
   readonly #log: Log;
   readonly #topic: string;
   readonly #clock: Clock;
   readonly #events: InsertEvents;
   readonly #slots = new Semaphore(LIMITS.insertsMax);
 
-  constructor(clickhouse: ClickHouse, log: Log, topic: string, clock: Clock, events: InsertEvents) {
+  constructor(
+    clickhouse: Pick<ClickHouse, 'insertBlocks'>,
+    log: Log,
+    topic: string,
+    clock: Clock,
+    events: InsertEvents,
+  ) {
     this.#clickhouse = clickhouse;
     this.#log = log;
     this.#topic = topic;
@@ -60,10 +66,11 @@ export class BatchInserter {
   async #insertPart(batch: Batch, part: Part, ledger: CutLedger, signal: AbortSignal): Promise<void> {
     const token = insertToken(part.table, this.#topic, batch.partition, batch.first, batch.last);
     if (await this.#insertFrames(part, part.frames, part.rows, token, ledger, signal)) return;
-    for (const [index, frame] of part.frames.entries()) {
-      const rows = part.frameRows[index] ?? 0;
-      if (await this.#insertFrames(part, [frame], rows, `${token}:${index}`, ledger, signal)) continue;
-      await this.#deadLetter(batch, index, frame, `${part.table} refused a block of ${rows} rows`, rows, signal);
+    for (const [at, frame] of part.frames.entries()) {
+      const { offset, index, rows } = part.sources[at]!;
+      if (await this.#insertFrames(part, [frame], rows, `${token}:${at}`, ledger, signal)) continue;
+      const message = `${part.table} refused a block of ${rows} rows`;
+      await this.#append(this.#meta(batch, offset, index, 'rows_rejected', message, rows), frame, signal);
     }
   }
 
@@ -106,17 +113,6 @@ export class BatchInserter {
     }
   }
 
-  async #deadLetter(
-    batch: Batch,
-    index: number,
-    frame: Buffer,
-    message: string,
-    rows: number,
-    signal: AbortSignal,
-  ): Promise<void> {
-    await this.#append(this.#meta(batch, batch.first, index, 'rows_rejected', message, rows), frame, signal);
-  }
-
   #meta(
     batch: Batch,
     offset: number,
@@ -157,16 +153,16 @@ export class BatchInserter {
 /** The sections of a batch by table, in order of the records: the same batch always gives the same parts. */
 function partsOf(batch: Batch): Part[] {
   const parts = new Map<TableName, Part>();
-  for (const { meta, value } of batch.entries) {
+  for (const { offset, meta, value } of batch.entries) {
     if (meta === undefined) continue;
-    for (const { table, start, end, rows } of meta.sections) {
+    for (const [index, { table, start, end, rows }] of meta.sections.entries()) {
       let part = parts.get(table);
       if (part === undefined) {
-        part = { table, frames: [], frameRows: [], rows: 0, bytes: 0 };
+        part = { table, frames: [], sources: [], rows: 0, bytes: 0 };
         parts.set(table, part);
       }
       part.frames.push(value.subarray(start, end));
-      part.frameRows.push(rows);
+      part.sources.push({ offset, index, rows });
       part.rows += rows;
       part.bytes += end - start;
     }

@@ -1,0 +1,46 @@
+import { type Rule, without } from './rules.ts';
+import { type Verdict, World } from './world.ts';
+
+/** What many seeds showed. */
+export interface Outcome {
+  readonly seeds: number;
+  readonly acked: number;
+  readonly lost: number;
+  readonly doubled: number;
+  readonly alien: number;
+  readonly stuck: number;
+  /** Seeds that showed anything but acknowledged items stored once; each replays exactly. */
+  readonly bad: readonly number[];
+}
+
+export interface CampaignOptions {
+  readonly from: number;
+  readonly seeds: number;
+  /** Runs with this rule switched off. */
+  readonly without?: Rule | undefined;
+  /** Ends at the first bad seed. */
+  readonly untilBad?: boolean;
+  readonly onSeed?: (seed: number, verdict: Verdict) => void;
+}
+
+export function isBad({ lost, doubled, alien, stuck }: Verdict): boolean {
+  return lost + doubled + alien > 0 || stuck;
+}
+
+/** Runs one seed after another. */
+export function runSeeds({ from, seeds, untilBad, onSeed, ...options }: CampaignOptions): Promise<Outcome> {
+  return without(options.without, async () => {
+    const sum = { seeds: 0, acked: 0, lost: 0, doubled: 0, alien: 0, stuck: 0 };
+    const bad: number[] = [];
+    for (let seed = from; seed < from + seeds; seed++) {
+      const verdict = await new World(seed, { tokens: options.without !== 'token' }).run();
+      sum.seeds++;
+      for (const key of ['acked', 'lost', 'doubled', 'alien'] as const) sum[key] += verdict[key];
+      if (verdict.stuck) sum.stuck++;
+      if (isBad(verdict)) bad.push(seed);
+      onSeed?.(seed, verdict);
+      if (untilBad === true && bad.length > 0) break;
+    }
+    return { ...sum, bad };
+  });
+}

@@ -1,0 +1,60 @@
+import { parseArgs } from 'node:util';
+import { isBad, runSeeds } from './campaign.ts';
+import { RULES, type Rule } from './rules.ts';
+import { World } from './world.ts';
+
+const HELP = `A seeded simulation of the delivery protocol, made of the services' own code.
+
+  npm run simulate -- --seeds 20000 --from 1
+  npm run simulate -- --without gap
+  npm run simulate -- --trace 42
+
+  --seeds N      how many seeds (default 2000)
+  --from N       the first (default 1)
+  --without RULE with one rule switched off: ${RULES.join(', ')}
+  --trace SEED   one seed, with all that happens in it
+
+Exit status: 0 nothing lost or doubled, 1 something was, 2 wrong usage.
+`;
+
+const LINE_EVERY = 1_000;
+const print = (text: string) => process.stdout.write(`${text}\n`);
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: 'string', default: '2000' },
+      from: { type: 'string', default: '1' },
+      without: { type: 'string' },
+      trace: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  const [seeds, from, traced] = [values.seeds, values.from, values.trace ?? '1'].map(Number);
+  const rule = RULES.find((known) => known === values.without);
+  const wrong = ![seeds, from, traced].every(Number.isSafeInteger) || (values.without !== undefined && !rule);
+  if (values.help === true || wrong) {
+    print(HELP);
+    return wrong ? 2 : 0;
+  }
+  if (values.trace !== undefined) {
+    const verdict = await new World(traced!, { trace: print }).run();
+    print(JSON.stringify(verdict));
+    return isBad(verdict) ? 1 : 0;
+  }
+  return campaign(from!, seeds!, rule);
+}
+
+async function campaign(from: number, seeds: number, rule: Rule | undefined): Promise<number> {
+  const onSeed = (seed: number, verdict: object & { lost: number; doubled: number; alien: number }) => {
+    const { lost, doubled, alien } = verdict;
+    if (lost + doubled + alien > 0) print(`seed ${seed}: lost ${lost}, doubled ${doubled}, alien ${alien}`);
+    if ((seed - from + 1) % LINE_EVERY === 0) print(`${seed - from + 1} of ${seeds}`);
+  };
+  const { bad, ...sum } = await runSeeds({ from, seeds, without: rule, onSeed });
+  const words = Object.entries(sum).map(([name, count]) => `${name} ${count.toLocaleString('en-US')}`);
+  print(`${rule === undefined ? 'all rules' : `without ${rule}`}: ${words.join(', ')}, bad seeds ${bad.length}`);
+  return bad.length > 0 ? 1 : 0;
+}
+
+process.exit(await main());

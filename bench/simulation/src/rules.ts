@@ -1,0 +1,53 @@
+import { CutLedger, EdgeMarks, RowsReader, RowsWriter } from '@weir/delivery';
+
+/** The rules of the protocol; each is needed. `token` is ClickHouse's own and is switched off in the simulated one. */
+export const RULES = ['seq', 'epoch', 'range', 'gap', 'cut', 'token'] as const;
+
+export type Rule = (typeof RULES)[number];
+
+/** Runs something with one rule of the protocol's own code switched off. */
+export async function without<T>(rule: Rule | undefined, run: () => Promise<T>): Promise<T> {
+  const restore = rule === undefined ? () => undefined : SWITCHES[rule]();
+  try {
+    return await run();
+  } finally {
+    restore();
+  }
+}
+
+const SWITCHES: Readonly<Record<Rule, () => () => void>> = {
+  /** An edge's repeated or late append is taken again. */
+  seq: () => replace(EdgeMarks.prototype, 'takes', () => () => true),
+  /** A former owner's record is taken. */
+  epoch: () => replace(RowsReader.prototype, 'isOwners', () => () => true),
+  /** A record whose source has been taken is taken again. */
+  range: () => replace(RowsReader.prototype, 'isPassed', () => () => false),
+  /** A writer does not look at what stands between its records. */
+  gap: () => replace(RowsWriter.prototype, 'owns', () => async () => true),
+  /** A batch is inserted without its cut being recorded. */
+  cut: () => {
+    const record = replace(CutLedger.prototype, 'record', () => async () => undefined);
+    const settle = replace(
+      CutLedger.prototype,
+      'settle',
+      (original) =>
+        function (this: CutLedger, last, state, _next, signal) {
+          return original.call(this, last, state, null, signal);
+        },
+    );
+    return () => {
+      settle();
+      record();
+    };
+  },
+  token: () => () => undefined,
+};
+
+/** Puts another method in place of one; returns what puts it back. */
+function replace<T extends object, K extends keyof T>(target: T, name: K, make: (original: T[K]) => T[K]): () => void {
+  const original = target[name];
+  target[name] = make(original);
+  return () => {
+    target[name] = original;
+  };
+}

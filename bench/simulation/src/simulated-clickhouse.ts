@@ -1,0 +1,70 @@
+import type { BlocksInsert, ClickHouse } from '@weir/clickhouse';
+import { DependencyError } from '@weir/pipeline';
+import type { VirtualTime } from '@weir/testkit';
+
+/** ClickHouse as the sink uses it. */
+export type Inserts = Pick<ClickHouse, 'insertBlocks'>;
+
+/** How often an insert goes wrong, each from 0 to 1. */
+export interface InsertFaults {
+  /** Applied, and the answer lost. */
+  readonly answerLost: number;
+  /** Applied after the client has given up. */
+  readonly late: number;
+  /** Never applied. */
+  readonly lost: number;
+}
+
+const LATENCY_MS = 15;
+const CLIENT_TIMEOUT_MS = 60;
+const LATE_MS_MAX = 1_500;
+/** Tokens that a table remembers: fewer than the inserts of a run, as in the real one. */
+const WINDOW = 60;
+/** An item whose name ends so is one that ClickHouse refuses. */
+export const BAD = '!';
+
+/** Tables of ids that drop an insert whose token they know, as ClickHouse does within its window. */
+export class SimulatedClickHouse implements Inserts {
+  readonly #time: VirtualTime;
+  readonly #tokensCount: boolean;
+  readonly #tokens = new Map<string, string[]>();
+  faults: InsertFaults;
+  /** How often each id is stored. */
+  readonly counts = new Map<string, number>();
+
+  constructor(time: VirtualTime, faults: InsertFaults, tokensCount: boolean) {
+    this.#time = time;
+    this.faults = faults;
+    this.#tokensCount = tokensCount;
+  }
+
+  async insertBlocks(insert: BlocksInsert, _signal: AbortSignal): Promise<void> {
+    const ids = insert.frames.flatMap((frame) => frame.toString().split(','));
+    const chance = this.#time.random();
+    await this.#time.sleep(this.#time.random() * LATENCY_MS);
+    if (ids.some((id) => id.endsWith(BAD))) {
+      throw new DependencyError('clickhouse', 'rejected', 'a row is refused', { retryable: false });
+    }
+    const { answerLost, late, lost } = this.faults;
+    if (chance >= answerLost + late + lost) {
+      this.#apply(insert, ids);
+      await this.#time.sleep(this.#time.random() * LATENCY_MS);
+      return;
+    }
+    if (chance < answerLost) this.#apply(insert, ids);
+    else if (chance < answerLost + late) {
+      this.#time.at(this.#time.random() * LATE_MS_MAX, () => this.#apply(insert, ids));
+    }
+    await this.#time.sleep(CLIENT_TIMEOUT_MS);
+    throw new DependencyError('clickhouse', 'timeout', 'no answer', { retryable: true });
+  }
+
+  #apply({ table, token }: BlocksInsert, ids: readonly string[]): void {
+    const known = this.#tokens.get(table) ?? [];
+    this.#tokens.set(table, known);
+    if (this.#tokensCount && known.includes(token)) return;
+    known.push(token);
+    if (known.length > WINDOW) known.shift();
+    for (const id of ids) this.counts.set(id, (this.counts.get(id) ?? 0) + 1);
+  }
+}

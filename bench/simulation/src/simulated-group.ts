@@ -1,0 +1,118 @@
+import type { Committed, Membership, MembershipEvents } from '@weir/delivery';
+import { DependencyError } from '@weir/pipeline';
+import type { VirtualTime } from '@weir/testkit';
+import type { SimulatedProcess } from './simulated-process.ts';
+
+interface Member {
+  readonly process: SimulatedProcess;
+  events: MembershipEvents;
+  /** The generation that it knows of. */
+  generation: number;
+  /** Ends when all that it was told has reached it, in order. */
+  told: Promise<void>;
+}
+
+const LATENCY_MS = 5;
+/** A member that has been silent for this long is thrown out. */
+const SESSION_MS = 300;
+const LOOK_MS = 50;
+/** A member learns within this that it has been thrown out, or that it owns the partition. */
+const NEWS_MS_MAX = 120;
+const PARTITION = 0;
+
+/**
+ * A consumer group on a topic of one partition. Whoever joins last owns it; a member that dies, leaves or is paused
+ * loses it, and learns of that later. Only the owner of the present generation can commit.
+ */
+export class SimulatedGroup {
+  readonly #time: VirtualTime;
+  readonly #members: Member[] = [];
+  #generation = 0;
+  #owner: Member | undefined;
+  #silentMs = 0;
+  #committed: Committed | null = null;
+
+  constructor(time: VirtualTime) {
+    this.#time = time;
+    void this.#watch();
+  }
+
+  /** What has been committed, as the broker has it. */
+  get committed(): Committed | null {
+    return this.#committed;
+  }
+
+  membership(process: SimulatedProcess): Membership {
+    const member: Member = {
+      process,
+      events: { assigned: () => undefined, revoked: () => undefined },
+      generation: -1,
+      told: Promise.resolve(),
+    };
+    return {
+      join: async (events) => {
+        member.events = events;
+        await process.through(() => this.#latency());
+        this.#members.push(member);
+        this.#rebalance();
+      },
+      leave: async () => {
+        const at = this.#members.indexOf(member);
+        if (at >= 0) this.#members.splice(at, 1);
+        if (this.#owner === member) this.#rebalance();
+      },
+      committed: () =>
+        process.through(async () => {
+          await this.#latency();
+          return this.#committed;
+        }),
+      commit: (_partition, position) =>
+        process.through(async () => {
+          await this.#latency();
+          if (this.#owner !== member || member.generation !== this.#generation) {
+            throw new DependencyError('kafka', 'fenced', 'not the owner', { retryable: false });
+          }
+          this.#committed = position;
+          await this.#latency();
+        }),
+    };
+  }
+
+  #latency(): Promise<void> {
+    return this.#time.sleep(this.#time.random() * LATENCY_MS);
+  }
+
+  /** The newest member that runs becomes the owner. All others learn that they are not. */
+  #rebalance(): void {
+    const former = this.#owner;
+    this.#generation++;
+    this.#silentMs = 0;
+    this.#owner = this.#members.findLast(({ process }) => !process.dead && !process.paused);
+    const owner = this.#owner;
+    if (former !== undefined) this.#tell(former, () => former.events.revoked());
+    if (owner === undefined) return;
+    owner.generation = this.#generation;
+    const generation = this.#generation;
+    this.#tell(owner, () => {
+      if (this.#generation === generation) owner.events.assigned([PARTITION]);
+    });
+  }
+
+  #tell(member: Member, news: () => void): void {
+    const { told, process } = member;
+    member.told = told
+      .then(() => process.through(() => this.#time.sleep(this.#time.random() * NEWS_MS_MAX)))
+      .then(news);
+  }
+
+  async #watch(): Promise<void> {
+    for (;;) {
+      await this.#time.sleep(LOOK_MS);
+      for (let i = this.#members.length - 1; i >= 0; i--)
+        if (this.#members[i]!.process.dead) this.#members.splice(i, 1);
+      const silent = this.#owner === undefined || this.#owner.process.dead || this.#owner.process.paused;
+      this.#silentMs = silent ? this.#silentMs + LOOK_MS : 0;
+      if (this.#silentMs > SESSION_MS) this.#rebalance();
+    }
+  }
+}

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { runSeeds } from './campaign.ts';
+import { RULES } from './rules.ts';
+import { World } from './world.ts';
+
+const SEEDS = 2_000;
+/** Where a rule is missing, one of so many seeds shows it. */
+const SEEDS_TO_BITE = 200;
+
+test(`${SEEDS} seeds of kills, pauses, lost answers, late appends and refused rows lose and double nothing`, async () => {
+  const { acked, bad } = await runSeeds({ from: 1, seeds: SEEDS });
+  expect(bad).toEqual([]);
+  expect(acked).toBeGreaterThan(SEEDS * 100);
+}, 120_000);
+
+test.each(RULES)(
+  'with %s switched off something is lost or doubled',
+  async (rule) => {
+    const { lost, doubled } = await runSeeds({ from: 1, seeds: SEEDS_TO_BITE, without: rule, untilBad: true });
+    expect(lost + doubled).toBeGreaterThan(0);
+  },
+  60_000,
+);
+
+test('the same seed is the same run, to the last step', async () => {
+  const traces: string[][] = [[], []];
+  for (const lines of traces) await new World(7, { trace: (line) => lines.push(line) }).run();
+  expect(traces[0]!.length).toBeGreaterThan(100);
+  expect(traces[1]).toEqual(traces[0]);
+});

@@ -1,0 +1,256 @@
+import { GroupWorkers, type Log, PartitionLane } from '@weir/delivery';
+import { PartitionWorker as NormalizerWorker } from '@weir/normalizer';
+import { CONTROL_TOPICS, decodeDlqMeta, dlqKey } from '@weir/records';
+import { BatchInserter, PartitionWorker as SinkWorker } from '@weir/sink';
+import { SimulatedLog, VirtualTime } from '@weir/testkit';
+import { BAD, type Inserts, SimulatedClickHouse } from './simulated-clickhouse.ts';
+import { SimulatedGroup } from './simulated-group.ts';
+import { idNumber, normalizeIds } from './simulated-normalizer.ts';
+import { SimulatedProcess } from './simulated-process.ts';
+
+/** What one run of a world showed. */
+export interface Verdict {
+  readonly acked: number;
+  /** Acknowledged, and neither in a table nor in the DLQ (I1). */
+  readonly lost: number;
+  /** In a table twice, or in a table and in the DLQ (I3). */
+  readonly doubled: number;
+  /** In a table and never sent (I2). */
+  readonly alien: number;
+  /** Whether the logs had not been read to their ends when the time was up (I7). */
+  readonly stuck: boolean;
+}
+
+const RAW = 'raw';
+const ROWS = 'rows';
+const ACTIVE_MS = 6_000;
+const CALM_MS = 120_000;
+const LOG_FAULTS = { answerLost: 0.08, late: 0.06, lost: 0.04 };
+const INSERT_FAULTS = { answerLost: 0.06, late: 0.05, lost: 0.04 };
+const NONE = { answerLost: 0, late: 0, lost: 0 };
+const BAD_SHARE = 0.01;
+const DEADLINE_MS = 300;
+const BOUNDS = { ageMsMax: 60, bytesMax: 120, rowsMax: 12, blockBytesMax: 1_000 };
+
+/** One service: its group, how a process of it is put together, and those that run. */
+interface Service {
+  readonly name: string;
+  readonly group: SimulatedGroup;
+  readonly create: (process: SimulatedProcess) => GroupWorkers<NormalizerWorker | SinkWorker>;
+  readonly running: {
+    readonly process: SimulatedProcess;
+    readonly workers: GroupWorkers<NormalizerWorker | SinkWorker>;
+  }[];
+}
+
+/**
+ * Edges, normalizers and sinks on one partition, made of the services' own code; around them a log that loses answers
+ * and appends late, groups that give partitions away, a database that loses answers, and processes that are killed,
+ * paused, stopped and started. The same seed gives the same run.
+ */
+export class World {
+  readonly #time: VirtualTime;
+  readonly #log: SimulatedLog;
+  readonly #clickhouse: SimulatedClickHouse;
+  readonly #services: readonly Service[];
+  readonly #acked = new Set<string>();
+  readonly #sent = new Set<string>();
+  readonly #trace: (line: string) => void;
+  #names = 0;
+  #calm = false;
+
+  constructor(seed: number, options: { readonly tokens?: boolean; readonly trace?: (line: string) => void } = {}) {
+    this.#time = new VirtualTime(seed);
+    this.#log = new SimulatedLog(this.#time, LOG_FAULTS);
+    this.#clickhouse = new SimulatedClickHouse(this.#time, INSERT_FAULTS, options.tokens ?? true);
+    this.#trace = options.trace ?? (() => undefined);
+    const rawGroup = new SimulatedGroup(this.#time);
+    const rowsGroup = new SimulatedGroup(this.#time);
+    this.#services = [
+      { name: 'normalizer', group: rawGroup, create: (process) => this.#normalizer(process, rawGroup), running: [] },
+      { name: 'sink', group: rowsGroup, create: (process) => this.#sink(process, rowsGroup), running: [] },
+    ];
+  }
+
+  async run(): Promise<Verdict> {
+    for (let i = 0; i < 2; i++) void this.#edges();
+    for (const service of this.#services) void this.#trouble(service);
+    await this.#time.run(ACTIVE_MS);
+    this.#calm = true;
+    this.#log.faults = NONE;
+    this.#clickhouse.faults = NONE;
+    for (const service of this.#services) {
+      for (const { process } of service.running) process.resume();
+      if (service.running.length === 0) this.#start(service);
+    }
+    // Late appends and late inserts arrive within this.
+    const settledMs = ACTIVE_MS + 4_000;
+    await this.#time.run(CALM_MS, () => this.#time.nowMs() > settledMs && this.#drained());
+    return this.#verdict();
+  }
+
+  #verdict(): Verdict {
+    const { counts } = this.#clickhouse;
+    const dead = this.#deadIds();
+    const lost = [...this.#acked].filter((id) => !counts.has(id) && !dead.has(id)).length;
+    const doubled = [...counts].filter(([id, count]) => count > 1 || dead.has(id)).length;
+    const alien = [...counts.keys()].filter((id) => !this.#sent.has(id)).length;
+    return { acked: this.#acked.size, lost, doubled, alien, stuck: !this.#drained() };
+  }
+
+  /** Ids in the DLQ; a letter that was written twice is one, by its key. */
+  #deadIds(): ReadonlySet<string> {
+    const letters = new Map<string, readonly string[]>();
+    for (const { meta, value } of this.#log.records(CONTROL_TOPICS.dlq, 0)) {
+      const decoded = decodeDlqMeta(meta);
+      if (decoded.ok) letters.set(dlqKey(decoded.value), String(value).split(','));
+    }
+    return new Set([...letters.values()].flat());
+  }
+
+  #drained(): boolean {
+    const [raw, rows] = this.#services.map(({ group }) => group.committed?.offset ?? 0);
+    return raw === this.#log.records(RAW, 0).length && rows === this.#log.records(ROWS, 0).length;
+  }
+
+  #name(kind: string): string {
+    return `${kind}-${++this.#names}`;
+  }
+
+  #owner(): string {
+    return Math.floor(this.#time.random() * 2 ** 52)
+      .toString(16)
+      .padStart(16, '0');
+  }
+
+  /** Edges one after another, each until it is killed. */
+  async #edges(): Promise<void> {
+    while (!this.#calm) {
+      const process = new SimulatedProcess(this.#name('edge'), this.#time);
+      const log = process.log(this.#log);
+      const options = { topic: RAW, partition: 0, edge: this.#owner(), batchBytesMax: 24, deadlineMs: DEADLINE_MS };
+      const lane = new PartitionLane(log, process.clock, options);
+      const diesMs = this.#time.nowMs() + 300 + this.#time.random() * 2_000;
+      while (!this.#calm && this.#time.nowMs() < diesMs) {
+        void this.#send(lane);
+        await this.#time.sleep(this.#time.random() * 60);
+      }
+      if (!this.#calm) process.kill();
+    }
+  }
+
+  async #send(lane: PartitionLane): Promise<void> {
+    const count = 1 + Math.floor(this.#time.random() * 2);
+    const ids = Array.from({ length: count }, () => `${this.#sent.size}${this.#time.random() < BAD_SHARE ? BAD : ''}`);
+    // The size of the set is the next number only if each is added before the next is made.
+    for (const [index, id] of ids.entries()) ids[index] = `${idNumber(id) + index}${id.endsWith(BAD) ? BAD : ''}`;
+    for (const id of ids) this.#sent.add(id);
+    const meta = {
+      tenant: 't',
+      signal: 'traces' as const,
+      encoding: 'identity' as const,
+      priority: false,
+      items: ids.length,
+      bytes: 1,
+      receivedAtNs: this.#time.wallNs(),
+    };
+    const outcome = await lane.publish({ meta, value: Buffer.from(ids.join(',')) });
+    if (outcome === 'acked') for (const id of ids) this.#acked.add(id);
+  }
+
+  #normalizer(process: SimulatedProcess, group: SimulatedGroup): GroupWorkers<NormalizerWorker> {
+    const membership = group.membership(process);
+    const log: Log = process.log(this.#log);
+    return new GroupWorkers(
+      membership,
+      process.clock,
+      this.#events(process),
+      (partition) =>
+        new NormalizerWorker(partition, {
+          log,
+          membership,
+          normalizer: { run: normalizeIds },
+          unknownTenants: { settle: async () => undefined },
+          newOwner: () => this.#owner(),
+          clock: process.clock,
+          rawTopic: RAW,
+          rowsTopic: ROWS,
+          onTakeOver: () => this.#tell(process, 'owns the rows log'),
+          onTranscoded: () => undefined,
+          onProduced: (rows) => this.#tell(process, `appended ${rows} rows`),
+        }),
+    );
+  }
+
+  #sink(process: SimulatedProcess, group: SimulatedGroup): GroupWorkers<SinkWorker> {
+    const membership = group.membership(process);
+    const log = process.log(this.#log);
+    const clickhouse: Inserts = {
+      insertBlocks: (insert, signal) => process.through(() => this.#clickhouse.insertBlocks(insert, signal)),
+    };
+    const inserter = new BatchInserter(clickhouse, log, ROWS, process.clock, {
+      inserted: (table, rows) => this.#tell(process, `inserted ${rows} rows into ${table}`),
+      failed: (table, error) => this.#tell(process, `insert into ${table}: ${error.code}`),
+      deadLettered: (reason) => this.#tell(process, `dead-lettered: ${reason}`),
+    });
+    return new GroupWorkers(
+      membership,
+      process.clock,
+      this.#events(process),
+      (partition) =>
+        new SinkWorker(partition, {
+          log,
+          membership,
+          inserter,
+          clock: process.clock,
+          topic: ROWS,
+          bounds: BOUNDS,
+          onStored: ({ first, last }) => this.#tell(process, `stored ${first}..${last}`),
+          onTakeOver: (cut) => this.#tell(process, cut ? 'takes over with a cut' : 'takes over'),
+        }),
+    );
+  }
+
+  #events(process: SimulatedProcess) {
+    return {
+      failed: (_partition: number, error: unknown) => this.#tell(process, `failed: ${String(error)}`),
+      owned: (partitions: readonly number[]) => this.#tell(process, partitions.length > 0 ? 'assigned' : 'revoked'),
+    };
+  }
+
+  #tell(process: SimulatedProcess, what: string): void {
+    this.#trace(`${this.#time.nowMs().toFixed(1).padStart(9)}  ${process.name}  ${what}`);
+  }
+
+  /** Starts, kills, pauses and stops the processes of a service. */
+  async #trouble(service: Service): Promise<void> {
+    this.#start(service);
+    while (!this.#calm) {
+      await this.#time.sleep(50 + this.#time.random() * 700);
+      if (this.#calm) return;
+      const { running } = service;
+      const chosen = running[Math.floor(this.#time.random() * running.length)];
+      const chance = this.#time.random();
+      if (chosen === undefined || chance < 0.3) this.#start(service);
+      else if (chance < 0.55) {
+        this.#tell(chosen.process, 'is killed');
+        chosen.process.kill();
+        running.splice(running.indexOf(chosen), 1);
+      } else if (chance < 0.85) {
+        this.#tell(chosen.process, 'is paused');
+        chosen.process.pause(100 + this.#time.random() * 3_000);
+      } else {
+        this.#tell(chosen.process, 'is told to stop');
+        running.splice(running.indexOf(chosen), 1);
+        void chosen.workers.stop(new AbortController().signal).catch(() => undefined);
+      }
+    }
+  }
+
+  #start(service: Service): void {
+    const process = new SimulatedProcess(this.#name(service.name), this.#time);
+    const workers = service.create(process);
+    service.running.push({ process, workers });
+    void workers.start(new AbortController().signal).catch(() => undefined);
+  }
+}
