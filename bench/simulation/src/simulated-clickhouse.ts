@@ -27,12 +27,19 @@ export const BAD = '!';
 export class SimulatedClickHouse implements Inserts {
   readonly #time: VirtualTime;
   readonly #tokensCount: boolean;
+  readonly #onApplied: (token: string, ids: string) => void;
   readonly #tokens = new Map<string, string[]>();
   faults: InsertFaults;
   /** How often each id is stored. */
   readonly counts = new Map<string, number>();
 
-  constructor(time: VirtualTime, faults: InsertFaults, tokensCount: boolean) {
+  constructor(
+    time: VirtualTime,
+    faults: InsertFaults,
+    tokensCount: boolean,
+    onApplied: (token: string, ids: string) => void,
+  ) {
+    this.#onApplied = onApplied;
     this.#time = time;
     this.faults = faults;
     this.#tokensCount = tokensCount;
@@ -65,6 +72,7 @@ export class SimulatedClickHouse implements Inserts {
     if (this.#tokensCount && known.includes(token)) return;
     known.push(token);
     if (known.length > WINDOW) known.shift();
+    this.#onApplied(token, ids.join(','));
     for (const id of ids) this.counts.set(id, (this.counts.get(id) ?? 0) + 1);
   }
 }

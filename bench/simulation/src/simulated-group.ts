@@ -6,23 +6,35 @@ import type { SimulatedProcess } from './simulated-process.ts';
 interface Member {
   readonly process: SimulatedProcess;
   events: MembershipEvents;
-  /** The generation that it knows of. */
+  /** The generation that it knows of; its commits carry it. */
   generation: number;
   /** Ends when all that it was told has reached it, in order. */
   told: Promise<void>;
 }
 
+/** How often a commit goes wrong, each from 0 to 1. */
+export interface CommitFaults {
+  /** Written, and the answer lost. */
+  readonly answerLost: number;
+  /** Reaches the broker after the member has given up. */
+  readonly late: number;
+}
+
 const LATENCY_MS = 5;
+const CLIENT_TIMEOUT_MS = 50;
+const LATE_MS_MAX = 600;
 /** A member that has been silent for this long is thrown out. */
 const SESSION_MS = 300;
 const LOOK_MS = 50;
 /** A member learns within this that it has been thrown out, or that it owns the partition. */
 const NEWS_MS_MAX = 120;
 const PARTITION = 0;
+const NONE = -1;
 
 /**
  * A consumer group on a topic of one partition. Whoever joins last owns it; a member that dies, leaves or is paused
- * loses it, and learns of that later. Only the owner of the present generation can commit.
+ * loses it, and learns of that later. The broker takes a commit that carries the present generation. As with the real
+ * adapter, a member whose commit has no answer gives its generation up.
  */
 export class SimulatedGroup {
   readonly #time: VirtualTime;
@@ -31,9 +43,11 @@ export class SimulatedGroup {
   #owner: Member | undefined;
   #silentMs = 0;
   #committed: Committed | null = null;
+  faults: CommitFaults;
 
-  constructor(time: VirtualTime) {
+  constructor(time: VirtualTime, faults: CommitFaults) {
     this.#time = time;
+    this.faults = faults;
     void this.#watch();
   }
 
@@ -43,12 +57,8 @@ export class SimulatedGroup {
   }
 
   membership(process: SimulatedProcess): Membership {
-    const member: Member = {
-      process,
-      events: { assigned: () => undefined, revoked: () => undefined },
-      generation: -1,
-      told: Promise.resolve(),
-    };
+    const events = { assigned: () => undefined, revoked: () => undefined };
+    const member: Member = { process, events, generation: NONE, told: Promise.resolve() };
     return {
       join: async (events) => {
         member.events = events;
@@ -66,16 +76,39 @@ export class SimulatedGroup {
           await this.#latency();
           return this.#committed;
         }),
-      commit: (_partition, position) =>
-        process.through(async () => {
-          await this.#latency();
-          if (this.#owner !== member || member.generation !== this.#generation) {
-            throw new DependencyError('kafka', 'fenced', 'not the owner', { retryable: false });
-          }
-          this.#committed = position;
-          await this.#latency();
-        }),
+      commit: async (_partition, position, signal) => {
+        signal.throwIfAborted();
+        const { generation } = member;
+        await process.through(() => this.#commit(member, generation, position));
+      },
     };
+  }
+
+  async #commit(member: Member, generation: number, position: Committed): Promise<void> {
+    const chance = this.#time.random();
+    const { answerLost, late } = this.faults;
+    await this.#latency();
+    if (chance >= answerLost + late) {
+      if (!this.#write(generation, position)) {
+        throw new DependencyError('kafka', 'fenced', 'not the owner', { retryable: false });
+      }
+      return this.#latency();
+    }
+    if (chance < answerLost) this.#write(generation, position);
+    else this.#time.at(this.#time.random() * LATE_MS_MAX, () => this.#write(generation, position));
+    await this.#time.sleep(CLIENT_TIMEOUT_MS);
+    if (member.generation === generation) {
+      member.generation = NONE;
+      member.events.revoked();
+      if (this.#owner === member) this.#rebalance();
+    }
+    throw new DependencyError('kafka', 'timeout', 'no answer', { retryable: true });
+  }
+
+  #write(generation: number, position: Committed): boolean {
+    if (generation !== this.#generation) return false;
+    this.#committed = position;
+    return true;
   }
 
   #latency(): Promise<void> {
@@ -89,12 +122,18 @@ export class SimulatedGroup {
     this.#silentMs = 0;
     this.#owner = this.#members.findLast(({ process }) => !process.dead && !process.paused);
     const owner = this.#owner;
-    if (former !== undefined) this.#tell(former, () => former.events.revoked());
+    if (former !== undefined) {
+      this.#tell(former, () => {
+        former.generation = NONE;
+        former.events.revoked();
+      });
+    }
     if (owner === undefined) return;
-    owner.generation = this.#generation;
     const generation = this.#generation;
     this.#tell(owner, () => {
-      if (this.#generation === generation) owner.events.assigned([PARTITION]);
+      if (this.#generation !== generation) return;
+      owner.generation = generation;
+      owner.events.assigned([PARTITION]);
     });
   }
 

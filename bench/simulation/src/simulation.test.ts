@@ -5,7 +5,7 @@ import { World } from './world.ts';
 
 const SEEDS = 2_000;
 /** Where a rule is missing, one of so many seeds shows it. */
-const SEEDS_TO_BITE = 200;
+const SEEDS_TO_BITE = 2_000;
 
 test(`${SEEDS} seeds of kills, pauses, lost answers, late appends and refused rows lose and double nothing`, async () => {
   const { acked, bad } = await runSeeds({ from: 1, seeds: SEEDS });

@@ -27,6 +27,7 @@ const ACTIVE_MS = 6_000;
 const CALM_MS = 120_000;
 const LOG_FAULTS = { answerLost: 0.08, late: 0.06, lost: 0.04 };
 const INSERT_FAULTS = { answerLost: 0.06, late: 0.05, lost: 0.04 };
+const COMMIT_FAULTS = { answerLost: 0.01, late: 0.01 };
 const NONE = { answerLost: 0, late: 0, lost: 0 };
 const BAD_SHARE = 0.01;
 const DEADLINE_MS = 300;
@@ -62,10 +63,11 @@ export class World {
   constructor(seed: number, options: { readonly tokens?: boolean; readonly trace?: (line: string) => void } = {}) {
     this.#time = new VirtualTime(seed);
     this.#log = new SimulatedLog(this.#time, LOG_FAULTS);
-    this.#clickhouse = new SimulatedClickHouse(this.#time, INSERT_FAULTS, options.tokens ?? true);
     this.#trace = options.trace ?? (() => undefined);
-    const rawGroup = new SimulatedGroup(this.#time);
-    const rowsGroup = new SimulatedGroup(this.#time);
+    const onApplied = (token: string, ids: string) => this.#say('clickhouse', `has ${token}: ${ids}`);
+    this.#clickhouse = new SimulatedClickHouse(this.#time, INSERT_FAULTS, options.tokens ?? true, onApplied);
+    const rawGroup = new SimulatedGroup(this.#time, COMMIT_FAULTS);
+    const rowsGroup = new SimulatedGroup(this.#time, COMMIT_FAULTS);
     this.#services = [
       { name: 'normalizer', group: rawGroup, create: (process) => this.#normalizer(process, rawGroup), running: [] },
       { name: 'sink', group: rowsGroup, create: (process) => this.#sink(process, rowsGroup), running: [] },
@@ -80,6 +82,7 @@ export class World {
     this.#log.faults = NONE;
     this.#clickhouse.faults = NONE;
     for (const service of this.#services) {
+      service.group.faults = NONE;
       for (const { process } of service.running) process.resume();
       if (service.running.length === 0) this.#start(service);
     }
@@ -214,12 +217,19 @@ export class World {
   #events(process: SimulatedProcess) {
     return {
       failed: (_partition: number, error: unknown) => this.#tell(process, `failed: ${String(error)}`),
+      fatal: (error: unknown) => {
+        throw error;
+      },
       owned: (partitions: readonly number[]) => this.#tell(process, partitions.length > 0 ? 'assigned' : 'revoked'),
     };
   }
 
   #tell(process: SimulatedProcess, what: string): void {
-    this.#trace(`${this.#time.nowMs().toFixed(1).padStart(9)}  ${process.name}  ${what}`);
+    this.#say(process.name, what);
+  }
+
+  #say(who: string, what: string): void {
+    this.#trace(`${this.#time.nowMs().toFixed(1).padStart(9)}  ${who}  ${what}`);
   }
 
   /** Starts, kills, pauses and stops the processes of a service. */

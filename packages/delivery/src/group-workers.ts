@@ -1,11 +1,11 @@
-import type { Clock, Component } from '@weir/pipeline';
+import { type Clock, type Component, DependencyError } from '@weir/pipeline';
 import type { Membership } from './log.ts';
 
 /** The work on one partition, from when it is given to this process until it is taken away. */
 export interface PartitionWork {
   /**
    * Runs until `session` aborts: then the partition is another's, and nothing may be begun any more. Once `draining`
-   * aborts no more is read, what is in hand is finished, and it ends. A throw is a failure: it is begun anew.
+   * aborts no more is read, what is in hand is finished, and it ends. After a DependencyError it is begun anew.
    */
   run(session: AbortSignal, draining: AbortSignal): Promise<void>;
 }
@@ -18,6 +18,8 @@ export interface GroupEvents {
   /** A worker ended by a failure and is started again while its partition is owned. */
   failed(partition: number, error: unknown): void;
   owned(partitions: readonly number[]): void;
+  /** A worker ended by a fault of our own: the process must end. */
+  fatal(error: unknown): void;
 }
 
 /** The partitions that the group gives to this process, each with a worker of its own. */
@@ -95,8 +97,10 @@ export class GroupWorkers<W extends PartitionWork> implements Component {
         return;
       } catch (error) {
         if (session.aborted) return;
+        if (this.#draining.signal.aborted) return this.#events.failed(partition, error);
+        // It would be the same again and again.
+        if (!(error instanceof DependencyError)) return this.#events.fatal(error);
         this.#events.failed(partition, error);
-        if (this.#draining.signal.aborted) return;
       }
       await this.#clock.sleep(RESTART_MS, session).catch(() => undefined);
       worker = this.#create(partition);

@@ -12,6 +12,11 @@ export interface TopicsOptions {
 const HOUR_MS = 3_600_000;
 const RECORD_BYTES_MAX = 12 * 1024 ** 2;
 const DLQ_BYTES_MAX = 1024 ** 3;
+/**
+ * By the broker's clock: one that writes with a clock an hour ahead would be refused, one behind would have its records
+ * removed early. The normalizer forgets edges by it, too.
+ */
+const APPEND_TIME = { 'message.timestamp.type': 'LogAppendTime' };
 
 /** Every topic as it should be. Partitions of raw and rows must be equal: raw partition p feeds rows partition p. */
 export function topicSpecs(tracks: readonly string[], partitions: number, replicationFactor: number): TopicSpec[] {
@@ -20,15 +25,13 @@ export function topicSpecs(tracks: readonly string[], partitions: number, replic
     name,
     partitions: count,
     replicationFactor,
-    config: { 'min.insync.replicas': minInsync, ...config },
+    config: { 'min.insync.replicas': minInsync, ...APPEND_TIME, ...config },
   });
   const data = { 'retention.ms': String(72 * HOUR_MS), 'max.message.bytes': String(RECORD_BYTES_MAX) };
   return [
     ...tracks.flatMap((track) => {
       const { raw, rows } = trackTopics(track);
-      // The normalizer forgets edges by when the broker appended their records, not by their own clocks.
-      const appendTime = { 'message.timestamp.type': 'LogAppendTime' };
-      return [spec(raw, partitions, { ...data, ...appendTime }), spec(rows, partitions, data)];
+      return [spec(raw, partitions, data), spec(rows, partitions, data)];
     }),
     spec(CONTROL_TOPICS.tenants, 1, { 'cleanup.policy': 'compact', 'segment.ms': String(24 * HOUR_MS) }),
     spec(CONTROL_TOPICS.flow, 1, { 'retention.ms': String(HOUR_MS), 'segment.ms': String(HOUR_MS / 2) }),

@@ -25,7 +25,7 @@ export interface KafkaLogger {
 
 const CONNECTION_TIMEOUT_MS = 3_000;
 const REQUEST_TIMEOUT_MS = 10_000;
-const METADATA_MAX_AGE_MS = 60_000;
+const METADATA_MS_MAX = 60_000;
 const RETRY = { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000 };
 const KAFKAJS_ERROR_LEVEL = 1;
 
@@ -43,28 +43,17 @@ export function kafkaLogCreator(logger: KafkaLogger) {
  * follows it: appends, long polls and quick look-ups each have a connection of their own.
  */
 export class KafkaConnection {
-  readonly #cluster: KafkaCluster;
+  readonly #create: () => KafkaCluster;
   readonly #topics = new Set<string>();
+  #cluster: KafkaCluster;
   #stale = true;
   #preparing: Promise<void> | undefined;
+  #coordinator: KafkaBroker | undefined;
 
-  constructor(config: KafkaConfig, logger: KafkaLogger) {
-    this.#cluster = new ClusterClass({
-      logger: createKafkaLogger({ level: KAFKAJS_ERROR_LEVEL, logCreator: kafkaLogCreator(logger) }),
-      socketFactory: createSocketFactory(),
-      brokers: [...config.brokers],
-      clientId: config.clientId,
-      connectionTimeout: CONNECTION_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      enforceRequestTimeout: true,
-      metadataMaxAge: METADATA_MAX_AGE_MS,
-      retry: RETRY,
-      allowAutoTopicCreation: false,
-      maxInFlightRequests: null,
-      isolationLevel: READ_COMMITTED,
-      ...(config.ssl === undefined ? {} : { ssl: config.ssl }),
-      ...(config.sasl === undefined ? {} : { sasl: config.sasl }),
-    });
+  /** @param metadataMsMax how old what is known of topics and leaders may be */
+  constructor(config: KafkaConfig, logger: KafkaLogger, metadataMsMax = METADATA_MS_MAX) {
+    this.#create = () => createCluster(config, logger, metadataMsMax);
+    this.#cluster = this.#create();
   }
 
   /** Id of the broker that leads a partition. Connects and refreshes what is known where that is needed. */
@@ -87,6 +76,35 @@ export class KafkaConnection {
   async at<T>(nodeId: string, request: (broker: KafkaBroker) => Promise<T>): Promise<T> {
     try {
       return await request(await this.#cluster.findBroker({ nodeId }));
+    } catch (error) {
+      throw this.failed(error);
+    }
+  }
+
+  /** Runs one request at the coordinator of a group; which broker that is, is asked anew after every failure. */
+  async atCoordinator<T>(groupId: string, topic: string, request: (broker: KafkaBroker) => Promise<T>): Promise<T> {
+    let coordinator: KafkaBroker | undefined;
+    try {
+      await this.#prepare(topic);
+      this.#coordinator ??= await this.#cluster.findGroupCoordinator({ groupId });
+      coordinator = this.#coordinator;
+    } catch (error) {
+      // Nothing was sent.
+      throw asUnavailable(this.failed(error));
+    }
+    try {
+      return await request(coordinator);
+    } catch (error) {
+      this.#coordinator = undefined;
+      throw this.failed(error);
+    }
+  }
+
+  /** How many partitions a topic has. */
+  async partitionsOf(topic: string): Promise<number> {
+    try {
+      await this.#prepare(topic);
+      return this.#cluster.findTopicPartitionMetadata(topic).length;
     } catch (error) {
       throw this.failed(error);
     }
@@ -124,16 +142,50 @@ export class KafkaConnection {
   }
 
   async #refresh(topic: string): Promise<void> {
-    if (!this.#cluster.isConnected()) await this.#cluster.connect();
-    // What fails from here on makes it stale again.
-    this.#stale = false;
     try {
+      if (!this.#cluster.isConnected()) await this.#cluster.connect();
+      // What fails from here on makes it stale again.
+      this.#stale = false;
       if (this.#topics.has(topic)) await this.#cluster.refreshMetadata();
       else await this.#cluster.addMultipleTargetTopics([topic]);
       this.#topics.add(topic);
     } catch (error) {
-      this.#stale = true;
+      this.#startAnew();
       throw error;
     }
   }
+
+  /** One that was cut short while it connected counts as connected and never answers: only another one helps. */
+  #startAnew(): void {
+    const old = this.#cluster;
+    this.#cluster = this.#create();
+    this.#stale = true;
+    this.#topics.clear();
+    this.#coordinator = undefined;
+    void old.disconnect().catch(() => undefined);
+  }
+}
+
+function createCluster(config: KafkaConfig, logger: KafkaLogger, metadataMaxAge: number): KafkaCluster {
+  return new ClusterClass({
+    logger: createKafkaLogger({ level: KAFKAJS_ERROR_LEVEL, logCreator: kafkaLogCreator(logger) }),
+    socketFactory: createSocketFactory(),
+    brokers: [...config.brokers],
+    clientId: config.clientId,
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    enforceRequestTimeout: true,
+    metadataMaxAge,
+    retry: RETRY,
+    allowAutoTopicCreation: false,
+    maxInFlightRequests: null,
+    isolationLevel: READ_COMMITTED,
+    ...(config.ssl === undefined ? {} : { ssl: config.ssl }),
+    ...(config.sasl === undefined ? {} : { sasl: config.sasl }),
+  });
+}
+
+function asUnavailable(error: DependencyError): DependencyError {
+  if (error.code !== 'timeout') return error;
+  return new DependencyError('kafka', 'unavailable', error.message, { retryable: true, cause: error.cause });
 }

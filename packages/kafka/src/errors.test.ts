@@ -4,10 +4,15 @@ import kafkajs from 'kafkajs';
 import { expect, test } from 'vitest';
 import { fromKafkaError } from './errors.ts';
 
-const { KafkaJSConnectionError, KafkaJSNumberOfRetriesExceeded, KafkaJSProtocolError } = kafkajs;
+const { KafkaJSConnectionError, KafkaJSNonRetriableError, KafkaJSNumberOfRetriesExceeded, KafkaJSProtocolError } =
+  kafkajs;
 
 function protocol(code: number, message = 'said the broker'): Error {
   return new KafkaJSProtocolError(Object.assign(new Error(message), { type: 'T', code }) as never);
+}
+
+function connection(code: string): Error {
+  return new KafkaJSConnectionError('Connection error', { broker: 'a:1', code });
 }
 
 test.each([
@@ -19,7 +24,8 @@ test.each([
   ['a rebalance', protocol(27), 'fenced', false],
   ['a record that is too large', protocol(10), 'rejected', false],
   ['an offset out of range', protocol(1), 'rejected', false],
-  ['no connection made: nothing was sent', new KafkaJSConnectionError('refused'), 'unavailable', true],
+  ['no connection made: nothing was sent', connection('ECONNREFUSED'), 'unavailable', true],
+  ['a connection that broke: not known', connection('ECONNRESET'), 'timeout', true],
   ['anything else: not known', new TypeError('x'), 'timeout', true],
 ])('%s', (_what, error, code, retryable) => {
   const mapped = fromKafkaError(error);
@@ -27,9 +33,11 @@ test.each([
   expect(mapped.cause).toBe(error);
 });
 
-test('the cause decides where the client gave up after retries', () => {
-  const error = new KafkaJSNumberOfRetriesExceeded(protocol(22), { retryCount: 5, retryTime: 100 });
-  expect(fromKafkaError(error).code).toBe('fenced');
+test('the cause decides where the client gave up, after retries or at once', () => {
+  const tired = new KafkaJSNumberOfRetriesExceeded(protocol(22), { retryCount: 5, retryTime: 100 });
+  expect(fromKafkaError(tired).code).toBe('fenced');
+  const final = Object.assign(new KafkaJSNonRetriableError('gave up'), { cause: protocol(25) });
+  expect(fromKafkaError(final).code).toBe('fenced');
 });
 
 test('anything thrown becomes a DependencyError, whatever its message says', () => {

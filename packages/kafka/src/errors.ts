@@ -35,9 +35,16 @@ const REJECTED = new Set([
   29, // TOPIC_AUTHORIZATION_FAILED
   30, // GROUP_AUTHORIZATION_FAILED
   31, // CLUSTER_AUTHORIZATION_FAILED
+  32, // INVALID_TIMESTAMP
   58, // SASL_AUTHENTICATION_FAILED
   87, // INVALID_RECORD
 ]);
+
+/** Codes of a connection that was never made. */
+const NOT_CONNECTED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
+
+/** What kafkajs puts around the error that decides. */
+const WRAPPERS = new Set(['KafkaJSNumberOfRetriesExceeded', 'KafkaJSNonRetriableError', 'KafkaJSError']);
 
 interface KafkaErrorShape {
   readonly name?: unknown;
@@ -49,8 +56,9 @@ interface KafkaErrorShape {
 export function fromKafkaError(error: unknown): DependencyError {
   if (error instanceof DependencyError) return error;
   const shape = (typeof error === 'object' && error !== null ? error : {}) as KafkaErrorShape;
-  if (shape.name === 'KafkaJSNumberOfRetriesExceeded' && shape.cause !== undefined) return fromKafkaError(shape.cause);
   const code = typeof shape.code === 'number' ? shape.code : undefined;
+  if (code === undefined && WRAPPERS.has(String(shape.name)) && shape.cause !== undefined)
+    return fromKafkaError(shape.cause);
   const text = error instanceof Error ? error.message : 'unknown failure';
   const make = (kind: DependencyError['code'], retryable: boolean) =>
     new DependencyError('kafka', kind, `kafka: ${text}`, { retryable, cause: error });
@@ -58,7 +66,9 @@ export function fromKafkaError(error: unknown): DependencyError {
   if (code !== undefined && REJECTED.has(code)) return make('rejected', false);
   if (code !== undefined && NOT_APPENDED.has(code)) return make('unavailable', true);
   if (shape.name === 'KafkaJSOffsetOutOfRange') return make('rejected', false);
-  if (shape.name === 'KafkaJSConnectionError' || shape.name === 'KafkaJSBrokerNotFound')
+  if (shape.name === 'KafkaJSBrokerNotFound') return make('unavailable', true);
+  // The same error ends the requests of a connection that breaks: only where none was made is it certain.
+  if (shape.name === 'KafkaJSConnectionError' && NOT_CONNECTED.has(String(shape.code)))
     return make('unavailable', true);
   if (shape.name === 'KafkaJSMetadataNotLoaded' || shape.name === 'KafkaJSTopicMetadataNotLoaded') {
     return make('unavailable', true);

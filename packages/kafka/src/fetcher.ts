@@ -91,9 +91,10 @@ export class Fetcher {
       const pages = await this.#request(nodeId, reads);
       for (const read of reads) this.#settle(nodeId, read, pages.get(keyOf(read.topic, read.partition)));
     } catch (error) {
-      // One partition's error fails the whole answer: ask for each alone to find out whose it is.
-      if (reads.length > 1) for (const read of reads) await this.#fetch(nodeId, [read]);
-      else reads[0]?.reject(error);
+      // One partition's error fails the whole answer: ask for each alone to find out whose it is. Where the broker did not
+      // answer at all that would only make the last reader wait for all others.
+      if (reads.length > 1 && isAnswer(error)) for (const read of reads) await this.#fetch(nodeId, [read]);
+      else for (const read of reads) read.reject(error);
     }
   }
 
@@ -130,6 +131,12 @@ export class Fetcher {
     }
     return pages;
   }
+}
+
+/** Whether the broker said what is wrong, by one of Kafka's error codes. */
+function isAnswer(error: unknown): boolean {
+  const cause = error instanceof DependencyError ? (error.cause as { code?: unknown } | undefined) : undefined;
+  return typeof cause?.code === 'number';
 }
 
 function abandoned(read: Waiting): boolean {

@@ -15,6 +15,8 @@ export interface KafkaCluster {
   removeBroker(address: { host: string; port: number }): void;
   findLeaderForPartitions(topic: string, partitions: number[]): Record<string, number[]>;
   findBroker(query: { nodeId: string }): Promise<KafkaBroker>;
+  findGroupCoordinator(query: { groupId: string }): Promise<KafkaBroker>;
+  findTopicPartitionMetadata(topic: string): { readonly partitionId: number }[];
 }
 
 export interface KafkaBroker {
@@ -39,6 +41,49 @@ export interface KafkaBroker {
     isolationLevel: number;
     topics: { topic: string; partitions: { partition: number; timestamp: number }[] }[];
   }): Promise<{ responses: { topic: string; partitions: { partition: number; offset: string }[] }[] }>;
+}
+
+/** Group requests, of the classic protocol; each is one attempt. */
+export interface KafkaBroker {
+  joinGroup(request: {
+    groupId: string;
+    sessionTimeout: number;
+    rebalanceTimeout: number;
+    memberId: string;
+    groupProtocols: { name: string; metadata: Buffer }[];
+  }): Promise<{
+    generationId: number;
+    leaderId: string;
+    memberId: string;
+    members: { memberId: string; memberMetadata: Buffer }[];
+  }>;
+  syncGroup(request: {
+    groupId: string;
+    generationId: number;
+    memberId: string;
+    groupAssignment: { memberId: string; memberAssignment: Buffer }[];
+  }): Promise<{ memberAssignment: Buffer }>;
+  heartbeat(request: { groupId: string; groupGenerationId: number; memberId: string }): Promise<unknown>;
+  leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>;
+  offsetCommit(request: {
+    groupId: string;
+    groupGenerationId: number;
+    memberId: string;
+    topics: { topic: string; partitions: { partition: number; offset: string; metadata: string }[] }[];
+  }): Promise<unknown>;
+  offsetFetch(request: { groupId: string; topics: { topic: string; partitions: { partition: number }[] }[] }): Promise<{
+    responses: { topic: string; partitions: { partition: number; offset: string; metadata: string | null }[] }[];
+  }>;
+}
+
+/** Spreads a topic's partitions over the members of a group. */
+export interface KafkaAssigner {
+  readonly name: string;
+  assign(group: {
+    members: { memberId: string; memberMetadata: Buffer }[];
+    topics: string[];
+  }): Promise<{ memberId: string; memberAssignment: Buffer }[]>;
+  protocol(subscription: { topics: string[] }): { name: string; metadata: Buffer };
 }
 
 export interface KafkaFetchedPartition {
@@ -94,5 +139,17 @@ export const createSocketFactory = require('kafkajs/src/network/socketFactory') 
 /** kafkajs's own logger, which the inner parts call. */
 export const createKafkaLogger = (require('kafkajs/src/loggers') as { createLogger(options: unknown): unknown })
   .createLogger;
+
+/** kafkajs's own assigner, round robin. */
+export const createAssigner = require('kafkajs/src/consumer/assigners/roundRobinAssigner') as (parts: {
+  cluster: Pick<KafkaCluster, 'findTopicPartitionMetadata'>;
+}) => KafkaAssigner;
+
+/** Reads what the assigner wrote for one member; null where it gave that member nothing. */
+export const decodeAssignment = (
+  require('kafkajs/src/consumer/assignerProtocol') as {
+    MemberAssignment: { decode(bytes: Buffer): { assignment: Record<string, number[]> } | null };
+  }
+).MemberAssignment.decode;
 
 export const READ_COMMITTED = 1;

@@ -1,24 +1,44 @@
 import type { Committed, Membership, MembershipEvents } from '@weir/delivery';
 import { type Clock, DependencyError } from '@weir/pipeline';
-import kafkajs, { type Admin, type Consumer } from 'kafkajs';
-import { type KafkaConfig, type KafkaLogger, kafkaLogCreator } from './connection.ts';
-import { fromKafkaError } from './errors.ts';
-
-const { Kafka, logLevel } = kafkajs;
+import { type KafkaConfig, KafkaConnection, type KafkaLogger } from './connection.ts';
+import { createAssigner, decodeAssignment, type KafkaAssigner } from './internals.ts';
 
 const SESSION_TIMEOUT_MS = 10_000;
 const REBALANCE_TIMEOUT_MS = 15_000;
 const HEARTBEAT_MS = 1_000;
 const REJOIN_DELAY_MS = 1_000;
-const JOIN_TIMEOUT_MS = 60_000;
+const RETRY_DELAY_MS = 200;
+/** Partitions that are added are given out after this at the latest. */
+const METADATA_MS_MAX = 10_000;
+const LEAVE_MS_MAX = 3_000;
+const UNKNOWN_MEMBER_ID = 25;
+
+export interface MembershipOptions {
+  readonly groupId: string;
+  readonly topic: string;
+}
+
+/** One generation of the group, as this member knows it, until it ends. */
+interface Session {
+  readonly memberId: string;
+  readonly generationId: number;
+  readonly owned: ReadonlySet<number>;
+  readonly ending: AbortController;
+  /** A commit of it had no answer, and may still arrive. */
+  doubtful: boolean;
+}
 
 /**
- * Membership of a consumer group through kafkajs's consumer, which is paused for good: it heartbeats, rebalances and
- * commits, and never fetches. A crash of the consumer is a revocation, then it joins anew after a pause.
+ * Membership of a consumer group, made of kafkajs's group requests. One loop joins, heartbeats and joins again. kafkajs's
+ * own consumer is not used: it joins twice after a failure, answers success for commits that it did not make, and repeats
+ * a commit under a later generation.
+ *
+ * A commit carries the member and generation of the assignment it was asked under, so the broker refuses a former owner's.
+ * One without an answer may still arrive: it ends the generation, so that it cannot overwrite what is committed later.
  */
 export function createMembership(
   config: KafkaConfig,
-  options: { readonly groupId: string; readonly topic: string },
+  options: MembershipOptions,
   logger: KafkaLogger,
   clock: Clock,
 ): Membership {
@@ -26,137 +46,202 @@ export function createMembership(
 }
 
 class KafkaMembership implements Membership {
-  readonly #kafka: InstanceType<typeof Kafka>;
-  readonly #admin: Admin;
-  readonly #options: { readonly groupId: string; readonly topic: string };
+  readonly #connection: KafkaConnection;
+  readonly #lookups: KafkaConnection;
+  readonly #options: MembershipOptions;
   readonly #logger: KafkaLogger;
   readonly #clock: Clock;
   readonly #leaving = new AbortController();
-  #adminReady: Promise<void> | undefined;
-  #consumer: Consumer | undefined;
-  /** kafkajs commits with whatever generation it has by then, so what is not assigned now must be refused here. */
-  #assigned: ReadonlySet<number> = new Set();
+  readonly #assigner: KafkaAssigner;
+  #partitions = 0;
+  /** Kept over rebalances, so that the group knows the member again; empty where it does not. */
+  #memberId = '';
+  #session: Session | undefined;
+  #running: Promise<void> | undefined;
+  #events: MembershipEvents = { assigned: () => undefined, revoked: () => undefined };
 
-  constructor(
-    config: KafkaConfig,
-    options: { readonly groupId: string; readonly topic: string },
-    logger: KafkaLogger,
-    clock: Clock,
-  ) {
+  constructor(config: KafkaConfig, options: MembershipOptions, logger: KafkaLogger, clock: Clock) {
+    // A rebalance is an error to kafkajs, and said so; it is the daily life of a group.
+    const quiet: KafkaLogger = { warn: logger.debug.bind(logger), debug: logger.debug.bind(logger) };
+    this.#connection = new KafkaConnection(config, quiet, METADATA_MS_MAX);
+    this.#lookups = new KafkaConnection(config, quiet);
     this.#options = options;
     this.#logger = logger;
     this.#clock = clock;
-    this.#kafka = new Kafka({
-      brokers: [...config.brokers],
-      clientId: config.clientId,
-      logLevel: logLevel.ERROR,
-      logCreator: kafkaLogCreator(logger),
-      retry: { retries: 5, initialRetryTime: 200, maxRetryTime: 2_000 },
-      ...(config.ssl === undefined ? {} : { ssl: config.ssl as never }),
-      ...(config.sasl === undefined ? {} : { sasl: config.sasl as never }),
-    });
-    this.#admin = this.#kafka.admin();
+    const metadata = () => Array.from({ length: this.#partitions }, (_, partitionId) => ({ partitionId }));
+    this.#assigner = createAssigner({ cluster: { findTopicPartitionMetadata: metadata } });
   }
 
-  async join(events: MembershipEvents, signal: AbortSignal): Promise<void> {
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(JOIN_TIMEOUT_MS)]);
-    for (;;) {
-      try {
-        await this.#run(events);
-        return;
-      } catch (error) {
-        await this.#consumer?.disconnect().catch(() => undefined);
-        if (deadline.aborted) throw fromKafkaError(error);
-        await this.#clock.sleep(REJOIN_DELAY_MS, deadline);
-      }
-    }
+  /** Returns at once: the group may take long to be reached, and `events` say when it was. */
+  async join(events: MembershipEvents): Promise<void> {
+    this.#events = events;
+    this.#running ??= this.#run();
   }
 
   async committed(partition: number, signal: AbortSignal): Promise<Committed | null> {
     signal.throwIfAborted();
     const { groupId, topic } = this.#options;
-    try {
-      this.#adminReady ??= this.#admin.connect();
-      await this.#adminReady;
-      const found = await this.#admin.fetchOffsets({ groupId, topics: [topic] });
-      const entry = found[0]?.partitions.find((candidate) => candidate.partition === partition);
-      const offset = Number(entry?.offset ?? -1);
-      return offset < 0 ? null : { offset, metadata: entry?.metadata ?? '' };
-    } catch (error) {
-      this.#adminReady = undefined;
-      throw fromKafkaError(error);
-    }
+    const topics = [{ topic, partitions: [{ partition }] }];
+    const answer = await this.#lookups.atCoordinator(groupId, topic, (broker) =>
+      broker.offsetFetch({ groupId, topics }),
+    );
+    const found = answer.responses[0]?.partitions[0];
+    const offset = Number(found?.offset ?? -1);
+    return offset < 0 ? null : { offset, metadata: found?.metadata ?? '' };
   }
 
   async commit(partition: number, position: Committed, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (this.#consumer === undefined || !this.#assigned.has(partition)) throw notAMember();
-    const { topic } = this.#options;
-    const offset = String(position.offset);
-    try {
-      await this.#consumer.commitOffsets([{ topic, partition, offset, metadata: position.metadata }]);
-    } catch (error) {
-      throw fromKafkaError(error);
+    const session = this.#session;
+    if (session === undefined || !session.owned.has(partition)) throw notTheOwner();
+    const { groupId, topic } = this.#options;
+    const { memberId, generationId: groupGenerationId } = session;
+    const { metadata } = position;
+    const topics = [{ topic, partitions: [{ partition, offset: String(position.offset), metadata }] }];
+    const stop = AbortSignal.any([signal, session.ending.signal]);
+    for (;;) {
+      try {
+        await this.#connection.atCoordinator(groupId, topic, (broker) =>
+          broker.offsetCommit({ groupId, groupGenerationId, memberId, topics }),
+        );
+        return;
+      } catch (error) {
+        if (!(error instanceof DependencyError) || error.code !== 'unavailable') {
+          session.doubtful ||= !isFenced(error);
+          this.#end(session);
+          throw error;
+        }
+      }
+      // Certain that nothing was written: again, as long as the generation lasts.
+      await this.#clock.sleep(RETRY_DELAY_MS, stop).catch(() => undefined);
+      signal.throwIfAborted();
+      if (session.ending.signal.aborted) throw notTheOwner();
     }
   }
 
   async leave(): Promise<void> {
     this.#leaving.abort();
-    const old = this.#consumer;
-    this.#consumer = undefined;
-    await old?.disconnect().catch(() => undefined);
-    if (this.#adminReady !== undefined) await this.#admin.disconnect().catch(() => undefined);
+    if (this.#session !== undefined) this.#end(this.#session);
+    await Promise.race([this.#running, this.#clock.sleep(LEAVE_MS_MAX)]);
+    await this.#leaveGroup();
+    await Promise.all([this.#connection.close(), this.#lookups.close()]);
   }
 
-  async #run(events: MembershipEvents): Promise<void> {
-    const { groupId, topic } = this.#options;
-    const made = this.#kafka.consumer({
-      groupId,
-      sessionTimeout: SESSION_TIMEOUT_MS,
-      rebalanceTimeout: REBALANCE_TIMEOUT_MS,
-      heartbeatInterval: HEARTBEAT_MS,
-      maxWaitTimeInMs: HEARTBEAT_MS / 2,
-      allowAutoTopicCreation: false,
-      // kafkajs restarts a crashed consumer only for some errors; ours restarts for all, below.
-      retry: { retries: 5, initialRetryTime: 200, restartOnFailure: async () => false },
-    });
-    this.#consumer = made;
-    const revoke = () => {
-      this.#assigned = new Set();
-      events.revoked();
-    };
-    made.on(made.events.GROUP_JOIN, ({ payload }) => {
-      const partitions = payload.memberAssignment[topic] ?? [];
-      this.#assigned = new Set(partitions);
-      events.assigned(partitions);
-    });
-    made.on(made.events.REBALANCING, revoke);
-    made.on(made.events.CRASH, () => {
-      revoke();
-      if (this.#consumer === made) void this.#rejoin(made, events);
-    });
-    await made.connect();
-    await made.subscribe({ topic, fromBeginning: true });
-    await made.run({ autoCommit: false, eachBatch: async () => undefined });
-    made.pause([{ topic }]);
-  }
-
-  async #rejoin(old: Consumer, events: MembershipEvents): Promise<void> {
-    await old.disconnect().catch(() => undefined);
-    while (!this.#leaving.signal.aborted) {
+  async #run(): Promise<void> {
+    const leaving = this.#leaving.signal;
+    let failures = 0;
+    while (!leaving.aborted) {
       try {
-        await this.#clock.sleep(REJOIN_DELAY_MS, this.#leaving.signal);
-        await this.#run(events);
-        return;
+        const session = await this.#joinGroup();
+        if (leaving.aborted) return;
+        failures = 0;
+        this.#session = session;
+        this.#events.assigned([...session.owned]);
+        await this.#heartbeats(session);
+        this.#end(session);
+        // Only as another member does it get another generation for certain.
+        if (session.doubtful) await this.#leaveGroup();
       } catch (error) {
-        this.#logger.debug({ err: error }, 'joining the group again failed');
-        await this.#consumer?.disconnect().catch(() => undefined);
+        this.#forgetWhereUnknown(error);
+        if (failures++ === 0) this.#logger.debug({ err: error }, 'the group is not joined; trying again');
+        await this.#clock.sleep(isFenced(error) ? RETRY_DELAY_MS : REJOIN_DELAY_MS, leaving).catch(() => undefined);
       }
     }
   }
+
+  /** From here on nothing is owned. */
+  #end(session: Session): void {
+    if (this.#session !== session) return;
+    this.#session = undefined;
+    session.ending.abort();
+    this.#events.revoked();
+  }
+
+  /** Where nobody answers the group ends the membership by itself, after the session timeout. */
+  async #leaveGroup(): Promise<void> {
+    const { groupId, topic } = this.#options;
+    const memberId = this.#memberId;
+    this.#memberId = '';
+    if (memberId === '') return;
+    const left = this.#connection.atCoordinator(groupId, topic, (broker) => broker.leaveGroup({ groupId, memberId }));
+    left.catch(() => undefined);
+    await Promise.race([left, this.#clock.sleep(LEAVE_MS_MAX)]).catch(() => undefined);
+  }
+
+  async #joinGroup(): Promise<Session> {
+    const { groupId, topic } = this.#options;
+    this.#partitions = await this.#connection.partitionsOf(topic);
+    return this.#connection.atCoordinator(groupId, topic, async (broker) => {
+      const joined = await broker.joinGroup({
+        groupId,
+        sessionTimeout: SESSION_TIMEOUT_MS,
+        rebalanceTimeout: REBALANCE_TIMEOUT_MS,
+        memberId: this.#memberId,
+        groupProtocols: [this.#assigner.protocol({ topics: [topic] })],
+      });
+      const { memberId, generationId, leaderId, members } = joined;
+      this.#memberId = memberId;
+      const groupAssignment = leaderId === memberId ? await this.#assigner.assign({ members, topics: [topic] }) : [];
+      const { memberAssignment } = await broker.syncGroup({ groupId, generationId, memberId, groupAssignment });
+      const owned = new Set(decodeAssignment(memberAssignment)?.assignment[topic] ?? []);
+      return { memberId, generationId, owned, ending: new AbortController(), doubtful: false };
+    });
+  }
+
+  /** Returns when the generation ends: another rebalance, a commit without an answer, or a coordinator that stays silent. */
+  async #heartbeats(session: Session): Promise<void> {
+    const { groupId, topic } = this.#options;
+    const { memberId, generationId: groupGenerationId } = session;
+    const { signal } = session.ending;
+    let aliveMs = this.#clock.nowMs();
+    while (!signal.aborted) {
+      await this.#clock.sleep(HEARTBEAT_MS, signal).catch(() => undefined);
+      if (signal.aborted) return;
+      // When it was sent: the broker counts from there, or later.
+      const sentMs = this.#clock.nowMs();
+      const beat = async () => {
+        await this.#connection.atCoordinator(groupId, topic, (broker) =>
+          broker.heartbeat({ groupId, groupGenerationId, memberId }),
+        );
+        aliveMs = sentMs;
+        return this.#connection.partitionsOf(topic);
+      };
+      try {
+        const partitions = await this.#within(aliveMs + SESSION_TIMEOUT_MS - sentMs, signal, beat());
+        // More partitions than were given out: they belong to nobody until the group is joined again.
+        if (partitions !== undefined && partitions !== this.#partitions) return;
+      } catch (error) {
+        this.#forgetWhereUnknown(error);
+        if (isFenced(error)) return;
+      }
+      // By now another may own the partitions.
+      if (this.#clock.nowMs() - aliveMs >= SESSION_TIMEOUT_MS) return;
+    }
+  }
+
+  /** The result, or undefined once the time is up or the signal aborts. */
+  async #within<T>(ms: number, signal: AbortSignal, work: Promise<T>): Promise<T | undefined> {
+    const done = new AbortController();
+    work.catch(() => undefined);
+    const over = this.#clock.sleep(ms, AbortSignal.any([signal, done.signal])).catch(() => undefined);
+    try {
+      return await Promise.race([work, over.then(() => undefined)]);
+    } finally {
+      done.abort();
+    }
+  }
+
+  #forgetWhereUnknown(error: unknown): void {
+    const cause = error instanceof DependencyError ? (error.cause as { code?: unknown } | undefined) : undefined;
+    if (cause?.code === UNKNOWN_MEMBER_ID) this.#memberId = '';
+  }
 }
 
-function notAMember(): DependencyError {
+function isFenced(error: unknown): boolean {
+  return error instanceof DependencyError && error.code === 'fenced';
+}
+
+function notTheOwner(): DependencyError {
   return new DependencyError('kafka', 'fenced', 'kafka: the partition is not assigned to this member', {
     retryable: false,
   });

@@ -53,6 +53,7 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
     clock,
     {
       failed: (partition, error) => logger.warn({ err: error, partition }, 'a partition is taken up again'),
+      fatal: context.fatal,
       owned: (numbers) => {
         metrics.partitions.set(numbers.length);
         metrics.lag.reset();

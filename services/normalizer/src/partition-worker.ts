@@ -53,6 +53,7 @@ export class PartitionWorker implements PartitionWork {
   #checkpoint: CommitMetadata | null = null;
   #committedAtMs = 0;
   #committedTo = -1;
+  #committing: Promise<void> | undefined;
 
   constructor(partition: number, parts: WorkerParts) {
     this.#partition = partition;
@@ -74,6 +75,7 @@ export class PartitionWorker implements PartitionWork {
       this.progress.doneTo = start;
       await this.#work(new RowsWriter(rows, ownership), ownership, start, session, draining);
     }
+    await this.#committing;
     if (!session.aborted) await this.#commit(session);
   }
 
@@ -109,7 +111,7 @@ export class PartitionWorker implements PartitionWork {
       if (page.entries.length === 0) {
         this.progress.movedMs = this.#parts.clock.nowMs();
         if (!(await appending)) return;
-        await this.#commitNow(session);
+        this.#commitLater(session);
       }
     }
     await appending;
@@ -149,16 +151,23 @@ export class PartitionWorker implements PartitionWork {
     this.#checkpoint = { mark: offset, state: { epoch, owner, rawLast: rawFirst - 1 } };
     this.progress.doneTo = rawLast + 1;
     this.progress.movedMs = clock.nowMs();
-    await this.#commitNow(session);
+    this.#commitLater(session);
     return true;
   }
 
-  /** Commits the checkpoint when the last commit is old enough. */
-  async #commitNow(session: AbortSignal): Promise<void> {
-    if (this.#parts.clock.nowMs() - this.#committedAtMs >= LIMITS.commitMs) await this.#commit(session);
+  /**
+   * Commits the checkpoint when the last commit is old enough, beside the data path. What is committed is in the rows log
+   * already, so a commit that fails costs the next owner only reading; one that is refused ends the session by itself.
+   */
+  #commitLater(session: AbortSignal): void {
+    if (this.#committing !== undefined || this.#parts.clock.nowMs() - this.#committedAtMs < LIMITS.commitMs) return;
+    this.#committing = this.#commit(session)
+      .catch(() => undefined)
+      .finally(() => {
+        this.#committing = undefined;
+      });
   }
 
-  /** What is committed is in the rows log already, so a commit that fails costs the next owner only reading. */
   async #commit(session: AbortSignal): Promise<void> {
     const { doneTo } = this.progress;
     if (this.#checkpoint === null || doneTo === this.#committedTo) return;

@@ -61,6 +61,7 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
     clock,
     {
       failed: (partition, error) => logger.warn({ err: error, partition }, 'a partition is taken up again'),
+      fatal: context.fatal,
       owned: (numbers) => {
         owned = Math.max(1, numbers.length);
         metrics.partitions.set(numbers.length);

@@ -23,6 +23,8 @@ export interface PartitionBacklog {
 const SMOOTHING = 0.2;
 /** Less than this is no backlog that seconds could be told of: an idle pipe has no rate. */
 const BYTES_MIN = 1024 ** 2;
+/** While nothing is stored the rate goes towards 0; what a report says stays a number. */
+const SECONDS_MAX = 86_400;
 
 /** Measures the backlog and the rate at which it drains, from what is stored between one look and the next. */
 export class BacklogMeter {
@@ -51,7 +53,7 @@ export class BacklogMeter {
       this.#rate = this.#rate === 0 ? rate : this.#rate + (rate - this.#rate) * SMOOTHING;
     }
     this.#storedBytes = 0;
-    const waiting = bytes >= BYTES_MIN && this.#rate > 0 ? bytes / this.#rate : null;
+    const waiting = bytes >= BYTES_MIN && this.#rate > 0 ? Math.min(SECONDS_MAX, bytes / this.#rate) : null;
     const fill = Math.max(bytes / this.#bounds.bytesMax, (waiting ?? 0) / this.#bounds.secondsMax);
     return { bytes: Math.round(bytes), seconds: waiting, fill };
   }

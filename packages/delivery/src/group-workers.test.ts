@@ -1,0 +1,82 @@
+import { DependencyError, InvariantError } from '@weir/pipeline';
+import { FakeClock } from '@weir/testkit';
+import { expect, test } from 'vitest';
+import { GroupWorkers, type PartitionWork } from './group-workers.ts';
+import type { Membership, MembershipEvents } from './log.ts';
+
+function setUp(run: PartitionWork['run']) {
+  const clock = new FakeClock();
+  const told: string[] = [];
+  let group: MembershipEvents | undefined;
+  const membership: Membership = {
+    join: async (events) => {
+      group = events;
+    },
+    leave: async () => void told.push('left'),
+    committed: async () => null,
+    commit: async () => undefined,
+  };
+  const events = {
+    failed: (partition: number, error: unknown) => void told.push(`failed ${partition} ${(error as Error).message}`),
+    owned: (partitions: readonly number[]) => void told.push(`owns ${partitions.join()}`),
+    fatal: (error: unknown) => void told.push(`fatal ${(error as Error).message}`),
+  };
+  const workers = new GroupWorkers(membership, clock, events, () => ({ run }));
+  return { clock, told, workers, group: () => group! };
+}
+
+const untilAborted = (signal: AbortSignal) =>
+  new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+
+test('a worker that a dependency fails is begun anew after a second', async () => {
+  let runs = 0;
+  const { clock, told, workers, group } = setUp(async (session) => {
+    if (runs++ === 0) throw new DependencyError('kafka', 'timeout', 'no answer', { retryable: true });
+    await untilAborted(session);
+  });
+  await workers.start(new AbortController().signal);
+  group().assigned([3]);
+  await clock.advance(999);
+  expect([runs, told]).toEqual([1, ['owns ', 'owns 3', 'failed 3 no answer']]);
+  await clock.advance(1);
+  expect(runs).toBe(2);
+});
+
+test('a broken invariant is fatal, and not tried again', async () => {
+  let runs = 0;
+  const { clock, told, workers, group } = setUp(async () => {
+    runs++;
+    throw new InvariantError('two owners');
+  });
+  await workers.start(new AbortController().signal);
+  group().assigned([0]);
+  await clock.advance(60_000);
+  expect([runs, told]).toEqual([1, ['owns ', 'owns 0', 'fatal two owners']]);
+});
+
+test('what is given away ends at once, and what it throws then is nobody’s business', async () => {
+  const ended: number[] = [];
+  const { clock, told, workers, group } = setUp(async (session) => {
+    await untilAborted(session);
+    ended.push(clock.nowMs());
+    throw new Error('aborted');
+  });
+  await workers.start(new AbortController().signal);
+  group().assigned([0]);
+  await clock.advance(10);
+  group().revoked();
+  await clock.advance(10_000);
+  expect([ended, workers.joined, workers.workers.size]).toEqual([[10], false, 0]);
+  expect(told.filter((line) => !line.startsWith('owns'))).toEqual([]);
+});
+
+test('stopping lets the workers drain before it leaves the group', async () => {
+  const { told, workers, group } = setUp(async (_session, draining) => {
+    await untilAborted(draining);
+    told.push('drained');
+  });
+  await workers.start(new AbortController().signal);
+  group().assigned([0]);
+  await workers.stop(new AbortController().signal);
+  expect(told.slice(-2)).toEqual(['drained', 'left']);
+});
