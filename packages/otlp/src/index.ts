@@ -16,7 +16,7 @@ export {
 } from './schema.ts';
 export { splitExport } from './split.ts';
 export { DEPTH_MAX } from './structure.ts';
-export { createTotals, repeatedBytesMax, type ScanTotals } from './totals.ts';
+export { createTotals, ROW_BYTES, repeatedBytesMax, type ScanTotals } from './totals.ts';
 export {
   bucketsMatch,
   INVALID_METRIC,

@@ -12,16 +12,21 @@ export interface ScanTotals {
   readonly rejected: Uint32Array;
   /** Sum of `rejected`. */
   rejectedItems: number;
-  /** Bytes of resources, scopes and metric heads that rows will repeat: each counted once for each of its items. */
+  /**
+   * Bytes that rows will have beside the items' own: resources, scopes and metric heads, each counted once for each of
+   * its items, and {@link ROW_BYTES} for each item.
+   */
   repeatedBytes: number;
 }
 
-const EXPANSION_BYTES = 64 * 1024 * 1024;
+const EXPANSION_BYTES = 16 * 1024 * 1024;
 const EXPANSION_RATIO = 4;
+/** What a row takes in columns of fixed width, whatever its item holds: an item may be two bytes. */
+export const ROW_BYTES = 128;
 
 /**
- * Most bytes that the rows of an export of `bytes` may repeat. Above it, a few MB of tiny items under a huge resource
- * would fill the memory of whoever writes them out as rows.
+ * Most bytes that the rows of an export of `bytes` may add. Above it, a few MB of tiny items, or a few items under a huge
+ * resource, would fill the memory of whoever writes them out as rows.
  */
 export function repeatedBytesMax(bytes: number): number {
   return EXPANSION_BYTES + EXPANSION_RATIO * bytes;
@@ -45,6 +50,7 @@ export function clearTotals(totals: ScanTotals): void {
 /** Counts one item and its fault, if it has one. */
 export function countItem(totals: ScanTotals, fault: number): void {
   totals.items++;
+  totals.repeatedBytes += ROW_BYTES;
   if (fault === VALID) return;
   totals.rejected[fault]!++;
   totals.rejectedItems++;

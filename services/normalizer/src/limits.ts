@@ -9,6 +9,12 @@ export const LIMITS = {
   readWaitMs: 500,
   /** Decompressed exports of one rows record: its Native blocks are about as large. */
   recordBodyBytesMax: 8 * MIB,
+  /**
+   * Blocks and rows of one rows record, unless a single export has more: what one process holds, far below one block of
+   * ClickHouse. Exports repeat their resource in every row, so the bodies alone bound nothing.
+   */
+  recordBlockBytesMax: 32 * MIB,
+  recordRowsMax: 250_000,
   /** Value of a rows record: the topic takes 12 MiB, header (4,096 edge marks: 96 KiB) and batch overhead included. */
   recordValueBytesMax: 11 * MIB,
   /** The edge splits what is larger; a body that inflates beyond it is not one of its records. */

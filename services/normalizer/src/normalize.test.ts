@@ -105,6 +105,24 @@ test('each section is one zstd frame of the value', () => {
   expect(zstdDecompressSync(done.value.subarray(section!.start, section!.end))).toHaveLength(section!.blockBytes);
 });
 
+test('a page of small exports that repeat a large resource becomes several records, each bounded', () => {
+  const { normalizer } = create();
+  const body = spans(1_000, 5_000);
+  const entries = Array.from({ length: 12 }, (_, offset) => raw(offset, body));
+  const marks = new EdgeMarks();
+  let from = 0;
+  let rows = 0;
+  for (let records = 0; from < entries.length; records++) {
+    const { next, done } = normalizer.run(entries, from, marks);
+    const blockBytes = done.sections.reduce((sum, section) => sum + section.blockBytes, 0);
+    expect([records, blockBytes < LIMITS.recordBlockBytesMax + 16 * 1024 ** 2, done.dead]).toEqual([records, true, []]);
+    expect(done.rawFirst).toBe(from);
+    rows += done.rows;
+    from = next;
+  }
+  expect(rows).toBe(12_000);
+});
+
 test('an export whose rows fit no record is dead-lettered, its neighbours are written, and nothing is counted twice', () => {
   const { normalizer, counted } = create();
   // Rows repeat the resource, and at 600 KB apart zstd's window does not see it again: 60 MB of rows out of 600 KB.

@@ -70,6 +70,12 @@ export class Normalizer {
       const attempt = this.#take(entries, from, until, marks);
       const written = new Map<SignalKind, number>();
       let record = this.#transcode(attempt, written);
+      if (typeof record === 'number') {
+        const { offset } = attempt.open[record]!.raw;
+        until = entries.findIndex((entry) => entry.offset === offset);
+        marks.restore(before);
+        continue;
+      }
       if (record.bytes > LIMITS.recordValueBytesMax && attempt.next - from > 1) {
         until = from + ((attempt.next - from) >> 1);
         marks.restore(before);
@@ -134,11 +140,13 @@ export class Normalizer {
     return { raw, tenant, body };
   }
 
-  #transcode({ open, dead }: Attempt, written: Map<SignalKind, number>): RowsRecordBuilder {
+  /** The record, or the index of the open export with which it becomes too large. */
+  #transcode({ open, dead }: Attempt, written: Map<SignalKind, number>): RowsRecordBuilder | number {
     const broken = new Map<OpenExport, TranscodeFault>();
     let letters = this.#addAll(open, broken, written);
     // What is not an export leaves a part of itself in the columns: start anew without it.
     while (letters === undefined) letters = this.#addAll(open, broken, written);
+    if (typeof letters === 'number') return letters;
     dead.push(...letters);
     const record = new RowsRecordBuilder();
     this.#transcoder.finish(({ table, rows, block }) => record.add(table, rows, block));
@@ -146,16 +154,19 @@ export class Normalizer {
     return record;
   }
 
-  /** Letters for all that cannot be stored, or undefined where one more export turned out to be broken. */
+  /**
+   * Letters for all that cannot be stored, undefined where one more export turned out to be broken, or the index of the one
+   * with which the rows become too many.
+   */
   #addAll(
     open: readonly OpenExport[],
     broken: Map<OpenExport, TranscodeFault>,
     written: Map<SignalKind, number>,
-  ): DeadLetter[] | undefined {
+  ): DeadLetter[] | number | undefined {
     const letters: DeadLetter[] = [];
     written.clear();
     this.#transcoder.clear();
-    for (const entry of open) {
+    for (const [at, entry] of open.entries()) {
       const { raw, tenant, body } = entry;
       const { signal, receivedAtNs } = raw.meta;
       const known = broken.get(entry);
@@ -177,6 +188,8 @@ export class Normalizer {
         broken.set(entry, result.reason);
         return undefined;
       }
+      const { rows, bytes } = this.#transcoder;
+      if (at > 0 && (rows > LIMITS.recordRowsMax || bytes > LIMITS.recordBlockBytesMax)) return at;
       written.set(signal, (written.get(signal) ?? 0) + result.written);
     }
     return letters;

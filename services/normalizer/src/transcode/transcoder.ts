@@ -1,5 +1,5 @@
 import { Bytes, writeBlock } from '@weir/native';
-import { ITEM_FAULTS, type ItemFault, repeatedBytesMax, WIRE, type WireFault, WireReader } from '@weir/otlp';
+import { ITEM_FAULTS, type ItemFault, ROW_BYTES, repeatedBytesMax, WIRE, type WireFault, WireReader } from '@weir/otlp';
 import type { SignalKind } from '@weir/pipeline';
 import type { TableName } from '@weir/records';
 import { DeadItems } from './dead-items.ts';
@@ -193,7 +193,7 @@ export class Transcoder {
       return true;
     }
     this.#written++;
-    this.#repeated += shared;
+    this.#repeated += shared + ROW_BYTES;
     return this.#repeated <= this.#repeatedMax;
   }
 
