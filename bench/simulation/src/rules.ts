@@ -1,7 +1,7 @@
 import { CutLedger, EdgeMarks, RowsReader, RowsWriter } from '@weir/delivery';
 
 /** The rules of the protocol; each is needed. `token` is ClickHouse's own and is switched off in the simulated one. */
-export const RULES = ['seq', 'epoch', 'range', 'gap', 'cut', 'token'] as const;
+export const RULES = ['seq', 'epoch', 'range', 'gap', 'cut', 'split', 'token'] as const;
 
 export type Rule = (typeof RULES)[number];
 
@@ -40,6 +40,8 @@ const SWITCHES: Readonly<Record<Rule, () => () => void>> = {
       record();
     };
   },
+  /** A refused part goes in block by block, and nobody knows. */
+  split: () => replace(CutLedger.prototype, 'split', () => async () => undefined),
   token: () => () => undefined,
 };
 

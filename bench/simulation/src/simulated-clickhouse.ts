@@ -22,6 +22,9 @@ const LATE_MS_MAX = 1_500;
 const WINDOW = 60;
 /** An item whose name ends so is one that ClickHouse refuses. */
 export const BAD = '!';
+/** One for which it refuses a part of several blocks for a while, and never a block alone. */
+export const DOUBTFUL = '?';
+const DOUBTFUL_MS = 300;
 
 /** Tables of ids that drop an insert whose token they know, as ClickHouse does within its window. */
 export class SimulatedClickHouse implements Inserts {
@@ -29,6 +32,7 @@ export class SimulatedClickHouse implements Inserts {
   readonly #tokensCount: boolean;
   readonly #onApplied: (token: string, ids: string) => void;
   readonly #tokens = new Map<string, string[]>();
+  readonly #seenMs = new Map<string, number>();
   faults: InsertFaults;
   /** How often each id is stored. */
   readonly counts = new Map<string, number>();
@@ -49,7 +53,8 @@ export class SimulatedClickHouse implements Inserts {
     const ids = insert.frames.flatMap((frame) => frame.toString().split(','));
     const chance = this.#time.random();
     await this.#time.sleep(this.#time.random() * LATENCY_MS);
-    if (ids.some((id) => id.endsWith(BAD))) {
+    const doubt = insert.frames.length > 1 && this.#time.nowMs() - this.#firstSeen(insert.token) < DOUBTFUL_MS;
+    if (ids.some((id) => id.endsWith(BAD) || (doubt && id.endsWith(DOUBTFUL)))) {
       throw new DependencyError('clickhouse', 'rejected', 'a row is refused', { retryable: false });
     }
     const { answerLost, late, lost } = this.faults;
@@ -64,6 +69,12 @@ export class SimulatedClickHouse implements Inserts {
     }
     await this.#time.sleep(CLIENT_TIMEOUT_MS);
     throw new DependencyError('clickhouse', 'timeout', 'no answer', { retryable: true });
+  }
+
+  #firstSeen(token: string): number {
+    const seen = this.#seenMs.get(token) ?? this.#time.nowMs();
+    this.#seenMs.set(token, seen);
+    return seen;
   }
 
   #apply({ table, token }: BlocksInsert, ids: readonly string[]): void {

@@ -3,9 +3,9 @@ import { PartitionWorker as NormalizerWorker } from '@weir/normalizer';
 import { CONTROL_TOPICS, decodeDlqMeta, dlqKey } from '@weir/records';
 import { BatchInserter, PartitionWorker as SinkWorker } from '@weir/sink';
 import { SimulatedLog, VirtualTime } from '@weir/testkit';
-import { BAD, type Inserts, SimulatedClickHouse } from './simulated-clickhouse.ts';
+import { BAD, DOUBTFUL, type Inserts, SimulatedClickHouse } from './simulated-clickhouse.ts';
 import { SimulatedGroup } from './simulated-group.ts';
-import { idNumber, normalizeIds } from './simulated-normalizer.ts';
+import { normalizeIds } from './simulated-normalizer.ts';
 import { SimulatedProcess } from './simulated-process.ts';
 
 /** What one run of a world showed. */
@@ -144,10 +144,13 @@ export class World {
 
   async #send(lane: PartitionLane): Promise<void> {
     const count = 1 + Math.floor(this.#time.random() * 2);
-    const ids = Array.from({ length: count }, () => `${this.#sent.size}${this.#time.random() < BAD_SHARE ? BAD : ''}`);
-    // The size of the set is the next number only if each is added before the next is made.
-    for (const [index, id] of ids.entries()) ids[index] = `${idNumber(id) + index}${id.endsWith(BAD) ? BAD : ''}`;
-    for (const id of ids) this.#sent.add(id);
+    const ids: string[] = [];
+    for (let i = 0; i < count; i++) {
+      const chance = this.#time.random();
+      const id = `${this.#sent.size}${chance < BAD_SHARE ? BAD : chance < 2 * BAD_SHARE ? DOUBTFUL : ''}`;
+      this.#sent.add(id);
+      ids.push(id);
+    }
     const meta = {
       tenant: 't',
       signal: 'traces' as const,

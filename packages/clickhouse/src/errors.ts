@@ -2,39 +2,29 @@ import { ClickHouseError } from '@clickhouse/client';
 import { DependencyError } from '@weir/pipeline';
 
 /**
- * ClickHouse's error numbers after which the same insert may succeed later. Everything else that ClickHouse answers is a
- * judgement on the query or its data.
+ * ClickHouse's error numbers that are a judgement on the bytes of an insert. A closed list: whatever else it answers (a
+ * schema that is not applied yet, a grant that was revoked, a full disk, a query that was killed) passes by itself or by an
+ * operator's hand, and says nothing about the data.
  */
-const RETRYABLE = new Set([
-  3, // UNEXPECTED_END_OF_FILE: the body was cut
-  74, // CANNOT_READ_FROM_FILE_DESCRIPTOR
-  75, // CANNOT_WRITE_TO_FILE_DESCRIPTOR
-  76, // CANNOT_OPEN_FILE
-  159, // TIMEOUT_EXCEEDED
-  160, // TOO_SLOW
-  164, // READONLY
-  202, // TOO_MANY_SIMULTANEOUS_QUERIES
-  203, // NO_FREE_CONNECTION
-  209, // SOCKET_TIMEOUT
-  210, // NETWORK_ERROR
-  236, // ABORTED
-  241, // MEMORY_LIMIT_EXCEEDED
-  242, // TABLE_IS_READ_ONLY
-  243, // NOT_ENOUGH_SPACE
-  252, // TOO_MANY_PARTS
-  285, // TOO_FEW_LIVE_REPLICAS
-  286, // UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE
-  289, // REPLICA_IS_NOT_IN_QUORUM
-  319, // UNKNOWN_STATUS_OF_INSERT
-  394, // QUERY_WAS_CANCELLED
-  415, // ALL_REPLICAS_LOST
-  425, // SYSTEM_ERROR
-  439, // CANNOT_SCHEDULE_TASK
-  473, // DEADLOCK_AVOIDED
-  516, // AUTHENTICATION_FAILED: an operator mends it, the data is good
-  60, // UNKNOWN_TABLE: the schema is being applied
-  81, // UNKNOWN_DATABASE
-  999, // KEEPER_EXCEPTION
+const REJECTED = new Set([
+  6, // CANNOT_PARSE_TEXT
+  26, // CANNOT_PARSE_QUOTED_STRING
+  27, // CANNOT_PARSE_INPUT_ASSERTION_FAILED
+  33, // CANNOT_READ_ALL_DATA
+  41, // CANNOT_PARSE_DATETIME
+  53, // TYPE_MISMATCH
+  69, // ARGUMENT_OUT_OF_BOUND
+  70, // CANNOT_CONVERT_TYPE
+  72, // CANNOT_PARSE_NUMBER
+  117, // INCORRECT_DATA
+  128, // TOO_LARGE_ARRAY_SIZE
+  131, // TOO_LARGE_STRING_SIZE
+  190, // SIZES_OF_ARRAYS_DONT_MATCH
+  349, // CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN
+  354, // ZLIB_INFLATE_FAILED
+  469, // VIOLATED_CONSTRAINT
+  561, // ZSTD_DECODER_FAILED
+  691, // UNKNOWN_ELEMENT_OF_ENUM
 ]);
 
 /** Maps anything thrown by the client to a DependencyError, by ClickHouse's error number. */
@@ -44,6 +34,6 @@ export function fromClickHouseError(error: unknown): DependencyError {
   const make = (code: DependencyError['code'], retryable: boolean) =>
     new DependencyError('clickhouse', code, `clickhouse: ${text.split('\n')[0]}`, { retryable, cause: error });
   if (!(error instanceof ClickHouseError)) return make('unavailable', true);
-  const retryable = RETRYABLE.has(Number(error.code));
-  return make(retryable ? 'unavailable' : 'rejected', retryable);
+  const rejected = REJECTED.has(Number(error.code));
+  return make(rejected ? 'rejected' : 'unavailable', !rejected);
 }

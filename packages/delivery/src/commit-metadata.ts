@@ -7,6 +7,8 @@ import { INITIAL_STATE, type ReaderState } from './rows-reader.ts';
 export interface CommitMetadata {
   readonly mark: number | null;
   readonly state: ReaderState;
+  /** Tables whose part of the cut is inserted block by block, by their wire index; empty but for refused rows. */
+  readonly split?: readonly number[];
 }
 
 const VERSION = '1';
@@ -14,16 +16,19 @@ const VERSION = '1';
 /** Well under the broker's bound of 4,096 bytes. */
 export function encodeCommitMetadata(metadata: CommitMetadata): string {
   const { epoch, owner, rawLast } = metadata.state;
-  return [VERSION, metadata.mark ?? '', epoch, owner, rawLast].join(';');
+  const fields = [VERSION, metadata.mark ?? '', epoch, owner, rawLast];
+  if (metadata.split !== undefined && metadata.split.length > 0) fields.push(metadata.split.join('.'));
+  return fields.join(';');
 }
 
 /** Metadata of another version or form reads as none: the reader then starts from what the log itself says. */
 export function decodeCommitMetadata(text: string): CommitMetadata {
-  const match = /^1;(\d*);(\d+);([0-9a-f]*);(-?\d+)$/.exec(text);
+  const match = /^1;(\d*);(\d+);([0-9a-f]*);(-?\d+)(?:;([\d.]+))?$/.exec(text);
   if (match === null) return { mark: null, state: INITIAL_STATE };
-  const [, mark, epoch, owner, rawLast] = match;
+  const [, mark, epoch, owner, rawLast, split] = match;
   return {
     mark: mark === '' ? null : Number(mark),
     state: { epoch: Number(epoch), owner: owner ?? '', rawLast: Number(rawLast) },
+    ...(split === undefined ? {} : { split: split.split('.').map(Number) }),
   };
 }

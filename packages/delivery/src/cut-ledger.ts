@@ -11,13 +11,15 @@ export interface SinkStart {
   readonly cut: number | null;
   /** The reading rule's state before `offset`. */
   readonly state: ReaderState;
+  /** Tables whose part of the cut is inserted block by block, by their wire index. */
+  readonly split: readonly number[];
 }
 
 /** What the committed position says. Without one reading starts at the first retained record. */
 export function sinkStart(committed: Committed | null, logStart: number): SinkStart {
-  if (committed === null) return { offset: logStart, cut: null, state: INITIAL_STATE };
-  const { mark, state } = decodeCommitMetadata(committed.metadata);
-  return { offset: committed.offset, cut: mark, state };
+  if (committed === null) return { offset: logStart, cut: null, state: INITIAL_STATE, split: [] };
+  const { mark, state, split = [] } = decodeCommitMetadata(committed.metadata);
+  return { offset: committed.offset, cut: mark, state, split };
 }
 
 /** Name of one table's part of one batch; ClickHouse drops an insert whose token it knows. */
@@ -39,6 +41,8 @@ export class CutLedger {
   readonly #clock: Clock;
   #committed: Committed | undefined;
   #committedAtMs = 0;
+  /** Commits of one partition follow each other: a later one must not be overwritten by an earlier one. */
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(membership: Membership, partition: number, clock: Clock) {
     this.#membership = membership;
@@ -46,21 +50,51 @@ export class CutLedger {
     this.#clock = clock;
   }
 
-  /** Records the cut [first..last]; `state` is the reading rule's before `first`. */
-  record(first: number, last: number, state: ReaderState, signal: AbortSignal): Promise<void> {
-    return this.#commit({ offset: first, metadata: encodeCommitMetadata({ mark: last, state }) }, signal);
+  /** Records the cut [first..last]; `state` is the reading rule's before `first`, `split` what was recorded of it before. */
+  record(
+    first: number,
+    last: number,
+    state: ReaderState,
+    signal: AbortSignal,
+    split: readonly number[] = [],
+  ): Promise<void> {
+    const position = { offset: first, metadata: encodeCommitMetadata({ mark: last, state, split }) };
+    return this.#inTurn(() => this.#commit(position, signal));
   }
 
   /** To be called right before an insert starts: commits the cut again if that was long ago. */
-  async confirm(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    if (this.#committed === undefined || this.#clock.nowMs() - this.#committedAtMs < CUT_FRESH_MS) return;
-    await this.#commit(this.#committed, signal);
+  confirm(signal: AbortSignal): Promise<void> {
+    return this.#inTurn(async () => {
+      signal.throwIfAborted();
+      if (this.#committed === undefined || this.#clock.nowMs() - this.#committedAtMs < CUT_FRESH_MS) return;
+      await this.#commit(this.#committed, signal);
+    });
+  }
+
+  /**
+   * Records that a table's part of the cut goes in block by block, before the first block does: its blocks have tokens of
+   * their own, so whoever takes over must not insert the part as a whole.
+   */
+  split(table: number, signal: AbortSignal): Promise<void> {
+    return this.#inTurn(async () => {
+      const committed = this.#committed;
+      if (committed === undefined) return;
+      const metadata = decodeCommitMetadata(committed.metadata);
+      const tables = new Set([...(metadata.split ?? []), table]);
+      await this.#commit({ ...committed, metadata: encodeCommitMetadata({ ...metadata, split: [...tables] }) }, signal);
+    });
   }
 
   /** The batch up to `last` is in ClickHouse; `nextLast` records the next cut with the same commit. */
   settle(last: number, state: ReaderState, nextLast: number | null, signal: AbortSignal): Promise<void> {
-    return this.#commit({ offset: last + 1, metadata: encodeCommitMetadata({ mark: nextLast, state }) }, signal);
+    const position = { offset: last + 1, metadata: encodeCommitMetadata({ mark: nextLast, state }) };
+    return this.#inTurn(() => this.#commit(position, signal));
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => undefined);
+    return done;
   }
 
   async #commit(position: Committed, signal: AbortSignal): Promise<void> {

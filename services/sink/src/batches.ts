@@ -1,5 +1,5 @@
 import type { ReaderState } from '@weir/delivery';
-import type { DlqReason, RowsMeta } from '@weir/records';
+import type { DlqReason, RowsMeta, TableName } from '@weir/records';
 
 /** One record of a rows partition as the sink holds it. */
 export interface RowsEntry {
@@ -27,4 +27,6 @@ export interface Batch {
   readonly entries: readonly RowsEntry[];
   readonly bytes: number;
   readonly rows: number;
+  /** Tables whose part a former owner began to insert block by block. */
+  readonly split: ReadonlySet<TableName>;
 }

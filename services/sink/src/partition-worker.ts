@@ -1,5 +1,6 @@
-import { CutLedger, type Log, type Membership, type PartitionWork, sinkStart } from '@weir/delivery';
+import { CutLedger, type Log, type Membership, type PartitionWork, type SinkStart, sinkStart } from '@weir/delivery';
 import type { Clock } from '@weir/pipeline';
+import { TABLES } from '@weir/records';
 import { type BatchBounds, PartitionBuffer } from './batch/partition-buffer.ts';
 import type { Batch } from './batches.ts';
 import { RowsSource } from './consume/rows-source.ts';
@@ -67,7 +68,7 @@ export class PartitionWorker implements PartitionWork {
     this.progress.storedTo = first;
     this.progress.endOffset = limits.end;
     this.#parts.onTakeOver(start.cut !== null);
-    if (start.cut !== null && start.cut >= first) await this.#redo(start.cut, source, buffer, ledger, signal);
+    if (start.cut !== null && start.cut >= first) await this.#redo(start, start.cut, source, buffer, ledger, signal);
     const stop = AbortSignal.any([signal, draining]);
     const wake = () => this.#wake();
     stop.addEventListener('abort', wake);
@@ -88,6 +89,7 @@ export class PartitionWorker implements PartitionWork {
 
   /** Inserts exactly the recorded cut again: what is in ClickHouse already is dropped there. */
   async #redo(
+    start: SinkStart,
     cut: number,
     source: RowsSource,
     buffer: PartitionBuffer,
@@ -99,8 +101,8 @@ export class PartitionWorker implements PartitionWork {
       const page = await source.read(options, signal);
       this.#take(page, buffer);
     }
-    const batch = buffer.cutAt(cut);
-    await ledger.record(batch.first, batch.last, batch.stateBefore, signal);
+    const batch = { ...buffer.cutAt(cut), split: new Set(start.split.flatMap((table) => TABLES[table] ?? [])) };
+    await ledger.record(batch.first, batch.last, batch.stateBefore, signal, start.split);
     await this.#insert(batch, ledger, signal);
     await ledger.settle(batch.last, batch.stateAfter, null, signal);
     this.#stored(batch);

@@ -98,6 +98,7 @@ export class PartitionBuffer {
       entries,
       bytes,
       rows,
+      split: new Set(),
     };
     this.#entries = this.#entries.slice(count);
     this.#first = newest.offset + 1;

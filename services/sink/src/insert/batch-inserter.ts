@@ -1,7 +1,7 @@
 import type { ClickHouse } from '@weir/clickhouse';
 import { type CutLedger, insertToken, type Log } from '@weir/delivery';
 import { type Clock, DependencyError } from '@weir/pipeline';
-import { CONTROL_TOPICS, type DlqMeta, dlqKey, encodeDlqMeta, type TableName } from '@weir/records';
+import { CONTROL_TOPICS, type DlqMeta, dlqKey, encodeDlqMeta, TABLES, type TableName } from '@weir/records';
 import type { Batch } from '../batches.ts';
 import { LIMITS } from '../limits.ts';
 import { Semaphore } from './semaphore.ts';
@@ -65,12 +65,30 @@ export class BatchInserter {
 
   async #insertPart(batch: Batch, part: Part, ledger: CutLedger, signal: AbortSignal): Promise<void> {
     const token = insertToken(part.table, this.#topic, batch.partition, batch.first, batch.last);
-    if (await this.#insertFrames(part, part.frames, part.rows, token, ledger, signal)) return;
+    if (!batch.split.has(part.table)) {
+      if (await this.#insertFrames(part, part.frames, part.rows, token, ledger, signal)) return;
+      await this.#recordSplit(part.table, ledger, signal);
+    }
     for (const [at, frame] of part.frames.entries()) {
       const { offset, index, rows } = part.sources[at]!;
-      if (await this.#insertFrames(part, [frame], rows, `${token}:${at}`, ledger, signal)) continue;
+      // The first has the whole part's: one that a paused former owner still sends as a whole is dropped then.
+      const own = at === 0 ? token : `${token}:${at}`;
+      if (await this.#insertFrames(part, [frame], rows, own, ledger, signal)) continue;
       const message = `${part.table} refused a block of ${rows} rows`;
       await this.#append(this.#meta(batch, offset, index, 'rows_rejected', message, rows), frame, signal);
+    }
+  }
+
+  /** Tried until it is recorded: no block may go in before. */
+  async #recordSplit(table: TableName, ledger: CutLedger, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      try {
+        return await ledger.split(TABLES.indexOf(table), signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof DependencyError) || !error.retryable) throw error;
+        await this.#clock.sleep(LIMITS.insertRetryMs, signal);
+      }
     }
   }
 
