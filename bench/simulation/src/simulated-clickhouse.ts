@@ -19,7 +19,7 @@ const LATENCY_MS = 15;
 const CLIENT_TIMEOUT_MS = 60;
 const LATE_MS_MAX = 1_500;
 /** Tokens that a table remembers: fewer than the inserts of a run, as in the real one. */
-const WINDOW = 60;
+const WINDOW = 200;
 /** An item whose name ends so is one that ClickHouse refuses. */
 export const BAD = '!';
 /** One for which it refuses a part of several blocks for a while, and never a block alone. */

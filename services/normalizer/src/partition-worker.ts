@@ -65,7 +65,10 @@ export class PartitionWorker implements PartitionWork {
     const { membership, log, clock, rowsTopic, rawTopic } = this.#parts;
     const committed = await membership.committed(this.#partition, session);
     this.#checkpoint = committed === null ? null : decodeCommitMetadata(committed.metadata);
-    const rows = { log, clock, topic: rowsTopic, partition: this.#partition };
+    const onRead = () => {
+      this.progress.movedMs = clock.nowMs();
+    };
+    const rows = { log, clock, topic: rowsTopic, partition: this.#partition, onRead };
     while (!session.aborted && !draining.aborted) {
       const ownership = await takeOver(rows, this.#parts.newOwner(), this.#checkpoint, session);
       this.#parts.onTakeOver();

@@ -64,6 +64,7 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
       fatal: context.fatal,
       owned: (numbers) => {
         owned = Math.max(1, numbers.length);
+        if (numbers.length === 0) health.ownsNothing();
         metrics.partitions.set(numbers.length);
         metrics.lag.reset();
       },
@@ -75,7 +76,8 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
         inserter,
         clock,
         topic,
-        bounds: { ...bounds, bytesMax: Math.min(bounds.bytesMax, Math.floor(config.bufferBytesMax / owned)) },
+        // Two batches of a partition are in memory: one fills while the other is inserted.
+        bounds: { ...bounds, bytesMax: Math.min(bounds.bytesMax, Math.floor(config.bufferBytesMax / owned / 2)) },
         onStored,
         onTakeOver: (cut) => metrics.takeOvers.inc({ cut: String(cut) }),
       }),

@@ -43,7 +43,7 @@ export const SINK_CONFIG = defineConfig({
   bufferBytesMax: setting(
     'WEIR_SINK_BUFFER_BYTES',
     z.string().default('64MiB').pipe(byteSize),
-    'All batches together hold at most this much, compressed.',
+    'Batches that fill and batches that are inserted hold about this much together, compressed.',
   ),
   backlog: {
     bytesMax: setting(

@@ -7,13 +7,21 @@ import type { PartitionWorker } from './partition-worker.ts';
 export class Health {
   readonly #clock: Clock;
   #failingSinceMs: number | undefined;
+  #failedMs = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
+  /** An insert that fails is tried again at least this often: after a longer silence nothing is being tried. */
   get insertsWork(): boolean {
+    if (this.#clock.nowMs() - this.#failedMs > LIMITS.failureMsMax) this.#failingSinceMs = undefined;
     return this.#failingSinceMs === undefined;
+  }
+
+  /** What failed is another's now. */
+  ownsNothing(): void {
+    this.#failingSinceMs = undefined;
   }
 
   inserted(): void {
@@ -23,14 +31,15 @@ export class Health {
   /** True for the first failure after a success. */
   insertFailed(): boolean {
     const first = this.#failingSinceMs === undefined;
-    this.#failingSinceMs ??= this.#clock.nowMs();
+    this.#failedMs = this.#clock.nowMs();
+    this.#failingSinceMs ??= this.#failedMs;
     return first;
   }
 
   readiness(partitions: GroupWorkers<PartitionWorker>): string[] {
     const reasons: string[] = [];
     if (!partitions.joined) reasons.push('the consumer group has not given out partitions');
-    const since = this.#failingSinceMs;
+    const since = this.insertsWork ? undefined : this.#failingSinceMs;
     if (since !== undefined && this.#clock.nowMs() - since > LIMITS.failingMsMax) {
       reasons.push('inserts into ClickHouse fail');
     }

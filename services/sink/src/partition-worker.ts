@@ -43,6 +43,7 @@ export class PartitionWorker implements PartitionWork {
   readonly #parts: WorkerParts;
   readonly #partition: number;
   readonly #waiting = new Set<() => void>();
+  #inHandBytes = 0;
 
   constructor(partition: number, parts: WorkerParts) {
     this.#partition = partition;
@@ -135,7 +136,7 @@ export class PartitionWorker implements PartitionWork {
       }
     }
     progress.endOffset = page.endOffset;
-    progress.bufferedBytes = buffer.bytes;
+    progress.bufferedBytes = buffer.bytes + this.#inHandBytes;
     progress.aliveMs = clock.nowMs();
     if (page.entries.length > 0) this.#wake();
   }
@@ -150,7 +151,7 @@ export class PartitionWorker implements PartitionWork {
       const next: Batch | undefined = due ? buffer.cut() : undefined;
       await ledger.settle(batch.last, batch.stateAfter, next?.last ?? null, signal);
       this.#stored(batch);
-      this.progress.bufferedBytes = buffer.bytes;
+      this.progress.bufferedBytes = buffer.bytes + this.#inHandBytes;
       this.#wake();
       if (next !== undefined) batch = next;
       else {
@@ -172,7 +173,9 @@ export class PartitionWorker implements PartitionWork {
   }
 
   async #insert(batch: Batch, ledger: CutLedger, signal: AbortSignal): Promise<void> {
+    this.#inHandBytes = batch.bytes;
     await this.#parts.inserter.insert(batch, ledger, signal);
+    this.#inHandBytes = 0;
     this.progress.aliveMs = this.#parts.clock.nowMs();
   }
 

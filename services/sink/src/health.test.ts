@@ -1,0 +1,33 @@
+import type { GroupWorkers } from '@weir/delivery';
+import { FakeClock } from '@weir/testkit';
+import { expect, test } from 'vitest';
+import { Health } from './health.ts';
+import type { PartitionWorker } from './partition-worker.ts';
+
+const owning = { joined: true, workers: new Map() } as unknown as GroupWorkers<PartitionWorker>;
+
+test('inserts that fail for longer than a moment make the sink not ready, but no less live; one that succeeds mends it', async () => {
+  const clock = new FakeClock();
+  const health = new Health(clock);
+  health.insertFailed();
+  expect(health.readiness(owning)).toEqual([]);
+  await clock.advance(16_000);
+  health.insertFailed();
+  expect(health.readiness(owning)).toEqual(['inserts into ClickHouse fail']);
+  expect(health.liveness(owning)).toEqual([]);
+  health.inserted();
+  expect(health.readiness(owning)).toEqual([]);
+});
+
+test('a sink whose failing partition has gone elsewhere is ready, and so is one that tries nothing any more', async () => {
+  const clock = new FakeClock();
+  const health = new Health(clock);
+  health.insertFailed();
+  await clock.advance(16_000);
+  health.insertFailed();
+  health.ownsNothing();
+  expect(health.readiness(owning)).toEqual([]);
+  health.insertFailed();
+  await clock.advance(131_000);
+  expect(health.readiness(owning)).toEqual([]);
+});
