@@ -26,6 +26,11 @@ export class Origin {
   readonly key = new Range();
   readonly value = new Range();
   readonly text = new StringColumn();
+
+  /** Bytes of the export that every row of the item's scope repeats. */
+  get sharedBytes(): number {
+    return this.resource.size + this.resourceSchemaUrl.size + this.scope.size + this.scopeSchemaUrl.size;
+  }
 }
 
 /** A run of bytes in the export. */
@@ -36,6 +41,10 @@ export class Range {
   set(start: number, end: number): void {
     this.start = start;
     this.end = end;
+  }
+
+  get size(): number {
+    return this.end - this.start;
   }
 
   clear(): void {

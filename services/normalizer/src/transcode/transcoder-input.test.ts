@@ -142,6 +142,19 @@ describe('bounds', () => {
     expect(transcoder.bytes).toBeLessThan(80 * 1024 * 1024);
   });
 
+  test('is refused where a schema URL is what its points would repeat', () => {
+    const schemaUrl = 'u'.repeat(512 * 1024);
+    const dataPoints = Array.from({ length: 1_000 }, () => ({ timeUnixNano: 1n }));
+    const data = { case: 'gauge' as const, value: { dataPoints } };
+    for (const where of ['resource', 'scope']) {
+      const scopeMetrics = [{ ...(where === 'scope' ? { schemaUrl } : {}), metrics: [{ name: 'm', data }] }];
+      const resourceMetrics = [{ ...(where === 'resource' ? { schemaUrl } : {}), scopeMetrics }];
+      const body = encodeExport('metrics', { resourceMetrics });
+      const added = new Transcoder().add({ ...OWNER, signal: 'metrics', body }, NOTHING);
+      expect(added).toEqual({ ok: false, reason: 'expands_too_far' });
+    }
+  });
+
   test('a million attributes and a ten-megabyte key take a bounded time', () => {
     const value = { value: { case: 'intValue' as const, value: 1n } };
     const attributes = Array.from({ length: 1_000_000 }, (_, index) => ({ key: `k${index}`, value }));

@@ -166,8 +166,7 @@ export class Transcoder {
 
   #writeItems(reader: WireReader, signal: SignalKind, end: number): boolean {
     const write = this.#writers[signal];
-    const { resource, scope } = this.#origin;
-    const shared = resource.end - resource.start + scope.end - scope.start;
+    const shared = this.#origin.sharedBytes;
     while (reader.pos < end) {
       const tag = reader.tag(end);
       if (tag < 0) return false;
@@ -226,8 +225,7 @@ export class Transcoder {
   }
 
   #writePoints(reader: WireReader, table: PointTable, end: number): boolean {
-    const { resource, scope } = this.#origin;
-    const shared = resource.end - resource.start + scope.end - scope.start + this.#metric.size;
+    const shared = this.#origin.sharedBytes + this.#metric.size;
     while (reader.pos < end) {
       const tag = reader.tag(end);
       if (tag < 0) return false;
