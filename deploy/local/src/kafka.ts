@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CACHE, ROOT, type StackPaths } from './paths.ts';
-import type { Ports } from './ports.ts';
+import { type Ports, proxiedPorts } from './ports.ts';
 import { run } from './run.ts';
 
 const POM = join(ROOT, 'deploy/kafka/pom.xml');
@@ -53,7 +53,7 @@ function kafkaProperties(paths: StackPaths, ports: Ports): string {
     'node.id': 1,
     'controller.quorum.voters': `1@127.0.0.1:${ports.kafkaController}`,
     listeners: `PLAINTEXT://127.0.0.1:${ports.kafka},CONTROLLER://127.0.0.1:${ports.kafkaController}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${ports.kafka}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxiedPorts(ports, process.env).kafka}`,
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
     'log.dirs': paths.kafkaData,

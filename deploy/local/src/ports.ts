@@ -7,6 +7,17 @@ export interface TrackPorts {
   readonly sinkAdmin: number;
 }
 
+/**
+ * Ports of proxies that stand before Kafka and ClickHouse in fault tests: who connects is sent there. Set by
+ * WEIR_LOCAL_PROXY_KAFKA and WEIR_LOCAL_PROXY_CLICKHOUSE.
+ */
+export function proxiedPorts(ports: Ports, env: NodeJS.ProcessEnv): { kafka: number; clickhouse: number } {
+  return {
+    kafka: Number(env.WEIR_LOCAL_PROXY_KAFKA ?? ports.kafka),
+    clickhouse: Number(env.WEIR_LOCAL_PROXY_CLICKHOUSE ?? ports.clickhouse),
+  };
+}
+
 /** Every port of a stack, all derived from one. */
 export interface Ports {
   readonly otlpGrpc: number;

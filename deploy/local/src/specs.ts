@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Certificates } from './certificates.ts';
 import { kafkaArguments } from './kafka.ts';
 import { ROOT, type StackPaths } from './paths.ts';
-import type { Ports } from './ports.ts';
+import { type Ports, proxiedPorts } from './ports.ts';
 import { answers, listens } from './probe.ts';
 import type { ProcessSpec } from './processes.ts';
 
@@ -22,10 +22,11 @@ export const STACK_VARIABLE = 'WEIR_STACK';
 
 /** Settings that ingestctl and the services share. */
 export function commonEnv({ paths, ports }: StackParts): Record<string, string> {
+  const { kafka, clickhouse } = proxiedPorts(ports, process.env);
   return {
     [STACK_VARIABLE]: paths.dataDir,
-    WEIR_KAFKA_BROKERS: `127.0.0.1:${ports.kafka}`,
-    WEIR_CLICKHOUSE_URL: `http://127.0.0.1:${ports.clickhouse}`,
+    WEIR_KAFKA_BROKERS: `127.0.0.1:${kafka}`,
+    WEIR_CLICKHOUSE_URL: `http://127.0.0.1:${clickhouse}`,
     WEIR_CLICKHOUSE_DATABASE: DATABASE,
     WEIR_KEY_PEPPER_FILE: paths.pepper,
   };

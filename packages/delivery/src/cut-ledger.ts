@@ -1,4 +1,4 @@
-import type { Clock } from '@weir/pipeline';
+import { type Clock, faultPoint } from '@weir/pipeline';
 import { decodeCommitMetadata, encodeCommitMetadata } from './commit-metadata.ts';
 import type { Committed, Membership } from './log.ts';
 import { INITIAL_STATE, type ReaderState } from './rows-reader.ts';
@@ -59,7 +59,11 @@ export class CutLedger {
     split: readonly number[] = [],
   ): Promise<void> {
     const position = { offset: first, metadata: encodeCommitMetadata({ mark: last, state, split }) };
-    return this.#inTurn(() => this.#commit(position, signal));
+    return this.#inTurn(async () => {
+      faultPoint('sink.before_cut');
+      await this.#commit(position, signal);
+      faultPoint('sink.after_cut');
+    });
   }
 
   /** To be called right before an insert starts: commits the cut again if that was long ago. */

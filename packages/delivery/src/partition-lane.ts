@@ -1,4 +1,4 @@
-import { type Clock, DependencyError } from '@weir/pipeline';
+import { type Clock, DependencyError, faultPoint } from '@weir/pipeline';
 import { encodeRawMeta, type RawMeta } from '@weir/records';
 import type { Log, NewRecord } from './log.ts';
 
@@ -161,7 +161,9 @@ export class PartitionLane {
     const startedMs = this.#clock.nowMs();
     for (let delayMs = RETRY_DELAY_MS; ; delayMs = Math.min(delayMs * 2, RETRY_DELAY_MS_MAX)) {
       try {
+        faultPoint('edge.before_produce');
         await this.#log.append(topic, partition, records, this.#stopping.signal);
+        faultPoint('edge.after_produce');
         onProduced?.((this.#clock.nowMs() - startedMs) / 1_000);
         return 'acked';
       } catch (error) {

@@ -1,4 +1,4 @@
-import { DependencyError, InvariantError } from '@weir/pipeline';
+import { DependencyError, faultPoint, InvariantError } from '@weir/pipeline';
 import { encodeRowsMeta, type RowsMeta } from '@weir/records';
 import { isOwned, type Ownership, type RowsPartition, stillOwned } from './take-over.ts';
 
@@ -54,6 +54,7 @@ export class RowsWriter {
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       try {
         const offset = await log.append(topic, partition, [{ key: null, value, meta }], signal);
+        faultPoint('normalizer.after_produce');
         return (await this.owns(offset, signal)) ? offset : undefined;
       } catch (error) {
         if (!(error instanceof DependencyError) || !error.retryable) throw error;

@@ -1,4 +1,4 @@
-import { type Clock, DependencyError } from '@weir/pipeline';
+import { type Clock, DependencyError, faultPoint } from '@weir/pipeline';
 import { decodeRowsMeta, type EdgeMark, encodeRowsMeta } from '@weir/records';
 import type { CommitMetadata } from './commit-metadata.ts';
 import type { Log } from './log.ts';
@@ -58,6 +58,7 @@ export async function takeOver(
       const epoch = position.reader.state.epoch + 1;
       const meta = encodeRowsMeta({ kind: 'fence', epoch, owner });
       const fenceOffset = await rows.log.append(rows.topic, rows.partition, [{ key: null, value: null, meta }], signal);
+      faultPoint('normalizer.after_fence');
       await readUpTo(rows, position, fenceOffset + 1, signal);
       const { state } = position.reader;
       if (isOwned(state, epoch, owner)) {

@@ -2,6 +2,7 @@ export { Budget, type BudgetLimits } from './budget.ts';
 export { type Clock, systemClock } from './clock.ts';
 export type { Consumer } from './consumer.ts';
 export { type DependencyCode, DependencyError, InvariantError, invariant } from './errors.ts';
+export { FAULT_POINTS, type FaultPoint, faultPoint, onFaultPoint } from './fault-point.ts';
 export { type Component, createLifecycle, type StopFault } from './lifecycle.ts';
 export {
   type Accepted,

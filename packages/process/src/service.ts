@@ -5,6 +5,7 @@ import { type Clock, type Component, systemClock } from '@weir/pipeline';
 import { createLogger, LOG_LEVELS, type Logger, Registry } from '@weir/telemetry';
 import { z } from 'zod';
 import { type ConfigOf, type ConfigSpec, defineConfig, describeConfig, loadConfig, setting } from './config.ts';
+import { listenForFaults } from './fault-signal.ts';
 import { durationMs } from './parsers.ts';
 
 /** What a service's `createApp` gets beside its configuration. */
@@ -33,6 +34,11 @@ export const PROCESS_CONFIG = defineConfig({
     'WEIR_STOP_DEADLINE',
     z.string().default('25s').pipe(durationMs),
     'How long a stop may take before the process ends anyway.',
+  ),
+  faultPointsFile: setting(
+    'WEIR_FAULT_POINTS_FILE',
+    z.string().optional(),
+    'For fault tests only: on SIGUSR2 the process kills itself at the step that this file names.',
   ),
 });
 
@@ -102,6 +108,10 @@ async function serve<T extends ConfigSpec>(
       starting.abort(new Error(`stopped by ${signal}`));
       ended.resolve(EXIT_OK);
     });
+  }
+  if (common.faultPointsFile !== undefined) {
+    logger.warn('started for fault tests: SIGUSR2 kills this process at the step that a file names');
+    listenForFaults(common.faultPointsFile);
   }
   process.on('uncaughtException', fatal);
   process.on('unhandledRejection', fatal);

@@ -10,7 +10,7 @@ import {
   RowsWriter,
   takeOver,
 } from '@weir/delivery';
-import type { Clock } from '@weir/pipeline';
+import { type Clock, faultPoint } from '@weir/pipeline';
 import { type RawPage, readRaw } from './consume/raw-source.ts';
 import { LIMITS } from './limits.ts';
 import type { Normalized, Normalizer } from './normalize.ts';
@@ -97,6 +97,7 @@ export class PartitionWorker implements PartitionWork {
     while (!stop.aborted) {
       const page = await this.#read(offset, stop, session);
       if (page === undefined) break;
+      if (page.entries.length > 0) faultPoint('normalizer.after_read');
       await this.#parts.unknownTenants.settle(page.entries, session);
       for (let next = 0; next < page.entries.length; ) {
         const startedMs = this.#parts.clock.nowMs();

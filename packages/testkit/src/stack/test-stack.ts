@@ -22,6 +22,8 @@ export const TEST_TENANTS: Readonly<Record<string, object>> = {
 export interface StackOptions {
   readonly tracks?: readonly string[];
   readonly envoy?: boolean;
+  /** First of the ports; free ones are looked for where it is left out. */
+  readonly portBase?: number;
   /** Settings of the services. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -45,7 +47,7 @@ export class TestStack {
     const paths = stackPaths(dataDir);
     for (const dir of [paths.dataDir, paths.logs, paths.run]) mkdirSync(dir, { recursive: true, mode: 0o700 });
     ensureTenants(paths, TEST_TENANTS);
-    const base = await freePorts();
+    const base = options.portBase ?? (await freePorts());
     const args = ['--detach', '--data-dir', dataDir, '--port-base', String(base)];
     args.push('--tracks', (options.tracks ?? ['v1']).join(','));
     if (options.envoy === false) args.push('--no-envoy');
@@ -152,7 +154,7 @@ export function pause(ms: number): Promise<void> {
 }
 
 /** First port of a run of free ones. */
-async function freePorts(): Promise<number> {
+export async function freePorts(): Promise<number> {
   for (let attempt = 0; attempt < STACKS; attempt++) {
     const base = FIRST_PORT + Math.floor(Math.random() * STACKS) * PORTS_PER_STACK;
     const free = await Promise.all(Array.from({ length: PORTS_PER_STACK }, (_, i) => isFree(base + i)));

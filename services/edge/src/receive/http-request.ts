@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { BodyFormat } from '@weir/otlp';
-import { type Budget, type Refused, refuse, type SignalKind } from '@weir/pipeline';
+import { type Budget, faultPoint, type Refused, refuse, type SignalKind } from '@weir/pipeline';
 import type { BodyEncoding } from '../exports.ts';
 
 const PATHS: ReadonlyMap<string, SignalKind> = new Map([
@@ -75,6 +75,7 @@ export async function readBody(
       if (!budget.tryTake(chunk.length, 0)) return giveUp(refuse('edge_full', 'the edge is full'));
       size += chunk.length;
       chunks.push(chunk);
+      if (size < declared) faultPoint('edge.in_body');
     }
   } catch {
     // The client went away, or was too slow and its connection was closed: there is nobody to answer.

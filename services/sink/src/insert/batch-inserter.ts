@@ -1,6 +1,6 @@
 import type { ClickHouse } from '@weir/clickhouse';
 import { type CutLedger, insertToken, type Log } from '@weir/delivery';
-import { type Clock, DependencyError } from '@weir/pipeline';
+import { type Clock, DependencyError, faultPoint } from '@weir/pipeline';
 import { CONTROL_TOPICS, type DlqMeta, dlqKey, encodeDlqMeta, TABLES, type TableName } from '@weir/records';
 import type { Batch } from '../batches.ts';
 import { LIMITS } from '../limits.ts';
@@ -106,7 +106,9 @@ export class BatchInserter {
         await this.#slots.run(async () => {
           await ledger.confirm(signal);
           const startedMs = this.#clock.nowMs();
+          faultPoint('sink.in_insert');
           await this.#clickhouse.insertBlocks({ table: part.table, frames, token }, signal);
+          faultPoint('sink.after_insert');
           const bytes = frames.reduce((sum, frame) => sum + frame.length, 0);
           this.#events.inserted(part.table, rows, bytes, (this.#clock.nowMs() - startedMs) / 1_000);
         });

@@ -1,0 +1,81 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { derivePorts } from '@weir/local';
+import type { FaultPoint } from '@weir/pipeline';
+import { freePorts, pause, TestStack } from '@weir/testkit';
+import { TcpProxy } from './tcp-proxy.ts';
+
+const POLL_MS = 50;
+const BACK_MS = 60_000;
+
+/** The stack of a row: started for fault tests, with proxies before Kafka and ClickHouse. */
+export class FaultStack {
+  readonly stack: TestStack;
+  readonly kafka: TcpProxy;
+  readonly clickhouse: TcpProxy;
+  readonly #scratch: string;
+  readonly #pointFile: string;
+
+  private constructor(stack: TestStack, proxies: { kafka: TcpProxy; clickhouse: TcpProxy }, scratch: string) {
+    this.stack = stack;
+    this.kafka = proxies.kafka;
+    this.clickhouse = proxies.clickhouse;
+    this.#scratch = scratch;
+    this.#pointFile = join(scratch, 'fault-point');
+  }
+
+  static async start(env: Readonly<Record<string, string>>, random: () => number): Promise<FaultStack> {
+    const scratch = mkdtempSync(join(tmpdir(), 'weir-faults-'));
+    const portBase = await freePorts();
+    const ports = derivePorts(portBase, ['v1']);
+    const proxies = { kafka: new TcpProxy(ports.kafka, random), clickhouse: new TcpProxy(ports.clickhouse, random) };
+    const stack = await TestStack.start(join(scratch, 'data'), {
+      portBase,
+      env: {
+        WEIR_LOCAL_PROXY_KAFKA: String(await proxies.kafka.listen()),
+        WEIR_LOCAL_PROXY_CLICKHOUSE: String(await proxies.clickhouse.listen()),
+        WEIR_FAULT_POINTS_FILE: join(scratch, 'fault-point'),
+        ...env,
+      },
+    });
+    return new FaultStack(stack, proxies, scratch);
+  }
+
+  /** Has the service killed at the step, and waits until it was and until it is back. */
+  async killAt(point: FaultPoint): Promise<void> {
+    const service = point.split('.')[0]!;
+    const before = this.stack.pid(service);
+    writeFileSync(this.#pointFile, point);
+    this.stack.signal(service, 'SIGUSR2');
+    await this.back(service, before);
+  }
+
+  /** Signals a process that ends by it, and waits until another is in its place. */
+  async end(name: string, signal: NodeJS.Signals): Promise<void> {
+    const before = this.stack.pid(name);
+    this.stack.signal(name, signal);
+    await this.back(name, before);
+  }
+
+  /** Stands still for a while. */
+  async freeze(name: string, ms: number): Promise<void> {
+    this.stack.signal(name, 'SIGSTOP');
+    await pause(ms);
+    this.stack.signal(name, 'SIGCONT');
+  }
+
+  async back(name: string, before: number): Promise<void> {
+    const deadline = Date.now() + BACK_MS;
+    while (this.stack.pid(name) === before) {
+      if (Date.now() > deadline) throw new Error(`${name} was not ended by its fault`);
+      await pause(POLL_MS);
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.stack.stop();
+    await Promise.all([this.kafka.close(), this.clickhouse.close()]);
+    rmSync(this.#scratch, { recursive: true, force: true });
+  }
+}
