@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import type { Outside } from './context.ts';
 import { createProgram } from './program.ts';
@@ -168,4 +170,35 @@ test('config shows no secret', async () => {
   expect(out).toContain('pepper: set');
   expect(out).not.toContain('hunter2');
   expect(out).not.toContain(PEPPER);
+});
+
+test.each([
+  ['WEIR_CLICKHOUSE_PASSWORD', 'password'],
+  ['WEIR_KEY_PEPPER', 'pepper'],
+])('%s may come from the file that its _FILE names', async (name, shown) => {
+  const given = { env: { [`${name}_FILE`]: '/secret' }, files: { '/secret': `${PEPPER}\n` } };
+  expect((await ingestctl(['config'], given)).out).toContain(`${shown}: set`);
+  const both = { ...given, env: { ...given.env, [name]: PEPPER } };
+  expect(await ingestctl(['config'], both)).toMatchObject({ status: 2, err: expect.stringContaining('not both') });
+  const missing = await ingestctl(['config'], { env: { [`${name}_FILE`]: '/nowhere' } });
+  expect(missing).toMatchObject({ status: 2, err: expect.stringContaining(`/nowhere, which ${name}_FILE names`) });
+});
+
+test('ClickHouse is asked with the password of the file', async () => {
+  const asked: (string | undefined)[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.headers.authorization);
+    response.writeHead(403, { 'x-clickhouse-exception-code': '516' }).end('Code: 516. DB::Exception: no');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    const { port } = server.address() as AddressInfo;
+    await ingestctl(['schema', 'status', '--clickhouse', `http://127.0.0.1:${port}`], {
+      env: { WEIR_CLICKHOUSE_USER: 'weir', WEIR_CLICKHOUSE_PASSWORD_FILE: '/secret' },
+      files: { '/secret': 'hunter2\n' },
+    });
+  } finally {
+    server.close();
+  }
+  expect(asked[0]).toBe(`Basic ${Buffer.from('weir:hunter2').toString('base64')}`);
 });

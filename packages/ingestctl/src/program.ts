@@ -17,7 +17,8 @@ const TIMEOUT_MS = 60_000;
 const EXIT_HELP = `
 Exit status: 0 done, 1 the answer is no (or a file has faults), 2 wrong usage, 3 a dependency did not answer.
 Where Kafka and ClickHouse are: the options above, else WEIR_KAFKA_BROKERS, WEIR_CLICKHOUSE_URL, WEIR_CLICKHOUSE_DATABASE,
-WEIR_CLICKHOUSE_USER, WEIR_CLICKHOUSE_PASSWORD, else local.json of a local stack.`;
+WEIR_CLICKHOUSE_USER, WEIR_CLICKHOUSE_PASSWORD, else local.json of a local stack. WEIR_CLICKHOUSE_PASSWORD and
+WEIR_KEY_PEPPER may come from a file: set NAME_FILE to its path instead of NAME.`;
 
 export interface Program {
   /** Runs one command line and returns its exit status. Never throws. */
