@@ -58,6 +58,24 @@ test.each(COMMANDS)('%s --help has an example and ends with 0', async (command) 
   expect(out).toMatch(/Examples?:\n {2}.*ingestctl/);
 });
 
+test.each(['topics apply', 'topics status', 'lag', 'status'])(
+  '%s is about the track of the environment',
+  async (command) => {
+    const shown = async (env: Outside['env']) => (await ingestctl([...command.split(' '), '--help'], { env })).out;
+    expect(await shown({})).toContain('(default: "v1")');
+    expect(await shown({ WEIR_TRACK: 'v2' })).toContain('(default: "v2")');
+  },
+);
+
+test('partitions and copies come from the environment where they are not given', async () => {
+  const env = { WEIR_KAFKA_PARTITIONS: '16', WEIR_KAFKA_REPLICATION_FACTOR: '3' };
+  const { out } = await ingestctl(['topics', 'apply', '--help'], { env });
+  expect(out).toMatch(/--partitions[^-]*\(default:\s+"16"\)/);
+  expect(out).toMatch(/--replication-factor[^-]*\(default:\s+"3"\)/);
+  const wrong = await ingestctl(['topics', 'apply', '--brokers', NOWHERE], { env: { WEIR_KAFKA_PARTITIONS: 'many' } });
+  expect(wrong).toMatchObject({ status: 2, err: expect.stringContaining('WEIR_KAFKA_PARTITIONS') });
+});
+
 test('--help documents the exit statuses', async () => {
   const { status, out } = await ingestctl(['--help']);
   expect(status).toBe(0);
