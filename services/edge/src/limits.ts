@@ -20,6 +20,14 @@ export const LIMITS = {
   keepAliveMs: 75_000,
   headerBytesMax: 16 * 1024,
   connectionsMax: 10_000,
+  /** An HTTP/2 session costs far more than an HTTP/1 connection, and carries many clients' calls where Envoy stands before it. */
+  grpcConnectionsMax: 2_000,
+  /** Calls at once on one connection. */
+  grpcStreamsMax: 100,
+  /** Calls at once on all of them: each may have headers of `headerBytesMax` beside its message, 64 MiB together. */
+  grpcCallsMax: 4_096,
+  /** What a piece of an unfinished message costs beside its bytes, so that a body that comes in crumbs is bounded as well. */
+  pieceOverheadBytes: 256,
   /** Requests that one connection may carry before it is closed: load is spread anew now and then. */
   requestsPerSocketMax: 100_000,
   /** From this fill on only priority batches are taken. */
