@@ -1,5 +1,5 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
-import type { ServerInterceptingCallInterface } from '@grpc/grpc-js';
+import { type ServerInterceptingCallInterface, status } from '@grpc/grpc-js';
 import { type Budget, InvariantError, type Refused, refuse, type SignalKind } from '@weir/pipeline';
 import type { Tenant } from '@weir/tenancy';
 import type { Authenticated, BodyEncoding } from '../exports.ts';
@@ -12,12 +12,19 @@ type PartialStatusObject = Parameters<ServerInterceptingCallInterface['sendStatu
 
 /**
  * What is used of the library's call beside its public interface. The stream, since nothing public shows bytes as they
- * come or closes a call whose client goes on. The package is pinned, and the tests of the receiver fail without it.
+ * come or closes a call whose client goes on. The package is pinned, and the tests of the receiver fail without each.
  */
 interface Internals {
   readonly stream: ServerHttp2Stream;
+  /** The library's own refusals go through this method of the call, not through interceptors. */
   sendStatus(status: PartialStatusObject): void;
+  /** Gives the message without its five bytes of prefix. `encoding` is identity where the prefix says so. */
+  decompressMessage(message: Buffer, encoding: string): Buffer | Promise<Buffer>;
 }
+
+/** Names of `grpc-encoding`, beside identity, that admission inflates; the library answers others with UNIMPLEMENTED. */
+const ENCODINGS: ReadonlySet<string> = new Set(['gzip', 'zstd', 'deflate']);
+const PREFIX_BYTES = 5;
 
 /** A message that is whole, as the client sent it. */
 export interface GrpcMessage {
@@ -36,7 +43,7 @@ export interface CallRoom {
 /**
  * One call, from its headers to the end of its stream. It is *receiving* until the handler has its message, which is whole
  * and whose sender has ended its half: so long it has a time-out, its bytes are taken from the budget as they come, and
- * every refusal carries a Status, is counted, and closes the stream.
+ * every refusal, the library's own too, carries a Status, is counted, and closes the stream.
  */
 export class GrpcCall {
   readonly signal: SignalKind;
@@ -47,6 +54,7 @@ export class GrpcCall {
   #state: 'receiving' | 'handling' | 'over' = 'receiving';
   #tenant: Tenant | undefined;
   #message: GrpcMessage | undefined;
+  #encoding: BodyEncoding = 'identity';
   /** Bytes of the budget that this call has. */
   #held = 0;
   #counted = false;
@@ -60,6 +68,8 @@ export class GrpcCall {
     this.#room = room;
     this.#stream = internals.stream;
     this.#send = internals.sendStatus.bind(call);
+    internals.sendStatus = (given) => this.#sendStatus(given);
+    this.#keepCompressed(internals);
     // Before the library's own listener: what there is no room for is not kept.
     this.#stream.prependListener('data', (piece: Buffer) => this.#onPiece(piece));
     this.#stream.once('close', () => this.#onClose());
@@ -83,7 +93,7 @@ export class GrpcCall {
     if (this.#message !== undefined) return this.#refuse(refuse('malformed', 'a call is one message'));
     // The pieces have become one buffer.
     if (!this.#hold(body.length)) return this.#refuse(refuse('edge_full', 'the edge is full'));
-    this.#message = { body, encoding: 'identity' };
+    this.#message = { body, encoding: this.#encoding };
     return true;
   }
 
@@ -135,6 +145,22 @@ export class GrpcCall {
     return true;
   }
 
+  /** Compressed messages go on as they are: admission inflates within its bounds, and forwards the client's own bytes. */
+  #keepCompressed(internals: Internals): void {
+    const inflate = internals.decompressMessage.bind(internals);
+    internals.decompressMessage = (message, encoding) => {
+      if (!ENCODINGS.has(encoding)) return inflate(message, encoding);
+      this.#encoding = encoding as BodyEncoding;
+      return message.subarray(PREFIX_BYTES);
+    };
+  }
+
+  /** While the call is received, a status is a refusal by the library. */
+  #sendStatus(given: PartialStatusObject): void {
+    if (this.#state === 'receiving') this.#refuse(refusalOf(given.code, this.#parts.bodyBytesMax));
+    else this.#send(given);
+  }
+
   #refuse(refusal: Refused): false {
     if (this.#state !== 'receiving') return false;
     this.#state = 'over';
@@ -146,5 +172,19 @@ export class GrpcCall {
     // Not at once: a reset overtakes an answer that has not been written.
     setImmediate(() => this.#stream.close(constants.NGHTTP2_NO_ERROR));
     return false;
+  }
+}
+
+/** What the library means; decided by its code, since a call that is received has only these ways to fail. */
+function refusalOf(code: status | null | undefined, bodyBytesMax: number): Refused {
+  switch (code) {
+    case status.RESOURCE_EXHAUSTED:
+      return refuse('too_large', `the body is larger than ${bodyBytesMax} bytes`);
+    case status.UNIMPLEMENTED:
+      return refuse('encoding_unsupported', 'grpc-encoding must be identity, gzip, zstd or deflate');
+    case status.DEADLINE_EXCEEDED:
+      return refuse('body_timeout', 'the deadline of the call passed before the export was whole');
+    default:
+      return refuse('malformed', 'the call is not well-formed gRPC');
   }
 }

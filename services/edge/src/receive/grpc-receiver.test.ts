@@ -11,6 +11,8 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
+import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { ensureCertificates } from '@weir/local';
 import { Budget, refuse } from '@weir/pipeline';
 import { effectiveTenant, RateLimiter } from '@weir/tenancy';
@@ -156,6 +158,95 @@ async function until(holds: () => boolean): Promise<void> {
   expect(holds()).toBe(true);
 }
 
+describe('a compressed message', () => {
+  test.each([
+    ['gzip', gzipSync(spans), 'gzip'],
+    ['zstd', zstdCompressSync(spans), 'zstd'],
+    ['deflate', deflateSync(spans), undefined],
+  ] as const)(
+    'is taken as %s, and goes on as the client sent it where Kafka’s readers know it',
+    async (encoding, message, stored) => {
+      const { port, next, budget } = await setUp();
+      const call = open(session(port), { 'grpc-encoding': encoding });
+      call.stream.end(frame(message, true));
+      expect((await call.answer)['grpc-status']).toBe('0');
+      expect(next.items[0]!.plain.equals(spans)).toBe(true);
+      if (stored !== undefined) expect([next.items[0]!.meta.encoding, next.items[0]!.value]).toEqual([stored, message]);
+      await until(() => budget.bytes === 0);
+    },
+  );
+
+  test('is plain where its flag says so, whatever the header says', async () => {
+    const { port, next } = await setUp();
+    const call = open(session(port), { 'grpc-encoding': 'gzip' });
+    call.stream.end(frame(spans));
+    expect((await call.answer)['grpc-status']).toBe('0');
+    expect(next.items[0]!.plain.equals(spans)).toBe(true);
+  });
+
+  test.each([
+    ['garbage', 'gzip', Buffer.from('this is not gzip')],
+    ['what is truncated', 'gzip', gzipSync(spans).subarray(0, 20)],
+    ['garbage', 'zstd', Buffer.from('this is not zstd')],
+    ['garbage', 'deflate', Buffer.from('this is not deflate')],
+  ])('%s for %s is INVALID_ARGUMENT with a BadRequest, and counted', async (_name, encoding, message) => {
+    const { port, refused, budget } = await setUp();
+    const call = open(session(port), { 'grpc-encoding': encoding });
+    call.stream.end(frame(message, true));
+    const answer = await call.answer;
+    expect([answer['grpc-status'], detailsOf(answer)]).toEqual(['3', ['BadRequest']]);
+    expect(refused).toEqual(['malformed']);
+    await until(() => budget.bytes === 0);
+  });
+
+  test('of an unknown encoding is UNIMPLEMENTED with a Status, and counted', async () => {
+    const { port, refused } = await setUp();
+    const call = open(session(port), { 'grpc-encoding': 'br' });
+    call.stream.end(frame(spans, true));
+    const answer = await call.answer;
+    expect([answer['grpc-status'], answer['grpc-status-details-bin'] === undefined]).toEqual(['12', false]);
+    expect(refused).toEqual(['encoding_unsupported']);
+  });
+
+  test('that becomes too large is RESOURCE_EXHAUSTED without RetryInfo, and counted', async () => {
+    const { port, refused } = await setUp();
+    const call = open(session(port), { 'grpc-encoding': 'gzip' });
+    call.stream.end(frame(gzipSync(Buffer.alloc(BODY_BYTES_MAX + 1)), true));
+    const answer = await call.answer;
+    expect([answer['grpc-status'], answer['google.rpc.retryinfo-bin']]).toEqual(['8', undefined]);
+    expect(refused).toEqual(['too_large']);
+  });
+});
+
+describe('what the library refuses itself', () => {
+  test('a length prefix of 2^31-1 is RESOURCE_EXHAUSTED with a Status, without RetryInfo, and counted', async () => {
+    const { port, refused, budget } = await setUp();
+    const call = open(session(port));
+    call.stream.write(frame(Buffer.alloc(100), false, 2 ** 31 - 1));
+    const answer = await call.answer;
+    expect([answer['grpc-status'], answer['grpc-status-details-bin'] === undefined]).toEqual(['8', false]);
+    expect(answer['google.rpc.retryinfo-bin']).toBeUndefined();
+    expect(refused).toEqual(['too_large']);
+    await call.closed;
+    await until(() => budget.bytes === 0);
+  });
+
+  test.each([
+    ['no message', {}, Buffer.alloc(0)],
+    ['two messages', {}, Buffer.concat([frame(spans), frame(spans)])],
+    ['a part of a message', {}, frame(spans).subarray(0, 30)],
+    ['a time-out that is none', { 'grpc-timeout': 'soon' }, Buffer.alloc(0)],
+  ])('%s is INVALID_ARGUMENT with a BadRequest, and counted', async (_name, headers, bytes) => {
+    const { port, refused, next, budget } = await setUp();
+    const call = open(session(port), headers);
+    call.stream.end(bytes);
+    const answer = await call.answer;
+    expect([answer['grpc-status'], detailsOf(answer)]).toEqual(['3', ['BadRequest']]);
+    expect([refused, next.items.length]).toEqual([['malformed'], 0]);
+    await until(() => budget.bytes === 0);
+  });
+});
+
 describe('a stream that is not ended', () => {
   test.each([
     ['nothing', Buffer.alloc(0)],
@@ -198,6 +289,28 @@ describe('a stream that is not ended', () => {
     expect((await call.answer)['grpc-status']).toBe('0');
     await until(() => budget.bytes === 0);
   });
+});
+
+test.each([
+  ['too large', 'good', 32 * BODY_BYTES_MAX, 8],
+  ['without a good key', 'bad', 32 * BODY_BYTES_MAX, 16],
+])('a client of the library sees why its message, %s, was cut off', async (_name, key, bytes, code) => {
+  const { port, refused } = await setUp();
+  const client = new Client(`127.0.0.1:${port}`, credentials.createSsl(readFileSync(files.ca)), {
+    'grpc.max_send_message_length': -1,
+    'grpc.ssl_target_name_override': 'localhost',
+  });
+  ending.push(() => client.close());
+  const metadata = new Metadata();
+  metadata.set('x-api-key', key);
+  const same = (given: Buffer): Buffer => given;
+  for (let i = 0; i < 3; i++) {
+    const error = await new Promise<ServiceError | null>((resolve) => {
+      client.makeUnaryRequest(PATH, same, same, Buffer.alloc(bytes), metadata, (failed) => resolve(failed));
+    });
+    expect([error?.code, error?.metadata.get('grpc-status-details-bin').length]).toEqual([code, 1]);
+  }
+  expect(refused).toHaveLength(3);
 });
 
 test('a client that does not take its answer is cut off', async () => {

@@ -56,13 +56,14 @@ const BOUNDS: GrpcBounds = {
 };
 
 /**
- * OTLP/gRPC on grpc-js. Bodies stay bytes: nothing is decoded that would throw inside the library.
+ * OTLP/gRPC on grpc-js. Bodies stay bytes: nothing is decoded, or inflated, that would throw inside the library.
  *
- * What holds, whatever clients do: connections, those in their handshake too, up to `connectionsMax`; calls with a good key up
- * to `callsMax`, and those without are closed as soon as they are answered; bytes of messages, from the first piece to the
- * answer, within the budget that HTTP bodies are in as well; and none of them longer than the time-outs in LIMITS. Streams are read as
- * fast as they come, so the flow-control windows hold nothing that the budget has not seen. What the budget does not see is the
- * state of connections and calls themselves, and of a message the moment in which its pieces become one buffer.
+ * What holds, whatever clients do: connections, those in their handshake too, are at most `connectionsMax`; calls with a
+ * good key at most `callsMax`, and one without is closed as soon as it is answered; the bytes of messages, as they came
+ * and from the first piece to the answer, are within the budget that HTTP bodies are in as well; and no message takes
+ * longer to come than `LIMITS.bodyTimeoutMs`. Streams are read as fast as they come, so that the flow-control windows
+ * hold nothing that the budget has not seen. It does not see the state of connections and calls themselves (some 90 KB
+ * and 25 KB), nor a message for the moment in which its pieces become one buffer, nor what admission inflates.
  */
 export class GrpcReceiver implements Component {
   readonly name = 'grpc receiver';
