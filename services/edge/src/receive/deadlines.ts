@@ -6,8 +6,8 @@ interface Entry {
 }
 
 /**
- * Acts on what is not cancelled within `afterMs`. One sleeper serves all, in the order in which they were set: a timer and
- * an abort signal for each call cost a fifth of what the call itself does.
+ * Acts on what is not cancelled within `afterMs`. One sleeper serves all, in the order in which they were set, and spares each
+ * call a timer and an abort signal.
  */
 export class Deadlines {
   readonly #clock: Clock;
