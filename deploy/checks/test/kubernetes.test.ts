@@ -15,6 +15,7 @@ const NOT_MANIFESTS = new Set(['kustomization.yaml', 'envoy.yaml']);
 interface Manifest {
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly data?: Readonly<Record<string, string>>;
   readonly spec?: { readonly template?: { readonly spec: PodSpec } };
 }
 
@@ -28,6 +29,7 @@ interface PodSpec {
 interface Container {
   readonly name: string;
   readonly image: string;
+  readonly envFrom?: readonly { readonly configMapRef?: { readonly name: string } }[];
   readonly securityContext?: unknown;
   readonly resources?: { readonly limits?: { readonly memory?: string }; readonly requests?: object };
   readonly livenessProbe?: object;
@@ -138,6 +140,20 @@ describe.skipIf(kustomize === undefined)('built by kustomize', () => {
     expect(deployments).toEqual(expect.arrayContaining(['weir-edge', 'weir-edge-v2', 'weir-sink-v2']));
     expect(text).toContain('WEIR_TRACK: v2');
     expect(text).toContain('weir/track: v2');
+  });
+
+  test('the setup Job of each track has the configuration of that track', async () => {
+    const { manifests } = await build('overlays/track-v2');
+    const named = (kind: string, name: string) => manifests.find((m) => m.kind === kind && m.metadata.name === name);
+    for (const [job, track] of [
+      ['weir-setup', 'v1'],
+      ['weir-setup-v2', 'v2'],
+    ] as const) {
+      const containers = named('Job', job)?.spec?.template?.spec.initContainers ?? [];
+      const topics = containers.find(({ name }) => name === 'topics');
+      const config = named('ConfigMap', topics?.envFrom?.[0]?.configMapRef?.name ?? '');
+      expect(config?.data).toMatchObject({ WEIR_TRACK: track, WEIR_KAFKA_REPLICATION_FACTOR: '3' });
+    }
   });
 
   test('no secret is part of what is committed', async () => {

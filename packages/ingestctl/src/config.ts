@@ -11,9 +11,9 @@ export function showConfig(context: Context): number {
       database: context.database,
       cluster: context.cluster ?? null,
       user: env.WEIR_CLICKHOUSE_USER ?? 'default',
-      password: env.WEIR_CLICKHOUSE_PASSWORD ? 'set' : 'not set',
+      password: context.secret('WEIR_CLICKHOUSE_PASSWORD') === undefined ? 'not set' : 'set',
     },
-    pepper: known(() => context.pepper) === null ? 'not set' : 'set',
+    pepper: context.secret('WEIR_KEY_PEPPER') === undefined ? 'not set' : 'set',
     admins: context.admins,
   };
   context.outside.out(context.options.json === true ? `${JSON.stringify(shown, null, 2)}\n` : stringify(shown));

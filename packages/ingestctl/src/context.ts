@@ -36,6 +36,8 @@ interface LocalFile {
   readonly services?: Readonly<Record<string, { readonly admin: string }>>;
 }
 
+type Secret = 'WEIR_CLICKHOUSE_PASSWORD' | 'WEIR_KEY_PEPPER';
+
 const DEFAULT_DATA_DIR = '.weir';
 
 /** Where things are: options first, then the environment, then DIR/local.json of a local stack. */
@@ -90,10 +92,26 @@ export class Context {
   }
 
   get pepper(): string {
-    const { env } = this.outside;
-    const text = env.WEIR_KEY_PEPPER ?? readPepper(this.outside);
+    const text = this.secret('WEIR_KEY_PEPPER');
     if (!text) throw new UsageError('the pepper is not known: set WEIR_KEY_PEPPER or WEIR_KEY_PEPPER_FILE');
-    return text.trimEnd();
+    return text;
+  }
+
+  /**
+   * A secret, from its variable or from the file that `<name>_FILE` names, as the services read theirs: a pod or a unit
+   * that gives both programs the same environment gives both the same secret.
+   * @throws UsageError where both are set, or the file cannot be read
+   */
+  secret(name: Secret): string | undefined {
+    const { env } = this.outside;
+    const path = env[`${name}_FILE`];
+    if (!path) return env[name]?.trimEnd() || undefined;
+    if (env[name]) throw new UsageError(`set ${name} or ${name}_FILE, not both`);
+    try {
+      return this.outside.readFile(path).trimEnd() || undefined;
+    } catch {
+      throw new UsageError(`${path}, which ${name}_FILE names, cannot be read`);
+    }
   }
 
   kafkaAdmin(): KafkaAdmin {
@@ -112,7 +130,7 @@ export class Context {
       url: this.clickhouseUrl,
       database: this.database,
       username: env.WEIR_CLICKHOUSE_USER ?? 'default',
-      password: env.WEIR_CLICKHOUSE_PASSWORD ?? '',
+      password: this.secret('WEIR_CLICKHOUSE_PASSWORD') ?? '',
     });
     this.#closing.push(() => clickhouse.close());
     return clickhouse;
@@ -120,16 +138,6 @@ export class Context {
 
   async close(): Promise<void> {
     await Promise.allSettled(this.#closing.map((close) => close()));
-  }
-}
-
-function readPepper(outside: Outside): string | undefined {
-  const path = outside.env.WEIR_KEY_PEPPER_FILE;
-  if (!path) return undefined;
-  try {
-    return outside.readFile(path);
-  } catch {
-    throw new UsageError(`${path}, which WEIR_KEY_PEPPER_FILE names, cannot be read`);
   }
 }
 

@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import type { Outside } from './context.ts';
 import { createProgram } from './program.ts';
@@ -54,6 +56,24 @@ test.each(COMMANDS)('%s --help has an example and ends with 0', async (command) 
   const { status, out } = await ingestctl([...command.split(' '), '--help']);
   expect(status).toBe(0);
   expect(out).toMatch(/Examples?:\n {2}.*ingestctl/);
+});
+
+test.each(['topics apply', 'topics status', 'lag', 'status'])(
+  '%s is about the track of the environment',
+  async (command) => {
+    const shown = async (env: Outside['env']) => (await ingestctl([...command.split(' '), '--help'], { env })).out;
+    expect(await shown({})).toContain('(default: "v1")');
+    expect(await shown({ WEIR_TRACK: 'v2' })).toContain('(default: "v2")');
+  },
+);
+
+test('partitions and copies come from the environment where they are not given', async () => {
+  const env = { WEIR_KAFKA_PARTITIONS: '16', WEIR_KAFKA_REPLICATION_FACTOR: '3' };
+  const { out } = await ingestctl(['topics', 'apply', '--help'], { env });
+  expect(out).toMatch(/--partitions[^-]*\(default:\s+"16"\)/);
+  expect(out).toMatch(/--replication-factor[^-]*\(default:\s+"3"\)/);
+  const wrong = await ingestctl(['topics', 'apply', '--brokers', NOWHERE], { env: { WEIR_KAFKA_PARTITIONS: 'many' } });
+  expect(wrong).toMatchObject({ status: 2, err: expect.stringContaining('WEIR_KAFKA_PARTITIONS') });
 });
 
 test('--help documents the exit statuses', async () => {
@@ -168,4 +188,35 @@ test('config shows no secret', async () => {
   expect(out).toContain('pepper: set');
   expect(out).not.toContain('hunter2');
   expect(out).not.toContain(PEPPER);
+});
+
+test.each([
+  ['WEIR_CLICKHOUSE_PASSWORD', 'password'],
+  ['WEIR_KEY_PEPPER', 'pepper'],
+])('%s may come from the file that its _FILE names', async (name, shown) => {
+  const given = { env: { [`${name}_FILE`]: '/secret' }, files: { '/secret': `${PEPPER}\n` } };
+  expect((await ingestctl(['config'], given)).out).toContain(`${shown}: set`);
+  const both = { ...given, env: { ...given.env, [name]: PEPPER } };
+  expect(await ingestctl(['config'], both)).toMatchObject({ status: 2, err: expect.stringContaining('not both') });
+  const missing = await ingestctl(['config'], { env: { [`${name}_FILE`]: '/nowhere' } });
+  expect(missing).toMatchObject({ status: 2, err: expect.stringContaining(`/nowhere, which ${name}_FILE names`) });
+});
+
+test('ClickHouse is asked with the password of the file', async () => {
+  const asked: (string | undefined)[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.headers.authorization);
+    response.writeHead(403, { 'x-clickhouse-exception-code': '516' }).end('Code: 516. DB::Exception: no');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    const { port } = server.address() as AddressInfo;
+    await ingestctl(['schema', 'status', '--clickhouse', `http://127.0.0.1:${port}`], {
+      env: { WEIR_CLICKHOUSE_USER: 'weir', WEIR_CLICKHOUSE_PASSWORD_FILE: '/secret' },
+      files: { '/secret': 'hunter2\n' },
+    });
+  } finally {
+    server.close();
+  }
+  expect(asked[0]).toBe(`Basic ${Buffer.from('weir:hunter2').toString('base64')}`);
 });

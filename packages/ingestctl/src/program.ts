@@ -17,7 +17,9 @@ const TIMEOUT_MS = 60_000;
 const EXIT_HELP = `
 Exit status: 0 done, 1 the answer is no (or a file has faults), 2 wrong usage, 3 a dependency did not answer.
 Where Kafka and ClickHouse are: the options above, else WEIR_KAFKA_BROKERS, WEIR_CLICKHOUSE_URL, WEIR_CLICKHOUSE_DATABASE,
-WEIR_CLICKHOUSE_USER, WEIR_CLICKHOUSE_PASSWORD, else local.json of a local stack.`;
+WEIR_CLICKHOUSE_USER, WEIR_CLICKHOUSE_PASSWORD, else local.json of a local stack. WEIR_CLICKHOUSE_PASSWORD and
+WEIR_KEY_PEPPER may come from a file: set NAME_FILE to its path instead of NAME. The track is that of WEIR_TRACK; topics have
+the partitions of WEIR_KAFKA_PARTITIONS and the copies of WEIR_KAFKA_REPLICATION_FACTOR. Options come before all of these.`;
 
 export interface Program {
   /** Runs one command line and returns its exit status. Never throws. */
@@ -50,10 +52,11 @@ export function createProgram(outside: Outside): Program {
     .addHelpText('after', EXIT_HELP)
     .configureOutput({ writeOut: outside.out, writeErr: outside.err })
     .exitOverride();
-  addTopics(program, act);
+  addTopics(program, act, outside.env);
+  addLag(program, act, outside.env);
   addSchema(program, act);
   addTenants(program, act);
-  addStatus(program, act);
+  addStatus(program, act, outside.env);
   return {
     run: async (args) => {
       try {
@@ -68,15 +71,20 @@ export function createProgram(outside: Outside): Program {
 
 type Act = (action: Action) => Promise<void>;
 
-function addTopics(program: Command, act: Act): void {
+/** The track that the services of this environment serve. */
+function trackOf(env: Outside['env']): string {
+  return env.WEIR_TRACK || 'v1';
+}
+
+function addTopics(program: Command, act: Act, env: Outside['env']): void {
   const group = program.command('topics').description('Topics of Kafka.');
   const add = (name: string, description: string, check: boolean) =>
     group
       .command(name)
       .description(description)
-      .option('--tracks <LIST>', 'tracks to have topics for', 'v1')
-      .option('--partitions <N>', 'partitions of each raw and rows topic', '4')
-      .option('--replication-factor <N>', 'copies of each partition', '1')
+      .option('--tracks <LIST>', 'tracks to have topics for', trackOf(env))
+      .option('--partitions <N>', 'partitions of each raw and rows topic', env.WEIR_KAFKA_PARTITIONS || '4')
+      .option('--replication-factor <N>', 'copies of each partition', env.WEIR_KAFKA_REPLICATION_FACTOR || '1')
       .addHelpText(
         'after',
         `\nExample:\n  ingestctl topics ${name} --tracks v1,v2 --partitions 16 --replication-factor 3`,
@@ -84,10 +92,13 @@ function addTopics(program: Command, act: Act): void {
       .action((options: TopicsOptions) => act((context) => topics(context, options, check)));
   add('apply', 'Creates and configures what is missing; takes nothing away. Safe to run twice.', false);
   add('status', 'Shows which topics are there.', true);
+}
+
+function addLag(program: Command, act: Act, env: Outside['env']): void {
   program
     .command('lag')
     .description('Shows how far normalizers and sinks are behind.')
-    .option('--tracks <LIST>', 'tracks to look at', 'v1')
+    .option('--tracks <LIST>', 'tracks to look at', trackOf(env))
     .addHelpText('after', '\nExample:\n  ingestctl lag --tracks v1,v2 --json')
     .action((options: { tracks: string }) => act((context) => lag(context, options)));
 }
@@ -136,12 +147,12 @@ function addTenants(program: Command, act: Act): void {
     .action(() => act(keysCreate));
 }
 
-function addStatus(program: Command, act: Act): void {
+function addStatus(program: Command, act: Act, env: Outside['env']): void {
   const collect = (value: string, before: string[]) => [...before, value];
   program
     .command('status')
     .description('Shows the pipe, from the edges to ClickHouse, with rates and fill.')
-    .option('--tracks <LIST>', 'tracks to look at', 'v1')
+    .option('--tracks <LIST>', 'tracks to look at', trackOf(env))
     .option('--admin <NAME=URL>', 'admin endpoint of a service, once for each process', collect, [])
     .option('--interval <SECONDS>', 'time that rates are measured over', '1')
     .option('--watch', 'show it again and again')

@@ -46,7 +46,7 @@ export function topicSpecs(tracks: readonly string[], partitions: number, replic
 /** Creates what is missing; `check` only looks. Status 1 where a topic is missing. */
 export async function topics(context: Context, options: TopicsOptions, check: boolean): Promise<number> {
   const tracks = options.tracks.split(',');
-  if (!tracks.every(isTrack)) throw new UsageError('--tracks must be v1, v2, … with commas between');
+  if (!tracks.every(isTrack)) throw new UsageError('--tracks (WEIR_TRACK) must be v1, v2, … with commas between');
   const specs = topicSpecs(tracks, count(options.partitions), count(options.replicationFactor));
   const admin = context.kafkaAdmin();
   const states = check ? await admin.describe(specs.map(({ name }) => name)) : await admin.ensure(specs);
@@ -62,5 +62,7 @@ export async function topics(context: Context, options: TopicsOptions, check: bo
 function count(text: string): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 1 && value <= 1_000) return value;
-  throw new UsageError('--partitions and --replication-factor must be whole numbers from 1 to 1000');
+  throw new UsageError(
+    '--partitions (WEIR_KAFKA_PARTITIONS) and --replication-factor (WEIR_KAFKA_REPLICATION_FACTOR) must be whole numbers from 1 to 1000',
+  );
 }

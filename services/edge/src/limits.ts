@@ -20,6 +20,14 @@ export const LIMITS = {
   keepAliveMs: 75_000,
   headerBytesMax: 16 * 1024,
   connectionsMax: 10_000,
+  /** An idle HTTP/2 session holds 85 KB: 85 MB together. Where Envoy stands before it, each carries many clients' calls. */
+  grpcConnectionsMax: 1_000,
+  /** Calls at once on one connection. */
+  grpcStreamsMax: 100,
+  /** Calls at once on all of them. One with 12 KB of headers holds 45 KB beside its message: 92 MB together. */
+  grpcCallsMax: 2_048,
+  /** What a piece of an unfinished message costs beside its bytes, so that a body that comes in crumbs is bounded as well. */
+  pieceOverheadBytes: 256,
   /** Requests that one connection may carry before it is closed: load is spread anew now and then. */
   requestsPerSocketMax: 100_000,
   /** From this fill on only priority batches are taken. */

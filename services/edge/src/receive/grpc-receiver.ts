@@ -1,26 +1,27 @@
 import {
-  experimental,
-  type status as grpcStatus,
   type handleUnaryCall,
-  Metadata,
+  type Metadata,
   Server,
+  ServerCredentials,
   ServerInterceptingCall,
   type ServerInterceptor,
   type ServiceDefinition,
 } from '@grpc/grpc-js';
-import { encodeExportResponse, encodeRetryInfo, encodeStatus } from '@weir/otlp';
-import { type Component, type Consumer, REFUSALS, type Refused, refuse, type SignalKind } from '@weir/pipeline';
-import type { Tenant } from '@weir/tenancy';
-import type { Answer, RawExport } from '../exports.ts';
+import { encodeExportResponse } from '@weir/otlp';
+import { Budget, type Component, type Consumer, InvariantError, refuse, type SignalKind } from '@weir/pipeline';
+import type { Answer, Authenticated, RawExport } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
+import { Deadlines } from './deadlines.ts';
+import { type CallRoom, GrpcCall } from './grpc-call.ts';
+import { GrpcListener } from './grpc-listener.ts';
+import { toStatus } from './grpc-status.ts';
 import { admit, type ReceiverParts } from './receiver.ts';
-import type { TlsMaterial } from './tls-files.ts';
 
 const MIB = 1024 ** 2;
 
 /** Bounds of a connection. Windows well above grpc-js's own: an export of 380 KB otherwise waits for several round trips. */
 const SERVER_OPTIONS = {
-  'grpc.max_concurrent_streams': 100,
+  'grpc.max_concurrent_streams': LIMITS.grpcStreamsMax,
   'grpc.max_connection_idle_ms': 300_000,
   'grpc.max_connection_age_ms': 3_600_000,
   'grpc.max_connection_age_grace_ms': 30_000,
@@ -40,42 +41,76 @@ const METHODS: Readonly<Record<SignalKind, string>> = {
 
 const identity = (bytes: Buffer): Buffer => bytes;
 
-/** OTLP/gRPC on grpc-js. Bodies stay bytes: nothing is decoded that would throw inside the library. */
+/** What a receiver holds at once. */
+export interface GrpcBounds {
+  readonly connectionsMax: number;
+  /** Over all connections, from a call's headers to the end of its stream. */
+  readonly callsMax: number;
+  readonly handshakeTimeoutMs: number;
+}
+
+const BOUNDS: GrpcBounds = {
+  connectionsMax: LIMITS.grpcConnectionsMax,
+  callsMax: LIMITS.grpcCallsMax,
+  handshakeTimeoutMs: LIMITS.headersTimeoutMs,
+};
+
+/**
+ * OTLP/gRPC on grpc-js. Bodies stay bytes: nothing is decoded, or inflated, that would throw inside the library.
+ *
+ * What holds, whatever clients do: connections, those in their handshake too, are at most `connectionsMax`; calls with a
+ * good key at most `callsMax`, and one without is closed as soon as it is answered; the bytes of messages, as they came
+ * and from the first piece to the answer, are within the budget that HTTP bodies are in as well; and no message takes
+ * longer to come than `LIMITS.bodyTimeoutMs`. Streams are read as fast as they come, so that the flow-control windows
+ * hold nothing that the budget has not seen. It does not see the state of connections and calls themselves (some 85 KB
+ * and 45 KB, measured), nor a message for the moment in which its pieces become one buffer, nor what admission inflates.
+ */
 export class GrpcReceiver implements Component {
   readonly name = 'grpc receiver';
   readonly #parts: ReceiverParts;
   readonly #next: Consumer<RawExport, Answer>;
+  readonly #bounds: GrpcBounds;
+  readonly #room: CallRoom;
   #server: Server | undefined;
+  #listener: GrpcListener | undefined;
   #stopping = false;
 
-  constructor(parts: ReceiverParts, next: Consumer<RawExport, Answer>) {
+  constructor(parts: ReceiverParts, next: Consumer<RawExport, Answer>, bounds: Partial<GrpcBounds> = {}) {
     this.#parts = parts;
     this.#next = next;
+    this.#bounds = { ...BOUNDS, ...bounds };
+    this.#room = {
+      calls: new Budget({ bytesMax: 0, itemsMax: this.#bounds.callsMax }),
+      deadlines: new Deadlines(parts.clock, LIMITS.bodyTimeoutMs),
+    };
   }
 
   async start(): Promise<void> {
-    const { listen, bodyBytesMax } = this.#parts;
+    const { bodyBytesMax } = this.#parts;
+    const { connectionsMax, handshakeTimeoutMs } = this.#bounds;
     const server = new Server({
       ...SERVER_OPTIONS,
       'grpc.max_receive_message_length': bodyBytesMax,
-      interceptors: [this.#authenticating()],
+      interceptors: [this.#following()],
     });
     for (const [signal, path] of Object.entries(METHODS) as [SignalKind, string][]) {
-      const export_: handleUnaryCall<Buffer, Buffer> = (call, callback) => {
-        void this.#handle(signal, call.request, call.metadata).then((answer) => {
-          if (answer.kind === 'refused') return callback(toServiceError(answer));
+      const export_: handleUnaryCall<GrpcCall, Buffer> = (call, callback) => {
+        void this.#handle(call.request).then((answer) => {
+          if (answer.kind === 'refused') return callback(toStatus(answer));
           const { rejectedItems, message } = answer;
           callback(null, encodeExportResponse(signal, 'protobuf', { rejectedItems, message }));
         });
       };
       server.addService(definition(path), { Export: export_ });
     }
+    // TLS ends in the listener: to the library its connections are plain.
+    const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+    const listener = new GrpcListener({ ...this.#parts, connectionsMax, handshakeTimeoutMs }, (socket) =>
+      injector.injectConnection(socket),
+    );
+    await listener.start();
     this.#server = server;
-    await new Promise<void>((resolve, reject) => {
-      server.bindAsync(`${listen.host}:${listen.port}`, this.#credentials(), (error) =>
-        error ? reject(error) : resolve(),
-      );
-    });
+    this.#listener = listener;
   }
 
   /** Tells clients to go (GOAWAY), answers what is in flight, and closes. */
@@ -84,6 +119,7 @@ export class GrpcReceiver implements Component {
     if (server === undefined) return;
     this.#server = undefined;
     this.#stopping = true;
+    this.#listener?.stop();
     await new Promise<void>((resolve) => {
       signal.addEventListener(
         'abort',
@@ -95,59 +131,35 @@ export class GrpcReceiver implements Component {
       );
       server.tryShutdown(() => resolve());
     });
+    this.#room.deadlines.stop();
   }
 
-  /** Certificates that follow the files. */
-  #credentials() {
-    const { tls, clientRequired } = this.#parts;
-    const identities = new Set<(update: { certificate: Buffer; privateKey: Buffer } | null) => void>();
-    const authorities = new Set<(update: { caCertificate: Buffer } | null) => void>();
-    const identityOf = ({ cert, key }: TlsMaterial) => ({ certificate: cert, privateKey: key });
-    const authorityOf = ({ clientCa }: TlsMaterial) => (clientCa === undefined ? null : { caCertificate: clientCa });
-    tls.onChange((material) => {
-      for (const listener of identities) listener(identityOf(material));
-      for (const listener of authorities) listener(authorityOf(material));
-    });
-    const provider = {
-      addIdentityCertificateListener: (listener: Parameters<typeof identities.add>[0]) => {
-        identities.add(listener);
-        // Not at once: the library listens only after this returns.
-        process.nextTick(listener, identityOf(tls.current));
-      },
-      removeIdentityCertificateListener: (listener: Parameters<typeof identities.add>[0]) =>
-        identities.delete(listener),
-      addCaCertificateListener: (listener: Parameters<typeof authorities.add>[0]) => {
-        authorities.add(listener);
-        process.nextTick(listener, authorityOf(tls.current));
-      },
-      removeCaCertificateListener: (listener: Parameters<typeof authorities.add>[0]) => authorities.delete(listener),
-    };
-    const ca = tls.current.clientCa === undefined ? null : provider;
-    return experimental.createCertificateProviderServerCredentials(ca as never, provider as never, clientRequired);
-  }
-
-  /** Ends a call whose key is not good before its message is received. */
-  #authenticating(): ServerInterceptor {
+  /** Follows each call from its headers on; one whose key is not good ends before its message is received. */
+  #following(): ServerInterceptor {
     const signals = new Map(Object.entries(METHODS).map(([signal, path]) => [path, signal as SignalKind]));
-    return (method, call) =>
-      new ServerInterceptingCall(call, {
+    return (method, call) => {
+      const signal = signals.get(method.path);
+      if (signal === undefined) throw new InvariantError(`${method.path} is served but not known`);
+      const incoming = new GrpcCall(call, signal, this.#parts, this.#room);
+      return new ServerInterceptingCall(call, {
         start: (next) =>
           next({
             onReceiveMetadata: (metadata, nextMetadata) => {
-              const who = this.#who(metadata);
-              if (who.kind !== 'refused') return nextMetadata(metadata);
-              const signal = signals.get(method.path);
-              if (signal !== undefined) this.#parts.events.answered(signal, 'grpc', undefined, who, 0);
-              call.sendStatus(toServiceError(who));
+              if (incoming.begin(this.#who(metadata))) nextMetadata(metadata);
             },
-            onReceiveMessage: (message, nextMessage) => nextMessage(message),
-            onReceiveHalfClose: (nextHalfClose) => nextHalfClose(),
+            onReceiveMessage: (message, nextMessage) => {
+              if (incoming.take(message)) nextMessage(incoming);
+            },
+            onReceiveHalfClose: (nextHalfClose) => {
+              if (incoming.end()) nextHalfClose();
+            },
             onCancel: () => undefined,
           }),
       });
+    };
   }
 
-  #who(metadata: Metadata): { kind: 'tenant'; tenant: Tenant } | Refused {
+  #who(metadata: Metadata): Authenticated {
     if (this.#stopping) return refuse('shutting_down', 'the edge is stopping; try again');
     return this.#parts.authenticate({
       authorization: metadata.get('authorization').map(String),
@@ -155,33 +167,20 @@ export class GrpcReceiver implements Component {
     });
   }
 
-  async #handle(signal: SignalKind, body: Buffer, metadata: Metadata): Promise<Answer> {
-    const who = this.#who(metadata);
-    const { budget, events } = this.#parts;
-    const early = (refusal: Refused): Refused => {
-      events.answered(signal, 'grpc', undefined, refusal, 0);
-      return refusal;
-    };
-    if (who.kind === 'refused') return early(who);
-    if (!budget.tryTake(body.length, 0)) return early(refuse('edge_full', 'the edge is full'));
+  async #handle(incoming: GrpcCall): Promise<Answer> {
+    const { signal } = incoming;
+    const export_: RawExport = { ...incoming.handOver(), signal, transport: 'grpc', format: 'protobuf' };
     try {
-      const export_: RawExport = {
-        tenant: who.tenant,
-        signal,
-        transport: 'grpc',
-        format: 'protobuf',
-        encoding: 'identity',
-        body,
-      };
       return await admit(this.#parts, this.#next, export_);
     } catch {
       return refuse('internal', 'the export could not be handled; try again');
     } finally {
-      budget.give(body.length, 0);
+      incoming.finish();
     }
   }
 }
 
+/** Requests and responses stay as they are: bytes, but for the request, which the interceptor makes a {@link GrpcCall}. */
 function definition(path: string): ServiceDefinition {
   return {
     Export: {
@@ -195,24 +194,4 @@ function definition(path: string): ServiceDefinition {
       originalName: 'export',
     },
   };
-}
-
-/** Status, message and, where the client may try again, RetryInfo in both trailers that clients read. */
-function toServiceError(refusal: Refused): {
-  code: grpcStatus;
-  details: string;
-  metadata: Metadata;
-  name: string;
-  message: string;
-} {
-  const code = REFUSALS[refusal.reason].grpc;
-  const { message, retryAfterS } = refusal;
-  const metadata = new Metadata();
-  const badRequestField = refusal.reason === 'malformed' ? 'body' : undefined;
-  metadata.set(
-    'grpc-status-details-bin',
-    encodeStatus({ grpcCode: code, message, retryAfterS, badRequestField }, 'protobuf'),
-  );
-  if (retryAfterS !== undefined) metadata.set('google.rpc.retryinfo-bin', encodeRetryInfo(retryAfterS));
-  return { code, details: message, metadata, name: 'refused', message };
 }

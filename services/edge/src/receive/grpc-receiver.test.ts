@@ -1,0 +1,442 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  constants,
+  type IncomingHttpHeaders,
+  type Settings,
+} from 'node:http2';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
+import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { ensureCertificates } from '@weir/local';
+import { Budget, refuse } from '@weir/pipeline';
+import { effectiveTenant, RateLimiter } from '@weir/tenancy';
+import { encodeExport, FakeClock, RecordingConsumer } from '@weir/testkit';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { createAdmission } from '../admit/admission.ts';
+import type { AdmittedExport, Answer } from '../exports.ts';
+import { LIMITS } from '../limits.ts';
+import { type GrpcBounds, GrpcReceiver } from './grpc-receiver.ts';
+import { TlsFiles } from './tls-files.ts';
+
+const PATH = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
+const BODY_BYTES_MAX = 1024 ** 2;
+const QUEUE_BYTES_MAX = 4 * BODY_BYTES_MAX;
+const tenant = effectiveTenant('acme', { keys: [] }, undefined);
+const span = { traceId: new Uint8Array(16).fill(7), spanId: new Uint8Array(8).fill(9), startTimeUnixNano: 1n };
+const spans = Buffer.from(encodeExport('traces', { resourceSpans: [{ scopeSpans: [{ spans: [span, span] }] }] }));
+
+const dir = mkdtempSync(join(tmpdir(), 'weir-grpc-'));
+let files: Awaited<ReturnType<typeof ensureCertificates>>;
+const ending: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  files = await ensureCertificates(dir, new Date());
+});
+
+afterEach(async () => {
+  for (const end of ending.splice(0).toReversed()) await end();
+});
+
+afterAll(() => rmSync(dir, { recursive: true }));
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** A receiver on loopback before the real admission; what would go to Kafka is recorded. */
+async function setUp(
+  bounds?: Partial<GrpcBounds>,
+  answer?: (admitted: AdmittedExport) => Promise<Answer>,
+  clientCa = true,
+) {
+  const clock = new FakeClock();
+  const budget = new Budget({ bytesMax: QUEUE_BYTES_MAX, itemsMax: 1_000 });
+  const next = new RecordingConsumer<AdmittedExport, Answer>(
+    answer ?? (({ meta }) => ({ kind: 'accepted', acceptedItems: meta.items, rejectedItems: 0 })),
+  );
+  const limiter = new RateLimiter(clock);
+  const sinkFill = () => ({ fill: 0, retryAfterS: 1 });
+  const parts = { clock, limiter, budget, sinkFill, bodyBytesMax: BODY_BYTES_MAX, onRejected: () => undefined };
+  const tls = new TlsFiles(
+    { certFile: files.serverCert, keyFile: files.serverKey, clientCaFile: clientCa ? files.ca : undefined },
+    clock,
+    () => undefined,
+  );
+  const refused: string[] = [];
+  const port = await freePort();
+  const receiver = new GrpcReceiver(
+    {
+      listen: { host: '127.0.0.1', port },
+      tls,
+      clientRequired: false,
+      bodyBytesMax: BODY_BYTES_MAX,
+      budget,
+      clock,
+      authenticate: ({ apiKey }) =>
+        apiKey[0] === 'good' ? { kind: 'tenant', tenant } : refuse('unauthenticated', 'the key is not known'),
+      events: {
+        received: () => undefined,
+        answered: (_signal, _transport, _tenant, given) => {
+          if (given.kind === 'refused') refused.push(given.reason);
+        },
+      },
+    },
+    createAdmission(parts, next),
+    bounds,
+  );
+  await receiver.start();
+  ending.push(() => receiver.stop(AbortSignal.abort()));
+  return { receiver, clock, budget, next, refused, port };
+}
+
+function session(port: number, settings: Settings = {}): ClientHttp2Session {
+  const made = connect(`https://127.0.0.1:${port}`, { ca: readFileSync(files.ca), settings });
+  made.on('error', () => undefined);
+  ending.push(() => made.destroy());
+  return made;
+}
+
+/** What a client sees of a call, read from raw HTTP/2: headers and trailers in one. */
+interface Call {
+  readonly stream: ClientHttp2Stream;
+  readonly answer: Promise<IncomingHttpHeaders>;
+  readonly closed: Promise<void>;
+}
+
+function open(http2: ClientHttp2Session, headers: Readonly<Record<string, string>> = {}): Call {
+  const stream = http2.request(
+    {
+      ':method': 'POST',
+      ':path': PATH,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      'x-api-key': 'good',
+      ...headers,
+    },
+    { endStream: false },
+  );
+  stream.on('error', () => undefined);
+  stream.resume();
+  let seen: IncomingHttpHeaders = {};
+  const closed = new Promise<void>((resolve) => stream.once('close', resolve));
+  const answer = new Promise<IncomingHttpHeaders>((resolve) => {
+    stream.on('response', (got) => {
+      seen = { ...seen, ...got };
+      if (got['grpc-status'] !== undefined) resolve(seen);
+    });
+    stream.on('trailers', (got) => resolve({ ...seen, ...got }));
+    void closed.then(() => resolve(seen));
+  });
+  return { stream, answer, closed };
+}
+
+function frame(message: Uint8Array, compressed = false, length = message.length): Buffer {
+  const head = Buffer.alloc(5);
+  head[0] = compressed ? 1 : 0;
+  head.writeUInt32BE(length, 1);
+  return Buffer.concat([head, message]);
+}
+
+/** The names of the details of the google.rpc.Status in the trailers. */
+function detailsOf(headers: IncomingHttpHeaders): string[] {
+  const bytes = Buffer.from(String(headers['grpc-status-details-bin'] ?? ''), 'base64').toString('latin1');
+  return [...bytes.matchAll(/google\.rpc\.(\w+)/g)].map((match) => match[1]!);
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  for (let i = 0; i < 400 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(holds()).toBe(true);
+}
+
+describe('a compressed message', () => {
+  test.each([
+    ['gzip', gzipSync(spans), 'gzip'],
+    ['zstd', zstdCompressSync(spans), 'zstd'],
+    ['deflate', deflateSync(spans), undefined],
+  ] as const)(
+    'is taken as %s, and goes on as the client sent it where Kafka’s readers know it',
+    async (encoding, message, stored) => {
+      const { port, next, budget } = await setUp();
+      const call = open(session(port), { 'grpc-encoding': encoding });
+      call.stream.end(frame(message, true));
+      expect((await call.answer)['grpc-status']).toBe('0');
+      expect(next.items[0]!.plain.equals(spans)).toBe(true);
+      if (stored !== undefined) expect([next.items[0]!.meta.encoding, next.items[0]!.value]).toEqual([stored, message]);
+      await until(() => budget.bytes === 0);
+    },
+  );
+
+  test('is plain where its flag says so, whatever the header says', async () => {
+    const { port, next } = await setUp();
+    const call = open(session(port), { 'grpc-encoding': 'gzip' });
+    call.stream.end(frame(spans));
+    expect((await call.answer)['grpc-status']).toBe('0');
+    expect(next.items[0]!.plain.equals(spans)).toBe(true);
+  });
+
+  test.each([
+    ['garbage', 'gzip', Buffer.from('this is not gzip')],
+    ['what is truncated', 'gzip', gzipSync(spans).subarray(0, 20)],
+    ['garbage', 'zstd', Buffer.from('this is not zstd')],
+    ['garbage', 'deflate', Buffer.from('this is not deflate')],
+  ])('%s for %s is INVALID_ARGUMENT with a BadRequest, and counted', async (_name, encoding, message) => {
+    const { port, refused, budget } = await setUp();
+    const call = open(session(port), { 'grpc-encoding': encoding });
+    call.stream.end(frame(message, true));
+    const answer = await call.answer;
+    expect([answer['grpc-status'], detailsOf(answer)]).toEqual(['3', ['BadRequest']]);
+    expect(refused).toEqual(['malformed']);
+    await until(() => budget.bytes === 0);
+  });
+
+  test('of an unknown encoding is UNIMPLEMENTED with a Status, and counted', async () => {
+    const { port, refused } = await setUp();
+    const call = open(session(port), { 'grpc-encoding': 'br' });
+    call.stream.end(frame(spans, true));
+    const answer = await call.answer;
+    expect([answer['grpc-status'], answer['grpc-status-details-bin'] === undefined]).toEqual(['12', false]);
+    expect(refused).toEqual(['encoding_unsupported']);
+  });
+
+  test('that becomes too large is RESOURCE_EXHAUSTED without RetryInfo, and counted', async () => {
+    const { port, refused } = await setUp();
+    const call = open(session(port), { 'grpc-encoding': 'gzip' });
+    call.stream.end(frame(gzipSync(Buffer.alloc(BODY_BYTES_MAX + 1)), true));
+    const answer = await call.answer;
+    expect([answer['grpc-status'], answer['google.rpc.retryinfo-bin']]).toEqual(['8', undefined]);
+    expect(refused).toEqual(['too_large']);
+  });
+});
+
+describe('what the library refuses itself', () => {
+  test('a length prefix of 2^31-1 is RESOURCE_EXHAUSTED with a Status, without RetryInfo, and counted', async () => {
+    const { port, refused, budget } = await setUp();
+    const call = open(session(port));
+    call.stream.write(frame(Buffer.alloc(100), false, 2 ** 31 - 1));
+    const answer = await call.answer;
+    expect([answer['grpc-status'], answer['grpc-status-details-bin'] === undefined]).toEqual(['8', false]);
+    expect(answer['google.rpc.retryinfo-bin']).toBeUndefined();
+    expect(refused).toEqual(['too_large']);
+    await call.closed;
+    await until(() => budget.bytes === 0);
+  });
+
+  test.each([
+    ['no message', {}, Buffer.alloc(0)],
+    ['two messages', {}, Buffer.concat([frame(spans), frame(spans)])],
+    ['a part of a message', {}, frame(spans).subarray(0, 30)],
+    ['a time-out that is none', { 'grpc-timeout': 'soon' }, Buffer.alloc(0)],
+  ])('%s is INVALID_ARGUMENT with a BadRequest, and counted', async (_name, headers, bytes) => {
+    const { port, refused, next, budget } = await setUp();
+    const call = open(session(port), headers);
+    call.stream.end(bytes);
+    const answer = await call.answer;
+    expect([answer['grpc-status'], detailsOf(answer)]).toEqual(['3', ['BadRequest']]);
+    expect([refused, next.items.length]).toEqual([['malformed'], 0]);
+    await until(() => budget.bytes === 0);
+  });
+});
+
+describe('a stream that is not ended', () => {
+  test.each([
+    ['nothing', Buffer.alloc(0)],
+    ['a part of a message', frame(Buffer.alloc(60_000), false, BODY_BYTES_MAX)],
+    ['a whole message', frame(spans)],
+  ])('and sent %s is answered and closed after the time-out', async (_name, bytes) => {
+    const { port, clock, refused, next, budget } = await setUp();
+    const call = open(session(port));
+    if (bytes.length > 0) call.stream.write(bytes);
+    await until(() => clock.sleeping === 1 && (bytes.length === 0 || budget.bytes > 0));
+    await clock.advance(LIMITS.bodyTimeoutMs - 1);
+    expect(refused).toEqual([]);
+    await clock.advance(1);
+    expect((await call.answer)['grpc-status']).toBe('4');
+    await call.closed;
+    expect([refused, next.items.length]).toEqual([['body_timeout'], 0]);
+    await until(() => budget.bytes === 0);
+  });
+
+  test('and is dropped by its client leaves nothing behind', async () => {
+    const { port, clock, refused, budget } = await setUp();
+    const http2 = session(port);
+    open(http2).stream.write(frame(Buffer.alloc(60_000), false, BODY_BYTES_MAX));
+    await until(() => budget.bytes > 0);
+    http2.destroy();
+    await until(() => budget.bytes === 0);
+    await clock.advance(LIMITS.bodyTimeoutMs);
+    expect(refused).toEqual([]);
+  });
+
+  test('has no time-out once it is ended: Kafka’s deadline holds', async () => {
+    const answered = Promise.withResolvers<Answer>();
+    const { port, clock, next, budget } = await setUp({}, () => answered.promise);
+    const call = open(session(port));
+    call.stream.end(frame(spans));
+    await until(() => next.items.length === 1);
+    expect(budget.bytes).toBe(spans.length);
+    await clock.advance(LIMITS.bodyTimeoutMs);
+    answered.resolve({ kind: 'accepted', acceptedItems: 2, rejectedItems: 0 });
+    expect((await call.answer)['grpc-status']).toBe('0');
+    await until(() => budget.bytes === 0);
+  });
+});
+
+test.each([
+  ['too large', 'good', 32 * BODY_BYTES_MAX, 8],
+  ['without a good key', 'bad', 32 * BODY_BYTES_MAX, 16],
+])('a client of the library sees why its message, %s, was cut off', async (_name, key, bytes, code) => {
+  const { port, refused } = await setUp();
+  const client = new Client(`127.0.0.1:${port}`, credentials.createSsl(readFileSync(files.ca)), {
+    'grpc.max_send_message_length': -1,
+    'grpc.ssl_target_name_override': 'localhost',
+  });
+  ending.push(() => client.close());
+  const metadata = new Metadata();
+  metadata.set('x-api-key', key);
+  const same = (given: Buffer): Buffer => given;
+  for (let i = 0; i < 3; i++) {
+    const error = await new Promise<ServiceError | null>((resolve) => {
+      client.makeUnaryRequest(PATH, same, same, Buffer.alloc(bytes), metadata, (failed) => resolve(failed));
+    });
+    expect([error?.code, error?.metadata.get('grpc-status-details-bin').length]).toEqual([code, 1]);
+  }
+  expect(refused).toHaveLength(3);
+});
+
+test('a client that does not take its answer is cut off', async () => {
+  const { port, clock, next, budget } = await setUp();
+  const call = open(session(port, { initialWindowSize: 0 }));
+  call.stream.end(frame(spans));
+  await until(() => next.items.length === 1 && budget.bytes === 0);
+  await clock.advance(LIMITS.bodyTimeoutMs);
+  await call.closed;
+  expect(call.stream.rstCode).toBe(constants.NGHTTP2_CANCEL);
+});
+
+describe('unfinished messages', () => {
+  test('are in the budget while they come; what does not fit is refused, closed and given back', async () => {
+    const { port, refused, budget } = await setUp();
+    const http2 = session(port);
+    const calls = Array.from({ length: 8 }, () => open(http2));
+    for (const { stream } of calls) stream.write(frame(Buffer.alloc(BODY_BYTES_MAX - 100), false, BODY_BYTES_MAX));
+    await until(() => refused.length >= 4);
+    expect(budget.bytes).toBeLessThanOrEqual(QUEUE_BYTES_MAX);
+    const ended = await Promise.race(calls.map(({ answer }) => answer));
+    expect([ended['grpc-status'], detailsOf(ended)]).toEqual(['14', ['RetryInfo']]);
+    expect(new Set(refused)).toEqual(new Set(['edge_full']));
+    http2.destroy();
+    await until(() => budget.bytes === 0);
+  });
+
+  test('cost more than their bytes where they come in crumbs', async () => {
+    const { port, budget } = await setUp();
+    const call = open(session(port));
+    call.stream.write(frame(Buffer.alloc(0), false, BODY_BYTES_MAX));
+    for (let i = 0; i < 20; i++) {
+      call.stream.write(Buffer.alloc(1));
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    await until(() => budget.bytes >= 10 * LIMITS.pieceOverheadBytes);
+  });
+});
+
+describe('bounds', () => {
+  test('calls beyond the bound are UNAVAILABLE with RetryInfo, and room comes back', async () => {
+    const { port, refused, budget } = await setUp({ callsMax: 2 });
+    const http2 = session(port);
+    const held = [open(http2), open(http2)];
+    const before = 2 * LIMITS.pieceOverheadBytes + 2;
+    for (const { stream } of held) stream.write(Buffer.alloc(1));
+    await until(() => budget.bytes === before);
+    const third = await open(http2).answer;
+    expect([third['grpc-status'], detailsOf(third), refused]).toEqual(['14', ['RetryInfo'], ['edge_full']]);
+    for (const { stream } of held) stream.close();
+    await until(() => budget.bytes === 0);
+    const call = open(http2);
+    call.stream.end(frame(spans));
+    expect((await call.answer)['grpc-status']).toBe('0');
+  });
+
+  test('a call without a key is answered and closed although its client goes on', async () => {
+    const { port, refused } = await setUp();
+    const call = open(session(port), { 'x-api-key': 'bad' });
+    expect((await call.answer)['grpc-status']).toBe('16');
+    await call.closed;
+    expect(refused).toEqual(['unauthenticated']);
+  });
+
+  test('connections beyond the bound are closed', async () => {
+    const { port } = await setUp({ connectionsMax: 1 });
+    const first = open(session(port));
+    first.stream.end(frame(spans));
+    expect((await first.answer)['grpc-status']).toBe('0');
+    const second = session(port);
+    await new Promise((resolve) => second.once('close', resolve));
+    expect(second.alpnProtocol).toBeUndefined();
+  });
+
+  test('a connection that does not finish its handshake is closed', async () => {
+    const { port } = await setUp({ handshakeTimeoutMs: 50 });
+    const socket = (await import('node:net')).connect(port, '127.0.0.1');
+    ending.push(() => socket.destroy());
+    socket.on('error', () => undefined);
+    await new Promise((resolve) => socket.once('close', resolve));
+  });
+});
+
+test('a client may come with a good certificate or with none; one with a bad certificate is closed', async () => {
+  const { port } = await setUp();
+  const ca = readFileSync(files.ca);
+  const other = mkdtempSync(join(tmpdir(), 'weir-grpc-other-'));
+  ending.push(() => rmSync(other, { recursive: true }));
+  const stranger = await ensureCertificates(other, new Date());
+  const stays = async (cert?: string, key?: string): Promise<boolean> => {
+    const material =
+      cert === undefined || key === undefined ? {} : { cert: readFileSync(cert), key: readFileSync(key) };
+    const socket = connectTls({ port, host: '127.0.0.1', ca, ALPNProtocols: ['h2'], ...material });
+    socket.on('error', () => undefined);
+    ending.push(() => socket.destroy());
+    return Promise.race([
+      // The server's SETTINGS frame: it has taken the connection.
+      new Promise<boolean>((resolve) => socket.once('data', () => resolve(true))),
+      new Promise<boolean>((resolve) => socket.once('close', () => resolve(false))),
+    ]);
+  };
+  expect(await stays()).toBe(true);
+  expect(await stays(files.clientCert, files.clientKey)).toBe(true);
+  expect(await stays(stranger.clientCert, stranger.clientKey)).toBe(false);
+});
+
+test('a receiver without a CA for clients asks for no certificate', async () => {
+  const { port } = await setUp({}, undefined, false);
+  const call = open(session(port));
+  call.stream.end(frame(spans));
+  expect((await call.answer)['grpc-status']).toBe('0');
+});
+
+test('a receiver that stops answers what it has, refuses what comes, and ends', async () => {
+  const answered = Promise.withResolvers<Answer>();
+  const { port, receiver, next } = await setUp({}, () => answered.promise);
+  const http2 = session(port);
+  const call = open(http2);
+  call.stream.end(frame(spans));
+  await until(() => next.items.length === 1);
+  const goaway = new Promise((resolve) => http2.once('goaway', resolve));
+  const stopped = receiver.stop(new AbortController().signal);
+  await goaway;
+  const late = session(port);
+  await new Promise((resolve) => late.once('close', resolve));
+  answered.resolve({ kind: 'accepted', acceptedItems: 2, rejectedItems: 0 });
+  expect((await call.answer)['grpc-status']).toBe('0');
+  await stopped;
+});

@@ -1,0 +1,24 @@
+import { type status as grpcStatus, Metadata } from '@grpc/grpc-js';
+import { encodeRetryInfo, encodeStatus } from '@weir/otlp';
+import { REFUSALS, type Refused } from '@weir/pipeline';
+
+/** A refusal as grpc-js sends it. */
+export interface RefusalStatus {
+  readonly code: grpcStatus;
+  readonly details: string;
+  readonly metadata: Metadata;
+}
+
+/** Status, message and, where the client may try again, RetryInfo in both trailers that clients read. */
+export function toStatus(refusal: Refused): RefusalStatus {
+  const code = REFUSALS[refusal.reason].grpc;
+  const { message, retryAfterS } = refusal;
+  const metadata = new Metadata();
+  const badRequestField = refusal.reason === 'malformed' ? 'body' : undefined;
+  metadata.set(
+    'grpc-status-details-bin',
+    encodeStatus({ grpcCode: code, message, retryAfterS, badRequestField }, 'protobuf'),
+  );
+  if (retryAfterS !== undefined) metadata.set('google.rpc.retryinfo-bin', encodeRetryInfo(retryAfterS));
+  return { code, details: message, metadata };
+}
