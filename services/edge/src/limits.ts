@@ -8,6 +8,8 @@ export const LIMITS = {
   recordBodyBytesMax: 4 * MIB,
   /** A record as it goes to Kafka, whose own bound is 12 MiB. */
   recordBytesMax: 8 * MIB,
+  /** A compressed body may be this much longer than what is in it and still go on as it came: its frame is not counted. */
+  forwardSlackBytes: 1_024,
   /** One produce of a lane: large enough to be cheap, small enough to be acknowledged soon. */
   produceBytesMax: MIB,
   /** Identity bodies below this cost more to compress than to send. */
@@ -36,4 +38,7 @@ export const LIMITS = {
   topicRetryMs: 500,
 } as const;
 
-invariant(LIMITS.recordBodyBytesMax <= LIMITS.recordBytesMax, 'a body that does not compress must fit a record');
+invariant(
+  LIMITS.recordBodyBytesMax + LIMITS.forwardSlackBytes <= LIMITS.recordBytesMax,
+  'a body that does not compress must fit a record',
+);

@@ -1,11 +1,12 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { gunzipSync, gzipSync, zstdDecompressSync } from 'node:zlib';
+import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { Budget, type RefusalReason } from '@weir/pipeline';
 import { effectiveTenant, RateLimiter } from '@weir/tenancy';
 import { encodeExport, encodeJsonExport, FakeClock, RecordingConsumer, RefusingConsumer } from '@weir/testkit';
 import { describe, expect, test } from 'vitest';
 import type { AdmittedExport, Answer, RawExport } from '../exports.ts';
+import { LIMITS } from '../limits.ts';
 import { createAdmission } from './admission.ts';
 
 const { signal } = new AbortController();
@@ -25,6 +26,20 @@ const tenant = effectiveTenant('acme', { keys: [], limits: { items: { perSecond:
 function export_(body: Uint8Array, fields: Partial<RawExport> = {}): RawExport {
   const base = { tenant, signal: 'traces', transport: 'http', format: 'protobuf', encoding: 'identity' } as const;
   return { ...base, body: Buffer.from(body), ...fields };
+}
+
+/** The gzip of some spans after at least `bytes` of members that hold nothing. */
+function gzipMembers(bytes: number): Buffer {
+  const empty = gzipSync(Buffer.alloc(0));
+  return Buffer.concat([Buffer.alloc(Math.ceil(bytes / empty.length) * empty.length, empty), gzipSync(plainSpans)]);
+}
+
+/** A zstd frame of `bytes` that decoders pass over. */
+function skippedFrame(bytes: number): Buffer {
+  const frame = Buffer.alloc(8 + bytes);
+  frame.writeUInt32LE(0x184d2a50, 0);
+  frame.writeUInt32LE(bytes, 4);
+  return frame;
 }
 
 function setUp(options: { fill?: number; retryAfterS?: number; itemsMax?: number } = {}) {
@@ -74,6 +89,22 @@ describe('an export that is admitted', () => {
     expect(next.items[0]?.meta.encoding).toBe('gzip');
     expect(gunzipSync(next.items[0]!.value).equals(plainSpans)).toBe(true);
     expect(next.items[0]?.value.equals(body)).toBe(true);
+  });
+
+  test.each<['gzip' | 'zstd', string, Buffer]>([
+    ['gzip', 'members with nothing in them', gzipMembers(LIMITS.recordBytesMax)],
+    ['gzip', 'fewer such members, which fit a record', gzipMembers(LIMITS.forwardSlackBytes * 2)],
+    [
+      'zstd',
+      'a frame to be skipped',
+      Buffer.concat([skippedFrame(LIMITS.recordBytesMax), zstdCompressSync(plainSpans)]),
+    ],
+  ])('is compressed anew where its %s is longer than what is in it: %s', async (encoding, _what, body) => {
+    const { admission, next } = setUp();
+    expect(await admission.consume(export_(body, { encoding }), signal)).toMatchObject({ acceptedItems: 10 });
+    const { meta, value } = next.items[0]!;
+    expect(value.length).toBeLessThanOrEqual(plainSpans.length);
+    expect((meta.encoding === 'zstd' ? zstdDecompressSync(value) : value).equals(plainSpans)).toBe(true);
   });
 
   test('is compressed when it came without, and becomes protobuf when it came as JSON', async () => {

@@ -1,9 +1,10 @@
 import { createTotals, ITEM_FAULTS, jsonToProtobuf, repeatedBytesMax, Scanner, type ScanTotals } from '@weir/otlp';
 import { type Budget, type Clock, type Consumer, type Refused, refuse } from '@weir/pipeline';
+import type { Encoding } from '@weir/records';
 import type { RateLimiter } from '@weir/tenancy';
 import type { AdmittedExport, Answer, RawExport, SinkFill } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
-import { toStoredValue } from '../stored-value.ts';
+import { type StoredValue, toStoredValue } from '../stored-value.ts';
 import { inflateBody } from './inflate.ts';
 
 /** What admission is told to do. */
@@ -21,7 +22,7 @@ export interface AdmissionParts {
 interface ReadExport {
   readonly plain: Buffer;
   /** The client's own bytes, where they can go on as they are. */
-  readonly forward: RawExport['encoding'] | undefined;
+  readonly forward: Encoding | undefined;
   readonly items: number;
   readonly rejectedItems: number;
   readonly priority: boolean;
@@ -83,14 +84,23 @@ export function createAdmission(
 
 function toAdmitted(export_: RawExport, found: ReadExport, receivedAtNs: bigint): AdmittedExport {
   const { forward, plain, items, priority, rejectedItems } = found;
-  const stored =
-    forward === undefined || forward === 'identity'
-      ? toStoredValue(plain)
-      : { encoding: forward as 'gzip' | 'zstd', value: export_.body };
+  const stored = storedOf(export_.body, forward, plain);
   const { tenant, signal } = export_;
   const bytes = plain.length;
   const meta = { tenant: tenant.name, signal, encoding: stored.encoding, priority, items, bytes, receivedAtNs };
   return { tenant, meta, value: stored.value, plain, rejectedItems };
+}
+
+/**
+ * The client's own bytes where they are compressed; but empty gzip members and skipped zstd frames make a body of any
+ * length of one span, and Kafka would refuse such a record each time that it comes. What will be split is compressed
+ * piece by piece.
+ */
+function storedOf(body: Buffer, forward: Encoding | undefined, plain: Buffer): StoredValue {
+  if (plain.length > LIMITS.recordBodyBytesMax) return { encoding: 'identity', value: plain };
+  const fits = body.length <= Math.min(LIMITS.recordBytesMax, plain.length + LIMITS.forwardSlackBytes);
+  if (!fits || forward === undefined || forward === 'identity') return toStoredValue(plain);
+  return { encoding: forward, value: body };
 }
 
 /** Takes from the rate and from the queue, or says why not; what was taken before a refusal is given back. */
