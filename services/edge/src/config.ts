@@ -1,7 +1,18 @@
-import { brokerList, byteSize, defineConfig, durationMs, flag, hostPort, setting, wholeNumber } from '@weir/process';
+import {
+  brokerList,
+  byteSize,
+  type ConfigOf,
+  defineConfig,
+  durationMs,
+  flag,
+  hostPort,
+  setting,
+  wholeNumber,
+} from '@weir/process';
 import { isTrack } from '@weir/records';
 import { pepperFault } from '@weir/tenancy';
 import { z } from 'zod';
+import { LIMITS } from './limits.ts';
 
 const pepper = z.string().superRefine((text, context) => {
   const fault = pepperFault(text);
@@ -66,8 +77,8 @@ export const EDGE_CONFIG = defineConfig({
   queue: {
     bytesMax: setting(
       'WEIR_EDGE_QUEUE_BYTES_MAX',
-      z.string().default('64MiB').pipe(byteSize),
-      'Bodies that are being received or wait for Kafka hold at most this much.',
+      z.string().default('128MiB').pipe(byteSize),
+      'Bodies that are being received or wait for Kafka hold at most this much; at least twice the largest body.',
     ),
     itemsMax: setting(
       'WEIR_EDGE_QUEUE_ITEMS_MAX',
@@ -76,3 +87,13 @@ export const EDGE_CONFIG = defineConfig({
     ),
   },
 });
+
+/** Faults between the edge's settings. */
+export function edgeConfigFaults({ body, queue }: ConfigOf<typeof EDGE_CONFIG>): readonly string[] {
+  const least = body.bytesMax * LIMITS.queueBodiesMin;
+  if (queue.bytesMax >= least) return [];
+  return [
+    `WEIR_EDGE_QUEUE_BYTES_MAX: must be at least twice WEIR_EDGE_BODY_BYTES_MAX, here ${least}B: ` +
+      'a body as large as is allowed would be refused whenever another is held',
+  ];
+}

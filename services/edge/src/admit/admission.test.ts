@@ -42,11 +42,11 @@ function skippedFrame(bytes: number): Buffer {
   return frame;
 }
 
-function setUp(options: { fill?: number; retryAfterS?: number; itemsMax?: number } = {}) {
-  const { fill = 0, retryAfterS = 1, itemsMax = 1_000 } = options;
+function setUp(options: { fill?: number; retryAfterS?: number; itemsMax?: number; bytesMax?: number } = {}) {
+  const { fill = 0, retryAfterS = 1, itemsMax = 1_000, bytesMax = 1024 ** 2 } = options;
   const clock = new FakeClock();
   const limiter = new RateLimiter(clock);
-  const budget = new Budget({ bytesMax: 1024 ** 2, itemsMax });
+  const budget = new Budget({ bytesMax, itemsMax });
   const next = new RecordingConsumer<AdmittedExport, Answer>(({ meta, rejectedItems }) => {
     held.push(budget.items);
     return { kind: 'accepted', acceptedItems: meta.items - rejectedItems, rejectedItems };
@@ -189,6 +189,22 @@ describe('what is full', () => {
     ['where there is no room nothing passes', 91, errorSpans, 'edge_full'],
   ])('at the edge: %s', async (_what, inQueue, body, reason) => {
     expect(await reasonOf({ itemsMax: 100 }, body, inQueue)).toBe(reason);
+  });
+
+  test('at the edge: an export is judged by what others hold, not by its own bytes', async () => {
+    const body = export_(plainSpans);
+    const { admission, budget } = setUp({ bytesMax: body.body.length });
+    budget.tryTake(body.body.length, 0);
+    expect(await admission.consume(body, signal)).toMatchObject({ kind: 'accepted' });
+    const busy = setUp({ bytesMax: 20 * body.body.length });
+    busy.budget.tryTake(19 * body.body.length, 0);
+    expect(await busy.admission.consume(body, signal)).toMatchObject({ reason: 'edge_full' });
+  });
+
+  test('at the edge: more items than the queue ever holds are too many, whenever they come again', async () => {
+    const { admission, parts } = setUp({ itemsMax: 9 });
+    expect(await admission.consume(export_(errorSpans), signal)).toMatchObject({ reason: 'too_large', items: 10 });
+    expect(parts.limiter.tryTake(tenant, 100, 1)).toBeUndefined();
   });
 
   test('says when to come back: as the drain allows, a whole number, never beyond the bound', async () => {

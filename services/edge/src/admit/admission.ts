@@ -11,7 +11,7 @@ import { inflateBody } from './inflate.ts';
 export interface AdmissionParts {
   readonly clock: Clock;
   readonly limiter: RateLimiter;
-  /** Items that wait for Kafka; bytes are taken by the receivers, before a body is read. */
+  /** Items that wait for Kafka; its bytes have been taken by the receivers, which read it. */
   readonly budget: Budget;
   readonly sinkFill: () => SinkFill;
   readonly bodyBytesMax: number;
@@ -111,7 +111,9 @@ function admit(
   bytes: number,
   priority: boolean,
 ): Refused | undefined {
-  const { tenant } = export_;
+  const { tenant, body } = export_;
+  const { itemsMax } = parts.budget.limits;
+  if (items > itemsMax) return refuse('too_large', `the export has more than ${itemsMax} items`);
   const over = parts.limiter.tryTake(tenant, items, bytes);
   if (over !== undefined) {
     const { what, limit, usedPerSecond, retryAfterS } = over;
@@ -119,7 +121,8 @@ function admit(
     return refuse(what === 'items' ? 'tenant_items_rate' : 'tenant_bytes_rate', message, bounded(retryAfterS));
   }
   const sink = parts.sinkFill();
-  const queueFill = parts.budget.fill;
+  // Its own body is in the queue already, and alone it must not make the edge nearly full: it would be so for ever.
+  const queueFill = parts.budget.fillBeside(body.length);
   let refused: Refused | undefined;
   if (sink.fill >= 1 || (sink.fill >= LIMITS.priorityFill && !priority)) {
     refused = refuse('sink_full', 'the pipe is full: ClickHouse takes less than comes in', bounded(sink.retryAfterS));
