@@ -16,8 +16,18 @@ export const LIMITS = {
   produceBytesMax: MIB,
   /** Identity bodies below this cost more to compress than to send. */
   compressBytesMin: 1_024,
-  /** Compressed bodies above this are inflated off the event loop. */
+  /** Compressed bodies above this are inflated off the event loop; so are those that inflate to more than a record. */
   inflateSyncBytesMax: 256 * 1024,
+  /** Bodies of up to a record that are inflated at once: more than there are threads for it. */
+  inflatesMax: 16,
+  /**
+   * Larger bodies that are inflated at once. Each counts as the largest that is allowed, since what it will be is not
+   * known before. While its parts are joined zlib holds it twice: 256 MiB in all where bodies may have 64.
+   */
+  largeInflatesMax: 2,
+  /** Bodies that wait to be inflated, and how long: a few large ones, of which each takes some 0.3 s. */
+  inflateWaitingMax: 100,
+  inflateWaitMs: 2_000,
   headersTimeoutMs: 10_000,
   /** A client must have sent its body after this. */
   bodyTimeoutMs: 30_000,

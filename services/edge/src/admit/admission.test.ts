@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { deflateSync, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { Budget, type RefusalReason } from '@weir/pipeline';
 import { effectiveTenant, RateLimiter } from '@weir/tenancy';
 import { encodeExport, encodeJsonExport, FakeClock, RecordingConsumer, RefusingConsumer } from '@weir/testkit';
@@ -22,6 +22,8 @@ const plainSpans = encodeExport('traces', spans(10, { endTimeUnixNano: 2n }) as 
 const errorSpans = encodeExport('traces', spans(10, { status: { code: STATUS_ERROR } }) as never);
 const slowSpans = encodeExport('traces', spans(10, { endTimeUnixNano: 2_000_000_001n }) as never);
 const tenant = effectiveTenant('acme', { keys: [], limits: { items: { perSecond: 100, burst: 100 } } }, undefined);
+const generous = { items: { perSecond: 1e6 }, bytes: { perSecond: 1e9 } };
+const unlimited = effectiveTenant('acme', { keys: [], limits: generous }, undefined);
 
 function export_(body: Uint8Array, fields: Partial<RawExport> = {}): RawExport {
   const base = { tenant, signal: 'traces', transport: 'http', format: 'protobuf', encoding: 'identity' } as const;
@@ -127,8 +129,6 @@ describe('an export that is admitted', () => {
     const waiting: (() => void)[] = [];
     const accepted: Answer = { kind: 'accepted', acceptedItems: 1, rejectedItems: 0 };
     const stalled = { consume: () => new Promise<Answer>((done) => waiting.push(() => done(accepted))) };
-    const limits = { items: { perSecond: 1e6 }, bytes: { perSecond: 1e9 } };
-    const unlimited = effectiveTenant('acme', { keys: [], limits }, undefined);
     const plain = Buffer.from(encodeExport('traces', spans(200, { name: 'n'.repeat(4_000) }) as never));
     const body = gzipSync(plain);
     const admission = createAdmission(parts, stalled);
@@ -199,6 +199,30 @@ describe('what is full', () => {
     const busy = setUp({ bytesMax: 20 * body.body.length });
     busy.budget.tryTake(19 * body.body.length, 0);
     expect(await busy.admission.consume(body, signal)).toMatchObject({ reason: 'edge_full' });
+  });
+
+  test('at the edge: what is compressed anew takes room of its own while it waits', async () => {
+    const { parts, budget } = setUp();
+    const beside: number[] = [];
+    const next = new RecordingConsumer<AdmittedExport, Answer>(({ meta, value }) => {
+      beside.push(budget.bytes - value.length);
+      return { kind: 'accepted', acceptedItems: meta.items, rejectedItems: 0 };
+    });
+    const admission = createAdmission(parts, next);
+    const send = (body: Uint8Array, fields: Partial<RawExport> = {}) =>
+      admission.consume(export_(body, { tenant: unlimited, ...fields }), signal);
+    const large = encodeExport('traces', spans(50, { status: { code: STATUS_ERROR } }) as never);
+    await send(large);
+    await send(Buffer.from(encodeJsonExport('traces', large)), { format: 'json' });
+    await send(deflateSync(large), { encoding: 'deflate' });
+    expect([beside, budget.bytes, budget.items]).toEqual([[0, 0, 0], 0, 0]);
+    const gzip = gzipSync(large);
+    await send(gzip, { encoding: 'gzip' });
+    expect(beside[3]).toBe(-gzip.length);
+    budget.tryTake(budget.limits.bytesMax - 10, 0);
+    expect(await send(gzip, { encoding: 'gzip' })).toMatchObject({ kind: 'accepted' });
+    expect(await send(large)).toMatchObject({ reason: 'edge_full', items: 50 });
+    expect([next.items.length, budget.items]).toEqual([5, 0]);
   });
 
   test('at the edge: more items than the queue ever holds are too many, whenever they come again', async () => {

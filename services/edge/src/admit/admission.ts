@@ -5,7 +5,7 @@ import type { RateLimiter } from '@weir/tenancy';
 import type { AdmittedExport, Answer, RawExport, SinkFill } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { type StoredValue, toStoredValue } from '../stored-value.ts';
-import { inflateBody } from './inflate.ts';
+import { Inflater } from './inflate.ts';
 
 /** What admission is told to do. */
 export interface AdmissionParts {
@@ -38,9 +38,8 @@ export function createAdmission(
 ): Consumer<RawExport, Answer> {
   const scanner = new Scanner();
   const totals = createTotals();
-  const read = async (export_: RawExport): Promise<ReadExport | Refused> => {
-    const inflated = await inflateBody(export_.body, export_.encoding, parts.bodyBytesMax);
-    if ('kind' in inflated) return inflated;
+  const inflater = new Inflater(parts.clock, parts.bodyBytesMax);
+  const read = (export_: RawExport, inflated: Buffer): ReadExport | Refused => {
     let plain = inflated;
     if (export_.format === 'json') {
       const converted = jsonToProtobuf(export_.signal, plain);
@@ -60,23 +59,43 @@ export function createAdmission(
 
   // Not async: what waits for Kafka holds the value that goes there, and not the plain bytes, which no budget counts.
   const pass = (export_: RawExport, found: ReadExport, receivedAtNs: bigint, signal: AbortSignal): Promise<Answer> => {
-    const { items } = found;
+    const { items, plain } = found;
     const admitted = toAdmitted(export_, found, receivedAtNs);
+    const bytes = ownBytes(export_, admitted);
+    if (!parts.budget.tryTake(bytes, 0)) {
+      parts.budget.give(0, items);
+      parts.limiter.giveBack(export_.tenant, items, plain.length);
+      return Promise.resolve({ ...refuse('edge_full', 'the edge is full'), items });
+    }
     return next
       .consume(admitted, signal)
       .then((answer) => ({ ...answer, items }))
-      .finally(() => parts.budget.give(0, items));
+      .finally(() => parts.budget.give(bytes, items));
+  };
+
+  const decide = (
+    export_: RawExport,
+    found: ReadExport | Refused,
+    receivedAtNs: bigint,
+    signal: AbortSignal,
+  ): Answer | Promise<Answer> => {
+    if ('kind' in found) return found;
+    const { items, priority, plain } = found;
+    if (items === 0) return { kind: 'accepted', acceptedItems: 0, rejectedItems: 0, items: 0 };
+    const refused = admit(parts, export_, items, plain.length, priority);
+    return refused === undefined ? pass(export_, found, receivedAtNs, signal) : { ...refused, items };
   };
 
   return {
     consume: async (export_, signal) => {
       const receivedAtNs = parts.clock.wallNs();
-      return read(export_).then((found): Answer | Promise<Answer> => {
-        if ('kind' in found) return found;
-        const { items, priority, plain } = found;
-        if (items === 0) return { kind: 'accepted', acceptedItems: 0, rejectedItems: 0, items: 0 };
-        const refused = admit(parts, export_, items, plain.length, priority);
-        return refused === undefined ? pass(export_, found, receivedAtNs, signal) : { ...refused, items };
+      return inflater.inflate(export_.body, export_.encoding).then((inflated): Answer | Promise<Answer> => {
+        if (inflated.kind === 'refused') return inflated;
+        try {
+          return decide(export_, read(export_, inflated.plain), receivedAtNs, signal);
+        } finally {
+          inflated.release();
+        }
       });
     },
   };
@@ -101,6 +120,11 @@ function storedOf(body: Buffer, forward: Encoding | undefined, plain: Buffer): S
   const fits = body.length <= Math.min(LIMITS.recordBytesMax, plain.length + LIMITS.forwardSlackBytes);
   if (!fits || forward === undefined || forward === 'identity') return toStoredValue(plain);
   return { encoding: forward, value: body };
+}
+
+/** Bytes that wait for Kafka beside the client's own. What is split is counted by who splits it. */
+function ownBytes({ body }: RawExport, { value, plain }: AdmittedExport): number {
+  return value === body || value === plain ? 0 : value.length;
 }
 
 /** Takes from the rate and from the queue, or says why not; what was taken before a refusal is given back. */
