@@ -19,10 +19,10 @@ test('the defaults are a valid configuration', () => {
   expect(faultsOf({})).toEqual([]);
 });
 
-test('a queue must have room for two of the largest bodies', () => {
-  expect(faultsOf({ WEIR_EDGE_BODY_BYTES_MAX: '8MiB', WEIR_EDGE_QUEUE_BYTES_MAX: '16MiB' })).toEqual([]);
+test('a queue must have room for the largest body and its pieces', () => {
+  expect(faultsOf({ WEIR_EDGE_BODY_BYTES_MAX: '8MiB', WEIR_EDGE_QUEUE_BYTES_MAX: '24MiB' })).toEqual([]);
   expect(faultsOf({ WEIR_EDGE_QUEUE_BYTES_MAX: '64MiB' })).toEqual([
-    'WEIR_EDGE_QUEUE_BYTES_MAX: must be at least twice WEIR_EDGE_BODY_BYTES_MAX, here 134217728B: ' +
-      'a body as large as is allowed would be refused whenever another is held',
+    'WEIR_EDGE_QUEUE_BYTES_MAX: must be at least 3 times WEIR_EDGE_BODY_BYTES_MAX, here 201326592B: ' +
+      'a body as large as is allowed, and the pieces it is split into, would never be taken',
   ]);
 });

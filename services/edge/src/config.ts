@@ -77,8 +77,8 @@ export const EDGE_CONFIG = defineConfig({
   queue: {
     bytesMax: setting(
       'WEIR_EDGE_QUEUE_BYTES_MAX',
-      z.string().default('128MiB').pipe(byteSize),
-      'Bodies that are being received or wait for Kafka hold at most this much; at least twice the largest body.',
+      z.string().default('192MiB').pipe(byteSize),
+      'Bodies that are being received or wait for Kafka hold at most this much; at least three of the largest bodies.',
     ),
     itemsMax: setting(
       'WEIR_EDGE_QUEUE_ITEMS_MAX',
@@ -93,7 +93,7 @@ export function edgeConfigFaults({ body, queue }: ConfigOf<typeof EDGE_CONFIG>):
   const least = body.bytesMax * LIMITS.queueBodiesMin;
   if (queue.bytesMax >= least) return [];
   return [
-    `WEIR_EDGE_QUEUE_BYTES_MAX: must be at least twice WEIR_EDGE_BODY_BYTES_MAX, here ${least}B: ` +
-      'a body as large as is allowed would be refused whenever another is held',
+    `WEIR_EDGE_QUEUE_BYTES_MAX: must be at least ${LIMITS.queueBodiesMin} times WEIR_EDGE_BODY_BYTES_MAX, here ${least}B: ` +
+      'a body as large as is allowed, and the pieces it is split into, would never be taken',
   ];
 }

@@ -8,8 +8,8 @@ export const LIMITS = {
   recordBodyBytesMax: 4 * MIB,
   /** A record as it goes to Kafka, whose own bound is 12 MiB. */
   recordBytesMax: 8 * MIB,
-  /** Largest bodies that the queue has room for: with one, such a body would get in only while the edge is idle. */
-  queueBodiesMin: 2,
+  /** Largest bodies that the queue has room for: one, and the pieces that it is split into, which may be twice as large. */
+  queueBodiesMin: 3,
   /** A compressed body may be this much longer than what is in it and still go on as it came: its frame is not counted. */
   forwardSlackBytes: 1_024,
   /** One produce of a lane: large enough to be cheap, small enough to be acknowledged soon. */

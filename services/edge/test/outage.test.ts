@@ -18,7 +18,7 @@ const dataDir = join(scratch, 'data');
 beforeAll(async () => {
   stack = await TestStack.start(dataDir, {
     env: {
-      WEIR_EDGE_BODY_BYTES_MAX: `${QUEUE_BYTES / 2}B`,
+      WEIR_EDGE_BODY_BYTES_MAX: `${QUEUE_BYTES / 4}B`,
       WEIR_EDGE_QUEUE_BYTES_MAX: `${QUEUE_BYTES}B`,
       WEIR_TLS_CLIENT_REQUIRED: 'true',
     },
