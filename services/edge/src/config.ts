@@ -71,7 +71,7 @@ export const EDGE_CONFIG = defineConfig({
     bytesMax: setting(
       'WEIR_EDGE_BODY_BYTES_MAX',
       z.string().default('64MiB').pipe(byteSize),
-      'Largest body, before and after decompression.',
+      'Largest body, before and after decompression; of JSON at most 16MiB.',
     ),
   },
   queue: {

@@ -8,6 +8,8 @@ export const LIMITS = {
   recordBodyBytesMax: 4 * MIB,
   /** A record as it goes to Kafka, whose own bound is 12 MiB. */
   recordBytesMax: 8 * MIB,
+  /** JSON is held as text, as values and as protobuf at once: up to six times its size. Some 12,000 spans. */
+  jsonBytesMax: 16 * MIB,
   /** Largest bodies that the queue has room for: one, and the pieces that it is split into, which may be twice as large. */
   queueBodiesMin: 3,
   /** A compressed body may be this much longer than what is in it and still go on as it came: its frame is not counted. */

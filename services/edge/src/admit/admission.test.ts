@@ -250,6 +250,16 @@ describe('what is full', () => {
 });
 
 describe('an export that is refused', () => {
+  test('as too large is JSON long before it is protobuf', async () => {
+    const { parts, next } = setUp();
+    const admission = createAdmission({ ...parts, bodyBytesMax: 64 * 1024 ** 2 }, next);
+    const text = (bytes: number) => export_(Buffer.from(`{"x":"${'x'.repeat(bytes - 8)}"}`), { format: 'json' });
+    expect(await admission.consume(text(LIMITS.jsonBytesMax), signal)).toMatchObject({ kind: 'accepted' });
+    expect(await admission.consume(text(LIMITS.jsonBytesMax + 1), signal)).toMatchObject({ reason: 'too_large' });
+    const objects = export_(gzipSync(`{"x":[${'{},'.repeat(1_000_000)}{}]}`), { format: 'json', encoding: 'gzip' });
+    expect(await admission.consume(objects, signal)).toMatchObject({ reason: 'too_large' });
+  });
+
   test('over its rate hears the limit and the usage, and passes after the time it was told', async () => {
     const { admission, clock, next } = setUp();
     for (let i = 0; i < 10; i++) await admission.consume(export_(plainSpans), signal);

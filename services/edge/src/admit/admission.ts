@@ -42,8 +42,11 @@ export function createAdmission(
   const read = (export_: RawExport, inflated: Buffer): ReadExport | Refused => {
     let plain = inflated;
     if (export_.format === 'json') {
+      if (plain.length > LIMITS.jsonBytesMax) {
+        return refuse('too_large', `a JSON body is larger than ${LIMITS.jsonBytesMax} bytes; send less, or protobuf`);
+      }
       const converted = jsonToProtobuf(export_.signal, plain);
-      if (!converted.ok) return refuse('malformed', converted.message);
+      if (!converted.ok) return refuse(converted.reason, converted.message);
       plain = converted.bytes;
     }
     const scan = scanner.scan(export_.signal, plain, export_.tenant.slowThresholdNs, totals);
