@@ -110,9 +110,45 @@ describe('JSON that is no export', () => {
       const text = `{"x":${open!.repeat(100_000)}1${close!.repeat(100_000)}}`;
       expect(jsonToProtobuf('traces', Buffer.from(text))).toEqual({
         ok: false,
+        reason: 'malformed',
         message: 'the JSON is nested too deep',
       });
     }
+  });
+
+  test.each([
+    ['empty objects', '{},', ''],
+    ['empty lists', '[],', ''],
+    ['numbers', '1,', ''],
+    ['numbers beside one with many digits', '1,', '12345678901234567,'],
+    ['fields', '"a":1,"b":{"c":[]},', ''],
+  ])('is too large where it holds millions of %s, and nothing is made of them', (_name, unit, first) => {
+    const [open, close] = unit.startsWith('"') ? ['{', '"z":1}'] : ['[', '1]'];
+    const text = `{"x":${open}${first}${unit.repeat((8 * 1024 ** 2) / unit.length)}${close}}`;
+    const bytes = Buffer.from(text);
+    const before = process.resourceUsage().maxRSS;
+    const started = performance.now();
+    expect(jsonToProtobuf('traces', bytes)).toMatchObject({ ok: false, reason: 'too_large' });
+    expect(performance.now() - started).toBeLessThan(500);
+    expect((process.resourceUsage().maxRSS - before) / 1_024).toBeLessThan(50);
+  });
+
+  test('may be as large as 10,000 spans, and is told apart from strings that hold as many signs', () => {
+    const one =
+      '{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174","name":"n","startTimeUnixNano":"1"}';
+    const many = Array.from({ length: 10_000 }, () => one).join();
+    expect(jsonToProtobuf('traces', Buffer.from(`{"resourceSpans":[{"scopeSpans":[{"spans":[${many}]}]}]}`)).ok).toBe(
+      true,
+    );
+    expect(spanOf(`"name":"${'{[,:'.repeat(1_000_000)}"`).name).toHaveLength(4_000_000);
+  });
+
+  test('with numbers of many digits may be half as large, since each value is looked at then', () => {
+    const values = (count: number, digits: string) =>
+      jsonToProtobuf('traces', Buffer.from(`{"x":[${digits}${',1'.repeat(count)}]}`));
+    expect(values(600_000, '123456789012345')).toMatchObject({ ok: true });
+    expect(values(600_000, '1234567890123456')).toMatchObject({ ok: false, reason: 'too_large' });
+    expect(values(400_000, '1234567890123456')).toMatchObject({ ok: true });
   });
 
   test('is answered in a bounded time where one field has megabytes', () => {

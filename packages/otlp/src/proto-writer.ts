@@ -7,6 +7,11 @@ export class ProtoWriter {
     return Buffer.from(this.#buf.subarray(0, this.#length));
   }
 
+  /** Starts anew, with the room that there is. */
+  clear(): void {
+    this.#length = 0;
+  }
+
   get length(): number {
     return this.#length;
   }
@@ -56,6 +61,12 @@ export class ProtoWriter {
     this.#reserve(bytes.length);
     this.#buf.set(bytes, this.#length);
     this.#length += bytes.length;
+  }
+
+  /** Bytes [start, end) of another buffer. */
+  copy(from: Buffer, start: number, end: number): void {
+    this.#reserve(end - start);
+    this.#length += from.copy(this.#buf, this.#length, start, end);
   }
 
   /** A length-delimited field. */

@@ -2,7 +2,7 @@ import type { ItemScanner } from './scan-items.ts';
 import { timePresent, valueStart } from './scan-items.ts';
 import { CHILDREN, messageIndex } from './schema.ts';
 import { checkField } from './structure.ts';
-import { countItem, type ScanTotals } from './totals.ts';
+import { countItem, ROW_BYTES, type ScanTotals } from './totals.ts';
 import { bucketsMatch, INVALID_TIME, MISMATCHED_BUCKETS, timeValid, VALID } from './validity.ts';
 import type { WireReader } from './wire.ts';
 
@@ -45,6 +45,8 @@ export const scanMetric: ItemScanner = (reader, end, _slowNs, totals) => {
     const data = CHILDREN[(METRIC << 5) | (tag >>> 3)]!;
     if (!scanData(reader, data, stop, totals)) return false;
   }
+  // Without data points it is no item and no row, but whoever splits or walks the export meets it like one.
+  if (totals.items === before) totals.repeatedBytes += ROW_BYTES;
   totals.repeatedBytes += headBytes * (totals.items - before);
   return true;
 };

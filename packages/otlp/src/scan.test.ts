@@ -195,6 +195,35 @@ describe('what rows will repeat', () => {
     expect(totals.repeatedBytes).toBeLessThan(2 * (560 + ROW_BYTES));
   });
 
+  test('is everything beside the items, the unknown too, and each occurrence of it', () => {
+    const span = { traceId: new Uint8Array(16).fill(1), spanId: new Uint8Array(8).fill(1), startTimeUnixNano: 1n };
+    const scopeOf = (extra: Buffer) => {
+      const scope = encodeExport('traces', { resourceSpans: [{ scopeSpans: [{ spans: [span, span] }] }] }).subarray(4);
+      return nested(Buffer.concat([scope, extra]), 0x12, 1);
+    };
+    const text = Buffer.alloc(10_000, 'u');
+    const heads: [string, Buffer][] = [
+      ['schema_url', nested(text, 0x1a, 1)],
+      ['an unknown field', nested(text, 0x7a, 1)],
+      ['a first head, before an empty one', Buffer.concat([nested(nested(text, 0x7a, 1), 0x0a, 1), bytesOf(0x0a, 0)])],
+    ];
+    for (const [name, head] of heads) {
+      const inResource = nested(Buffer.concat([head, scopeOf(Buffer.alloc(0))]), 0x0a, 1);
+      const inScope = nested(scopeOf(head), 0x0a, 1);
+      for (const body of [inResource, inScope]) {
+        expect(scanner.scan('traces', body, SLOW_NS, totals), name).toEqual({ ok: true });
+        expect(totals.repeatedBytes, name).toBe(2 * (head.length + ROW_BYTES));
+      }
+    }
+  });
+
+  test('counts a metric without data points as a row: it is carried like one', () => {
+    const metrics = [{ name: '' }, { name: '' }];
+    const body = encodeExport('metrics', { resourceMetrics: [{ scopeMetrics: [{ metrics }] }] });
+    expect(scanner.scan('metrics', body, SLOW_NS, totals).ok).toBe(true);
+    expect([totals.items, totals.repeatedBytes]).toEqual([0, 2 * ROW_BYTES]);
+  });
+
   test('may be several times an ordinary export, but not without end', () => {
     expect(repeatedBytesMax(0)).toBe(16 * 1024 * 1024);
     expect(repeatedBytesMax(1_000)).toBe(16 * 1024 * 1024 + 4_000);

@@ -17,8 +17,6 @@ export type ScanResult = { readonly ok: true } | ScanFault;
 
 const OK: ScanResult = { ok: true };
 const ITEM_FIELD = 2;
-/** The resource of a ResourceX message, the scope of a ScopeX message. */
-const HEAD_TAG = (1 << 3) | 2;
 
 interface Shape {
   readonly request: number;
@@ -81,12 +79,12 @@ function scanResource(reader: WireReader, shape: Shape, end: number, slowNs: num
   const before = totals.items;
   let headBytes = 0;
   while (reader.pos < end) {
+    const at = reader.pos;
     const tag = reader.tag(end);
     if (tag < 0) return false;
-    const at = reader.pos;
     if (tag !== ((ITEM_FIELD << 3) | 2)) {
       if (!checkField(reader, shape.resource, tag, end, 2)) return false;
-      if (tag === HEAD_TAG) headBytes = reader.pos - at;
+      headBytes += reader.pos - at;
       continue;
     }
     const stop = reader.length(end);
@@ -100,12 +98,12 @@ function scanScope(reader: WireReader, shape: Shape, end: number, slowNs: number
   const before = totals.items;
   let headBytes = 0;
   while (reader.pos < end) {
+    const at = reader.pos;
     const tag = reader.tag(end);
     if (tag < 0) return false;
-    const at = reader.pos;
     if (tag !== ((ITEM_FIELD << 3) | 2)) {
       if (!checkField(reader, shape.scope, tag, end, 3)) return false;
-      if (tag === HEAD_TAG) headBytes = reader.pos - at;
+      headBytes += reader.pos - at;
       continue;
     }
     const stop = reader.length(end);

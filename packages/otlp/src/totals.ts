@@ -13,8 +13,8 @@ export interface ScanTotals {
   /** Sum of `rejected`. */
   rejectedItems: number;
   /**
-   * Bytes that rows will have beside the items' own: resources, scopes and metric heads, each counted once for each of
-   * its items, and {@link ROW_BYTES} for each item.
+   * Bytes that rows will have beside the items' own: all that a resource and a scope hold beside their lists, known or
+   * not, and metric heads, each counted once for each of its items, and {@link ROW_BYTES} for each item.
    */
   repeatedBytes: number;
 }

@@ -26,6 +26,14 @@ test('a refusal takes nothing', () => {
   expect(budget.bytes).toBe(0);
 });
 
+test('what others hold is told apart from what an entry has taken itself', () => {
+  const budget = new Budget({ bytesMax: 100, itemsMax: 10 });
+  budget.tryTake(95, 0);
+  expect([budget.fill, budget.fillBeside(95), budget.fillBeside(90)]).toEqual([0.95, 0, 0.05]);
+  budget.tryTake(0, 9);
+  expect(budget.fillBeside(95)).toBe(0.9);
+});
+
 test('giving back more than was taken is a broken invariant', () => {
   expect(() => new Budget({ bytesMax: 1, itemsMax: 1 }).give(1, 0)).toThrow(InvariantError);
 });

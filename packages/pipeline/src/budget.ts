@@ -32,6 +32,11 @@ export class Budget {
     return Math.max(this.#bytes / this.limits.bytesMax, this.#items / this.limits.itemsMax);
   }
 
+  /** How full it is by what others hold: without an entry that has taken `bytes` and no items. */
+  fillBeside(bytes: number): number {
+    return Math.max((this.#bytes - bytes) / this.limits.bytesMax, this.#items / this.limits.itemsMax);
+  }
+
   /** Takes room for one entry, or takes nothing and returns false. */
   tryTake(bytes: number, items: number): boolean {
     if (this.#bytes + bytes > this.limits.bytesMax || this.#items + items > this.limits.itemsMax) return false;

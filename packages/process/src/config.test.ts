@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { defineConfig, describeConfig, loadConfig, setting } from './config.ts';
+import { type ConfigOf, defineConfig, describeConfig, loadConfig, setting } from './config.ts';
 import { byteSize, durationMs, flag, hostPort, wholeNumber } from './parsers.ts';
 
 const SPEC = defineConfig({
@@ -40,6 +40,14 @@ test('all faults are reported at once, each by its variable', () => {
       'W_PEPPER: must have 4 characters',
     ],
   });
+});
+
+test('faults between settings are reported where each setting alone is good', () => {
+  const check = ({ edge }: ConfigOf<typeof SPEC>) => (edge.bodyBytesMax > 1024 ? ['W_BODY: must be at most 1KiB'] : []);
+  const load = (env: Record<string, string>) => loadConfig(SPEC, { env: { W_LISTEN: 'a:1', ...env }, readFile }, check);
+  expect(load({ W_PEPPER: 'long enough' })).toEqual({ ok: false, faults: ['W_BODY: must be at most 1KiB'] });
+  expect(load({ W_PEPPER: 'abc' })).toEqual({ ok: false, faults: ['W_PEPPER: must have 4 characters'] });
+  expect(load({ W_PEPPER: 'long enough', W_BODY: '1KiB' }).ok).toBe(true);
 });
 
 test('a secret may come from a file, but not from both', () => {

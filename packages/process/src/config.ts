@@ -58,10 +58,19 @@ export function settingsOf(spec: ConfigSpec): Setting[] {
   return Object.values(spec).flatMap((entry) => (isSetting(entry) ? [entry] : settingsOf(entry)));
 }
 
-/** Reads a whole configuration; all faults are reported at once, each naming its variable. */
-export function loadConfig<T extends ConfigSpec>(spec: T, source: ConfigSource): LoadedConfig<T> {
+/**
+ * Reads a whole configuration; all faults are reported at once, each naming its variable.
+ *
+ * @param faultsBetween faults between settings each of which is good alone
+ */
+export function loadConfig<T extends ConfigSpec>(
+  spec: T,
+  source: ConfigSource,
+  faultsBetween: (config: ConfigOf<T>) => readonly string[] = () => [],
+): LoadedConfig<T> {
   const faults: string[] = [];
   const config = read(spec, source, faults) as ConfigOf<T>;
+  if (faults.length === 0) faults.push(...faultsBetween(config));
   return faults.length === 0 ? { ok: true, config } : { ok: false, faults };
 }
 

@@ -24,6 +24,8 @@ export interface ServiceContext {
 export interface ServiceDefinition<T extends ConfigSpec> {
   readonly name: string;
   readonly config: T;
+  /** Faults between settings each of which is good alone. */
+  readonly configFaults?: (config: ConfigOf<T>) => readonly string[];
   createApp(config: ConfigOf<T>, context: ServiceContext): Component;
 }
 
@@ -56,7 +58,7 @@ export async function runService<T extends ConfigSpec>(service: ServiceDefinitio
   if (args === undefined) return exit(EXIT_USAGE, `${service.name}: only --help and --check-config are known\n`);
   if (args.help) return exit(EXIT_OK, help(service.name, { ...service.config, ...PROCESS_CONFIG }));
   const source = { env: process.env, readFile: (path: string) => readFileSync(path, 'utf8') };
-  const own = loadConfig(service.config, source);
+  const own = loadConfig(service.config, source, service.configFaults);
   const common = loadConfig(PROCESS_CONFIG, source);
   if (!own.ok || !common.ok) {
     const faults = [...(own.ok ? [] : own.faults), ...(common.ok ? [] : common.faults)];

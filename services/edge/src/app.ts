@@ -53,6 +53,7 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
     log,
     clock,
     topic,
+    budget,
     edge: instance,
     deadlineMs: config.kafka.deadlineMs,
     partitions: (signal) => countPartitions(kafkaAdmin, topic, clock, signal),
@@ -81,9 +82,7 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
   const http = new HttpReceiver({ ...receiver, listen: config.httpListen }, admission);
   const grpc = new GrpcReceiver({ ...receiver, listen: config.grpcListen }, admission);
 
-  collectWith(metrics.queueBytes, () => metrics.queueBytes.set(budget.bytes));
-  collectWith(metrics.queueItems, () => metrics.queueItems.set(budget.items));
-  collectWith(metrics.queueFill, () => metrics.queueFill.set(budget.fill));
+  collectQueue(metrics, budget);
   collectWith(metrics.sinkFill, () => metrics.sinkFill.set(flow.current().fill));
   collectWith(metrics.tenants, () => metrics.tenants.set(directory.size));
   collectWith(metrics.certificateExpiry, () => metrics.certificateExpiry.set(tls.current.expiresS));
@@ -123,6 +122,12 @@ function receiverEvents(metrics: Metrics<typeof EDGE_METRICS>): ReceiverEvents {
       metrics.accepted.inc({ signal, transport, tenant: tenantLabel(tenant?.name ?? '') }, answer.acceptedItems);
     },
   };
+}
+
+function collectQueue(metrics: Metrics<typeof EDGE_METRICS>, budget: Budget): void {
+  collectWith(metrics.queueBytes, () => metrics.queueBytes.set(budget.bytes));
+  collectWith(metrics.queueItems, () => metrics.queueItems.set(budget.items));
+  collectWith(metrics.queueFill, () => metrics.queueFill.set(budget.fill));
 }
 
 /** Waits for the topic: an edge may start before it is there. */

@@ -1,7 +1,18 @@
-import { brokerList, byteSize, defineConfig, durationMs, flag, hostPort, setting, wholeNumber } from '@weir/process';
+import {
+  brokerList,
+  byteSize,
+  type ConfigOf,
+  defineConfig,
+  durationMs,
+  flag,
+  hostPort,
+  setting,
+  wholeNumber,
+} from '@weir/process';
 import { isTrack } from '@weir/records';
 import { pepperFault } from '@weir/tenancy';
 import { z } from 'zod';
+import { LIMITS } from './limits.ts';
 
 const pepper = z.string().superRefine((text, context) => {
   const fault = pepperFault(text);
@@ -60,14 +71,14 @@ export const EDGE_CONFIG = defineConfig({
     bytesMax: setting(
       'WEIR_EDGE_BODY_BYTES_MAX',
       z.string().default('64MiB').pipe(byteSize),
-      'Largest body, before and after decompression.',
+      'Largest body, before and after decompression; of JSON at most 16MiB.',
     ),
   },
   queue: {
     bytesMax: setting(
       'WEIR_EDGE_QUEUE_BYTES_MAX',
-      z.string().default('64MiB').pipe(byteSize),
-      'Bodies that are being received or wait for Kafka hold at most this much.',
+      z.string().default('192MiB').pipe(byteSize),
+      'Bodies that are being received or wait for Kafka hold at most this much; at least three of the largest bodies.',
     ),
     itemsMax: setting(
       'WEIR_EDGE_QUEUE_ITEMS_MAX',
@@ -76,3 +87,13 @@ export const EDGE_CONFIG = defineConfig({
     ),
   },
 });
+
+/** Faults between the edge's settings. */
+export function edgeConfigFaults({ body, queue }: ConfigOf<typeof EDGE_CONFIG>): readonly string[] {
+  const least = body.bytesMax * LIMITS.queueBodiesMin;
+  if (queue.bytesMax >= least) return [];
+  return [
+    `WEIR_EDGE_QUEUE_BYTES_MAX: must be at least ${LIMITS.queueBodiesMin} times WEIR_EDGE_BODY_BYTES_MAX, here ${least}B: ` +
+      'a body as large as is allowed, and the pieces it is split into, would never be taken',
+  ];
+}

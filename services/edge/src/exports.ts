@@ -22,7 +22,7 @@ export interface RawExport {
 export interface AdmittedExport {
   readonly tenant: Tenant;
   readonly meta: Omit<RawMeta, 'edge' | 'seq'>;
-  /** OTLP protobuf, compressed as the meta says. */
+  /** OTLP protobuf, compressed as the meta says; the plain bytes where they are too large for one record. */
   readonly value: Buffer;
   /** The same, decompressed: what is split when it is too large. */
   readonly plain: Buffer;

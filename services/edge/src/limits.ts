@@ -8,12 +8,28 @@ export const LIMITS = {
   recordBodyBytesMax: 4 * MIB,
   /** A record as it goes to Kafka, whose own bound is 12 MiB. */
   recordBytesMax: 8 * MIB,
+  /** JSON is held as text, as values and as protobuf at once: up to six times its size. Some 12,000 spans. */
+  jsonBytesMax: 16 * MIB,
+  /** Largest bodies that the queue has room for: one, and the pieces that it is split into, which may be twice as large. */
+  queueBodiesMin: 3,
+  /** A compressed body may be this much longer than what is in it and still go on as it came: its frame is not counted. */
+  forwardSlackBytes: 1_024,
   /** One produce of a lane: large enough to be cheap, small enough to be acknowledged soon. */
   produceBytesMax: MIB,
   /** Identity bodies below this cost more to compress than to send. */
   compressBytesMin: 1_024,
-  /** Compressed bodies above this are inflated off the event loop. */
+  /** Compressed bodies above this are inflated off the event loop; so are those that inflate to more than a record. */
   inflateSyncBytesMax: 256 * 1024,
+  /** Bodies of up to a record that are inflated at once: more than there are threads for it. */
+  inflatesMax: 16,
+  /**
+   * Larger bodies that are inflated at once. Each counts as the largest that is allowed, since what it will be is not
+   * known before. While its parts are joined zlib holds it twice: 256 MiB in all where bodies may have 64.
+   */
+  largeInflatesMax: 2,
+  /** Bodies that wait to be inflated, and how long: a few large ones, of which each takes some 0.3 s. */
+  inflateWaitingMax: 100,
+  inflateWaitMs: 2_000,
   headersTimeoutMs: 10_000,
   /** A client must have sent its body after this. */
   bodyTimeoutMs: 30_000,
@@ -44,4 +60,7 @@ export const LIMITS = {
   topicRetryMs: 500,
 } as const;
 
-invariant(LIMITS.recordBodyBytesMax <= LIMITS.recordBytesMax, 'a body that does not compress must fit a record');
+invariant(
+  LIMITS.recordBodyBytesMax + LIMITS.forwardSlackBytes <= LIMITS.recordBytesMax,
+  'a body that does not compress must fit a record',
+);

@@ -63,6 +63,14 @@ describe('over HTTP', () => {
     ['what is not JSON', 'POST', '/v1/traces', JSON_TYPE, '{"resourceSpans":', 400],
     ['JSON nested 100,000 deep', 'POST', '/v1/traces', JSON_TYPE, '['.repeat(100_000), 400],
     [
+      'JSON of millions of empty objects',
+      'POST',
+      '/v1/traces',
+      { ...JSON_TYPE, 'content-encoding': 'gzip' },
+      gzipSync(`{"x":[${'{},'.repeat(5_000_000)}{}]}`),
+      413,
+    ],
+    [
       'truncated gzip',
       'POST',
       '/v1/traces',

@@ -17,7 +17,11 @@ const dataDir = join(scratch, 'data');
 
 beforeAll(async () => {
   stack = await TestStack.start(dataDir, {
-    env: { WEIR_EDGE_QUEUE_BYTES_MAX: String(QUEUE_BYTES / 1024 ** 2).concat('MiB'), WEIR_TLS_CLIENT_REQUIRED: 'true' },
+    env: {
+      WEIR_EDGE_BODY_BYTES_MAX: `${QUEUE_BYTES / 4}B`,
+      WEIR_EDGE_QUEUE_BYTES_MAX: `${QUEUE_BYTES}B`,
+      WEIR_TLS_CLIENT_REQUIRED: 'true',
+    },
   });
   envoy = new OtlpClient(stack);
 });

@@ -1,11 +1,12 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { gunzipSync, gzipSync, zstdDecompressSync } from 'node:zlib';
+import { deflateSync, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { Budget, type RefusalReason } from '@weir/pipeline';
 import { effectiveTenant, RateLimiter } from '@weir/tenancy';
 import { encodeExport, encodeJsonExport, FakeClock, RecordingConsumer, RefusingConsumer } from '@weir/testkit';
 import { describe, expect, test } from 'vitest';
 import type { AdmittedExport, Answer, RawExport } from '../exports.ts';
+import { LIMITS } from '../limits.ts';
 import { createAdmission } from './admission.ts';
 
 const { signal } = new AbortController();
@@ -21,17 +22,33 @@ const plainSpans = encodeExport('traces', spans(10, { endTimeUnixNano: 2n }) as 
 const errorSpans = encodeExport('traces', spans(10, { status: { code: STATUS_ERROR } }) as never);
 const slowSpans = encodeExport('traces', spans(10, { endTimeUnixNano: 2_000_000_001n }) as never);
 const tenant = effectiveTenant('acme', { keys: [], limits: { items: { perSecond: 100, burst: 100 } } }, undefined);
+const generous = { items: { perSecond: 1e6 }, bytes: { perSecond: 1e9 } };
+const unlimited = effectiveTenant('acme', { keys: [], limits: generous }, undefined);
 
 function export_(body: Uint8Array, fields: Partial<RawExport> = {}): RawExport {
   const base = { tenant, signal: 'traces', transport: 'http', format: 'protobuf', encoding: 'identity' } as const;
   return { ...base, body: Buffer.from(body), ...fields };
 }
 
-function setUp(options: { fill?: number; retryAfterS?: number; itemsMax?: number } = {}) {
-  const { fill = 0, retryAfterS = 1, itemsMax = 1_000 } = options;
+/** The gzip of some spans after at least `bytes` of members that hold nothing. */
+function gzipMembers(bytes: number): Buffer {
+  const empty = gzipSync(Buffer.alloc(0));
+  return Buffer.concat([Buffer.alloc(Math.ceil(bytes / empty.length) * empty.length, empty), gzipSync(plainSpans)]);
+}
+
+/** A zstd frame of `bytes` that decoders pass over. */
+function skippedFrame(bytes: number): Buffer {
+  const frame = Buffer.alloc(8 + bytes);
+  frame.writeUInt32LE(0x184d2a50, 0);
+  frame.writeUInt32LE(bytes, 4);
+  return frame;
+}
+
+function setUp(options: { fill?: number; retryAfterS?: number; itemsMax?: number; bytesMax?: number } = {}) {
+  const { fill = 0, retryAfterS = 1, itemsMax = 1_000, bytesMax = 1024 ** 2 } = options;
   const clock = new FakeClock();
   const limiter = new RateLimiter(clock);
-  const budget = new Budget({ bytesMax: 1024 ** 2, itemsMax });
+  const budget = new Budget({ bytesMax, itemsMax });
   const next = new RecordingConsumer<AdmittedExport, Answer>(({ meta, rejectedItems }) => {
     held.push(budget.items);
     return { kind: 'accepted', acceptedItems: meta.items - rejectedItems, rejectedItems };
@@ -76,6 +93,22 @@ describe('an export that is admitted', () => {
     expect(next.items[0]?.value.equals(body)).toBe(true);
   });
 
+  test.each<['gzip' | 'zstd', string, Buffer]>([
+    ['gzip', 'members with nothing in them', gzipMembers(LIMITS.recordBytesMax)],
+    ['gzip', 'fewer such members, which fit a record', gzipMembers(LIMITS.forwardSlackBytes * 2)],
+    [
+      'zstd',
+      'a frame to be skipped',
+      Buffer.concat([skippedFrame(LIMITS.recordBytesMax), zstdCompressSync(plainSpans)]),
+    ],
+  ])('is compressed anew where its %s is longer than what is in it: %s', async (encoding, _what, body) => {
+    const { admission, next } = setUp();
+    expect(await admission.consume(export_(body, { encoding }), signal)).toMatchObject({ acceptedItems: 10 });
+    const { meta, value } = next.items[0]!;
+    expect(value.length).toBeLessThanOrEqual(plainSpans.length);
+    expect((meta.encoding === 'zstd' ? zstdDecompressSync(value) : value).equals(plainSpans)).toBe(true);
+  });
+
   test('is compressed when it came without, and becomes protobuf when it came as JSON', async () => {
     const { admission, next } = setUp();
     const large = encodeExport('traces', spans(50) as never);
@@ -96,8 +129,6 @@ describe('an export that is admitted', () => {
     const waiting: (() => void)[] = [];
     const accepted: Answer = { kind: 'accepted', acceptedItems: 1, rejectedItems: 0 };
     const stalled = { consume: () => new Promise<Answer>((done) => waiting.push(() => done(accepted))) };
-    const limits = { items: { perSecond: 1e6 }, bytes: { perSecond: 1e9 } };
-    const unlimited = effectiveTenant('acme', { keys: [], limits }, undefined);
     const plain = Buffer.from(encodeExport('traces', spans(200, { name: 'n'.repeat(4_000) }) as never));
     const body = gzipSync(plain);
     const admission = createAdmission(parts, stalled);
@@ -160,6 +191,46 @@ describe('what is full', () => {
     expect(await reasonOf({ itemsMax: 100 }, body, inQueue)).toBe(reason);
   });
 
+  test('at the edge: an export is judged by what others hold, not by its own bytes', async () => {
+    const body = export_(plainSpans);
+    const { admission, budget } = setUp({ bytesMax: body.body.length });
+    budget.tryTake(body.body.length, 0);
+    expect(await admission.consume(body, signal)).toMatchObject({ kind: 'accepted' });
+    const busy = setUp({ bytesMax: 20 * body.body.length });
+    busy.budget.tryTake(19 * body.body.length, 0);
+    expect(await busy.admission.consume(body, signal)).toMatchObject({ reason: 'edge_full' });
+  });
+
+  test('at the edge: what is compressed anew takes room of its own while it waits', async () => {
+    const { parts, budget } = setUp();
+    const beside: number[] = [];
+    const next = new RecordingConsumer<AdmittedExport, Answer>(({ meta, value }) => {
+      beside.push(budget.bytes - value.length);
+      return { kind: 'accepted', acceptedItems: meta.items, rejectedItems: 0 };
+    });
+    const admission = createAdmission(parts, next);
+    const send = (body: Uint8Array, fields: Partial<RawExport> = {}) =>
+      admission.consume(export_(body, { tenant: unlimited, ...fields }), signal);
+    const large = encodeExport('traces', spans(50, { status: { code: STATUS_ERROR } }) as never);
+    await send(large);
+    await send(Buffer.from(encodeJsonExport('traces', large)), { format: 'json' });
+    await send(deflateSync(large), { encoding: 'deflate' });
+    expect([beside, budget.bytes, budget.items]).toEqual([[0, 0, 0], 0, 0]);
+    const gzip = gzipSync(large);
+    await send(gzip, { encoding: 'gzip' });
+    expect(beside[3]).toBe(-gzip.length);
+    budget.tryTake(budget.limits.bytesMax - 10, 0);
+    expect(await send(gzip, { encoding: 'gzip' })).toMatchObject({ kind: 'accepted' });
+    expect(await send(large)).toMatchObject({ reason: 'edge_full', items: 50 });
+    expect([next.items.length, budget.items]).toEqual([5, 0]);
+  });
+
+  test('at the edge: more items than the queue ever holds are too many, whenever they come again', async () => {
+    const { admission, parts } = setUp({ itemsMax: 9 });
+    expect(await admission.consume(export_(errorSpans), signal)).toMatchObject({ reason: 'too_large', items: 10 });
+    expect(parts.limiter.tryTake(tenant, 100, 1)).toBeUndefined();
+  });
+
   test('says when to come back: as the drain allows, a whole number, never beyond the bound', async () => {
     for (const [retryAfterS, expected] of [
       [0.2, 1],
@@ -179,6 +250,16 @@ describe('what is full', () => {
 });
 
 describe('an export that is refused', () => {
+  test('as too large is JSON long before it is protobuf', async () => {
+    const { parts, next } = setUp();
+    const admission = createAdmission({ ...parts, bodyBytesMax: 64 * 1024 ** 2 }, next);
+    const text = (bytes: number) => export_(Buffer.from(`{"x":"${'x'.repeat(bytes - 8)}"}`), { format: 'json' });
+    expect(await admission.consume(text(LIMITS.jsonBytesMax), signal)).toMatchObject({ kind: 'accepted' });
+    expect(await admission.consume(text(LIMITS.jsonBytesMax + 1), signal)).toMatchObject({ reason: 'too_large' });
+    const objects = export_(gzipSync(`{"x":[${'{},'.repeat(1_000_000)}{}]}`), { format: 'json', encoding: 'gzip' });
+    expect(await admission.consume(objects, signal)).toMatchObject({ reason: 'too_large' });
+  });
+
   test('over its rate hears the limit and the usage, and passes after the time it was told', async () => {
     const { admission, clock, next } = setUp();
     for (let i = 0; i < 10; i++) await admission.consume(export_(plainSpans), signal);

@@ -1,16 +1,17 @@
 import { createTotals, ITEM_FAULTS, jsonToProtobuf, repeatedBytesMax, Scanner, type ScanTotals } from '@weir/otlp';
 import { type Budget, type Clock, type Consumer, type Refused, refuse } from '@weir/pipeline';
+import type { Encoding } from '@weir/records';
 import type { RateLimiter } from '@weir/tenancy';
 import type { AdmittedExport, Answer, RawExport, SinkFill } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
-import { toStoredValue } from '../stored-value.ts';
-import { inflateBody } from './inflate.ts';
+import { type StoredValue, toStoredValue } from '../stored-value.ts';
+import { Inflater } from './inflate.ts';
 
 /** What admission is told to do. */
 export interface AdmissionParts {
   readonly clock: Clock;
   readonly limiter: RateLimiter;
-  /** Items that wait for Kafka; bytes are taken by the receivers, before a body is read. */
+  /** Items that wait for Kafka; its bytes have been taken by the receivers, which read it. */
   readonly budget: Budget;
   readonly sinkFill: () => SinkFill;
   readonly bodyBytesMax: number;
@@ -21,7 +22,7 @@ export interface AdmissionParts {
 interface ReadExport {
   readonly plain: Buffer;
   /** The client's own bytes, where they can go on as they are. */
-  readonly forward: RawExport['encoding'] | undefined;
+  readonly forward: Encoding | undefined;
   readonly items: number;
   readonly rejectedItems: number;
   readonly priority: boolean;
@@ -37,13 +38,15 @@ export function createAdmission(
 ): Consumer<RawExport, Answer> {
   const scanner = new Scanner();
   const totals = createTotals();
-  const read = async (export_: RawExport): Promise<ReadExport | Refused> => {
-    const inflated = await inflateBody(export_.body, export_.encoding, parts.bodyBytesMax);
-    if ('kind' in inflated) return inflated;
+  const inflater = new Inflater(parts.clock, parts.bodyBytesMax);
+  const read = (export_: RawExport, inflated: Buffer): ReadExport | Refused => {
     let plain = inflated;
     if (export_.format === 'json') {
+      if (plain.length > LIMITS.jsonBytesMax) {
+        return refuse('too_large', `a JSON body is larger than ${LIMITS.jsonBytesMax} bytes; send less, or protobuf`);
+      }
       const converted = jsonToProtobuf(export_.signal, plain);
-      if (!converted.ok) return refuse('malformed', converted.message);
+      if (!converted.ok) return refuse(converted.reason, converted.message);
       plain = converted.bytes;
     }
     const scan = scanner.scan(export_.signal, plain, export_.tenant.slowThresholdNs, totals);
@@ -59,23 +62,43 @@ export function createAdmission(
 
   // Not async: what waits for Kafka holds the value that goes there, and not the plain bytes, which no budget counts.
   const pass = (export_: RawExport, found: ReadExport, receivedAtNs: bigint, signal: AbortSignal): Promise<Answer> => {
-    const { items } = found;
+    const { items, plain } = found;
     const admitted = toAdmitted(export_, found, receivedAtNs);
+    const bytes = ownBytes(export_, admitted);
+    if (!parts.budget.tryTake(bytes, 0)) {
+      parts.budget.give(0, items);
+      parts.limiter.giveBack(export_.tenant, items, plain.length);
+      return Promise.resolve({ ...refuse('edge_full', 'the edge is full'), items });
+    }
     return next
       .consume(admitted, signal)
       .then((answer) => ({ ...answer, items }))
-      .finally(() => parts.budget.give(0, items));
+      .finally(() => parts.budget.give(bytes, items));
+  };
+
+  const decide = (
+    export_: RawExport,
+    found: ReadExport | Refused,
+    receivedAtNs: bigint,
+    signal: AbortSignal,
+  ): Answer | Promise<Answer> => {
+    if ('kind' in found) return found;
+    const { items, priority, plain } = found;
+    if (items === 0) return { kind: 'accepted', acceptedItems: 0, rejectedItems: 0, items: 0 };
+    const refused = admit(parts, export_, items, plain.length, priority);
+    return refused === undefined ? pass(export_, found, receivedAtNs, signal) : { ...refused, items };
   };
 
   return {
     consume: async (export_, signal) => {
       const receivedAtNs = parts.clock.wallNs();
-      return read(export_).then((found): Answer | Promise<Answer> => {
-        if ('kind' in found) return found;
-        const { items, priority, plain } = found;
-        if (items === 0) return { kind: 'accepted', acceptedItems: 0, rejectedItems: 0, items: 0 };
-        const refused = admit(parts, export_, items, plain.length, priority);
-        return refused === undefined ? pass(export_, found, receivedAtNs, signal) : { ...refused, items };
+      return inflater.inflate(export_.body, export_.encoding).then((inflated): Answer | Promise<Answer> => {
+        if (inflated.kind === 'refused') return inflated;
+        try {
+          return decide(export_, read(export_, inflated.plain), receivedAtNs, signal);
+        } finally {
+          inflated.release();
+        }
       });
     },
   };
@@ -83,14 +106,28 @@ export function createAdmission(
 
 function toAdmitted(export_: RawExport, found: ReadExport, receivedAtNs: bigint): AdmittedExport {
   const { forward, plain, items, priority, rejectedItems } = found;
-  const stored =
-    forward === undefined || forward === 'identity'
-      ? toStoredValue(plain)
-      : { encoding: forward as 'gzip' | 'zstd', value: export_.body };
+  const stored = storedOf(export_.body, forward, plain);
   const { tenant, signal } = export_;
   const bytes = plain.length;
   const meta = { tenant: tenant.name, signal, encoding: stored.encoding, priority, items, bytes, receivedAtNs };
   return { tenant, meta, value: stored.value, plain, rejectedItems };
+}
+
+/**
+ * The client's own bytes where they are compressed; but empty gzip members and skipped zstd frames make a body of any
+ * length of one span, and Kafka would refuse such a record each time that it comes. What will be split is compressed
+ * piece by piece.
+ */
+function storedOf(body: Buffer, forward: Encoding | undefined, plain: Buffer): StoredValue {
+  if (plain.length > LIMITS.recordBodyBytesMax) return { encoding: 'identity', value: plain };
+  const fits = body.length <= Math.min(LIMITS.recordBytesMax, plain.length + LIMITS.forwardSlackBytes);
+  if (!fits || forward === undefined || forward === 'identity') return toStoredValue(plain);
+  return { encoding: forward, value: body };
+}
+
+/** Bytes that wait for Kafka beside the client's own. What is split is counted by who splits it. */
+function ownBytes({ body }: RawExport, { value, plain }: AdmittedExport): number {
+  return value === body || value === plain ? 0 : value.length;
 }
 
 /** Takes from the rate and from the queue, or says why not; what was taken before a refusal is given back. */
@@ -101,7 +138,9 @@ function admit(
   bytes: number,
   priority: boolean,
 ): Refused | undefined {
-  const { tenant } = export_;
+  const { tenant, body } = export_;
+  const { itemsMax } = parts.budget.limits;
+  if (items > itemsMax) return refuse('too_large', `the export has more than ${itemsMax} items`);
   const over = parts.limiter.tryTake(tenant, items, bytes);
   if (over !== undefined) {
     const { what, limit, usedPerSecond, retryAfterS } = over;
@@ -109,7 +148,8 @@ function admit(
     return refuse(what === 'items' ? 'tenant_items_rate' : 'tenant_bytes_rate', message, bounded(retryAfterS));
   }
   const sink = parts.sinkFill();
-  const queueFill = parts.budget.fill;
+  // Its own body is in the queue already, and alone it must not make the edge nearly full: it would be so for ever.
+  const queueFill = parts.budget.fillBeside(body.length);
   let refused: Refused | undefined;
   if (sink.fill >= 1 || (sink.fill >= LIMITS.priorityFill && !priority)) {
     refused = refuse('sink_full', 'the pipe is full: ClickHouse takes less than comes in', bounded(sink.retryAfterS));

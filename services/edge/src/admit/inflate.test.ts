@@ -1,11 +1,22 @@
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { type Clock, systemClock } from '@weir/pipeline';
+import { FakeClock } from '@weir/testkit';
 import { describe, expect, test } from 'vitest';
+import type { BodyEncoding } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
-import { inflateBody } from './inflate.ts';
+import { Inflater } from './inflate.ts';
 
 const COMPRESS = { gzip: gzipSync, deflate: deflateSync, zstd: zstdCompressSync } as const;
 const ENCODINGS = ['gzip', 'deflate', 'zstd'] as const;
 const MAX = 1024 ** 2;
+
+/** What comes of a body, whose room is released at once. */
+async function inflateBody(body: Buffer, encoding: BodyEncoding, bytesMax: number, clock: Clock = systemClock) {
+  const found = await new Inflater(clock, bytesMax).inflate(body, encoding);
+  if (found.kind === 'refused') return found;
+  found.release();
+  return found.plain;
+}
 
 /** Bytes that no encoding makes smaller, so that a body of them is inflated off the event loop. */
 function noise(size: number): Buffer {
@@ -54,4 +65,70 @@ test('an identity body is the same buffer, within the limit', async () => {
   const body = Buffer.alloc(MAX);
   expect(await inflateBody(body, 'identity', MAX)).toBe(body);
   expect(await inflateBody(Buffer.alloc(MAX + 1), 'identity', MAX)).toMatchObject({ reason: 'too_large' });
+});
+
+describe('many bodies that inflate to the limit', () => {
+  const BOMB_BYTES = 32 * MAX;
+  const bomb = Buffer.concat([
+    noise(LIMITS.inflateSyncBytesMax),
+    Buffer.alloc(BOMB_BYTES - LIMITS.inflateSyncBytesMax),
+  ]);
+
+  test.each(ENCODINGS)('hold no more than a few of them at once, as %s', async (encoding) => {
+    const inflater = new Inflater(systemClock, BOMB_BYTES);
+    const body = COMPRESS[encoding](bomb);
+    const before = process.memoryUsage().arrayBuffers;
+    let most = 0;
+    const sampling = setInterval(() => {
+      most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+    }, 1);
+    const inflating = Array.from({ length: 24 }, async () => {
+      const found = await inflater.inflate(body, encoding);
+      if (found.kind === 'refused') return found.reason;
+      found.release();
+      return found.plain.length;
+    });
+    const answers = await Promise.all(inflating);
+    clearInterval(sampling);
+    expect(answers).toContain(BOMB_BYTES);
+    for (const answer of answers) expect([BOMB_BYTES, 'edge_full']).toContain(answer);
+    // Twice, since zlib joins its parts, and once more for what the collector has not seen yet.
+    expect(most).toBeLessThan(3 * LIMITS.largeInflatesMax * BOMB_BYTES);
+  });
+
+  test('wait for each other, and are told after a while that there is no room', async () => {
+    const clock = new FakeClock();
+    const inflater = new Inflater(clock, BOMB_BYTES);
+    const body = gzipSync(bomb);
+    const held = await Promise.all([inflater.inflate(body, 'gzip'), inflater.inflate(body, 'gzip')]);
+    expect(held.map(({ kind }) => kind)).toEqual(['inflated', 'inflated']);
+    const waiting = [inflater.inflate(body, 'gzip'), inflater.inflate(body, 'gzip')];
+    while (clock.sleeping < 2) await new Promise((resolve) => setImmediate(resolve));
+    if (held[0]?.kind === 'inflated') held[0].release();
+    expect(await Promise.race(waiting)).toMatchObject({ kind: 'inflated' });
+    await clock.advance(LIMITS.inflateWaitMs);
+    const refused = (await Promise.all(waiting)).filter(({ kind }) => kind === 'refused');
+    expect(refused).toMatchObject([{ reason: 'edge_full', retryAfterS: 1 }]);
+  });
+
+  test('do not keep a body that fits one record waiting', async () => {
+    const inflater = new Inflater(new FakeClock(), BOMB_BYTES);
+    const body = gzipSync(bomb);
+    await Promise.all([inflater.inflate(body, 'gzip'), inflater.inflate(body, 'gzip')]);
+    for (const size of [1_000, LIMITS.recordBodyBytesMax / 2]) {
+      expect(await inflater.inflate(gzipSync(noise(size)), 'gzip')).toMatchObject({ kind: 'inflated' });
+    }
+  });
+
+  test('are not inflated on the event loop, however short they are', async () => {
+    const inflater = new Inflater(systemClock, BOMB_BYTES);
+    const found = inflater.inflate(gzipSync(Buffer.alloc(BOMB_BYTES)), 'gzip');
+    let settled = false;
+    void found.then(() => {
+      settled = true;
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(settled).toBe(false);
+    expect(await found).toMatchObject({ kind: 'inflated' });
+  });
 });

@@ -7,29 +7,100 @@ import {
   zstdDecompress,
   zstdDecompressSync,
 } from 'node:zlib';
-import { type Refused, refuse } from '@weir/pipeline';
+import { type Clock, type Refused, refuse } from '@weir/pipeline';
 import type { BodyEncoding } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
+import { Room } from './room.ts';
 
 const ASYNC = { gzip: promisify(gunzip), deflate: promisify(inflateDeflate), zstd: promisify(zstdDecompress) };
 const SYNC = { gzip: gunzipSync, deflate: inflateSync, zstd: zstdDecompressSync };
 /** What zlib says when the output reaches `maxOutputLength`. */
 const TOO_LARGE = 'ERR_BUFFER_TOO_LARGE';
 
-/** The plain body. The output is capped while it grows: a bomb costs no more than the limit. */
-export async function inflateBody(body: Buffer, encoding: BodyEncoding, bytesMax: number): Promise<Buffer | Refused> {
-  if (encoding === 'identity') return body.length <= bytesMax ? body : tooLarge(bytesMax);
-  if (body.length === 0) return refuse('malformed', `the body is not valid ${encoding}`);
-  const options = { maxOutputLength: bytesMax };
-  try {
-    if (body.length <= LIMITS.inflateSyncBytesMax) return SYNC[encoding](body, options);
-    return await ASYNC[encoding](body, options);
-  } catch (error) {
-    if ((error as { code?: string }).code === TOO_LARGE) return tooLarge(bytesMax);
-    return refuse('malformed', `the body is not valid ${encoding}`);
+type Compressed = Exclude<BodyEncoding, 'identity'>;
+
+/** A plain body. Its room is held until it is released, once, when nothing refers to its bytes any more. */
+export interface Inflated {
+  readonly kind: 'inflated';
+  readonly plain: Buffer;
+  release(): void;
+}
+
+/**
+ * Inflates bodies, with a bound on what all of them hold. A bomb costs no more than the limit, since its output is capped
+ * while it grows, and many of them no more than the rooms, since each takes the cap before it grows. Most bodies fit one
+ * record: their room is not the one in which the large ones wait for each other.
+ */
+export class Inflater {
+  readonly #bytesMax: number;
+  readonly #usualBytesMax: number;
+  readonly #usual: Room;
+  readonly #large: Room;
+
+  constructor(clock: Clock, bytesMax: number) {
+    this.#bytesMax = bytesMax;
+    this.#usualBytesMax = Math.min(LIMITS.recordBodyBytesMax, bytesMax);
+    const roomFor = (itemsMax: number, bytes: number) =>
+      new Room(clock, {
+        itemsMax,
+        bytesMax: itemsMax * bytes,
+        waitMs: LIMITS.inflateWaitMs,
+        waitingMax: LIMITS.inflateWaitingMax,
+      });
+    this.#usual = roomFor(LIMITS.inflatesMax, this.#usualBytesMax);
+    this.#large = roomFor(LIMITS.largeInflatesMax, bytesMax);
+  }
+
+  /** The plain body: too_large above the limit, edge_full where there was no room in time. */
+  async inflate(body: Buffer, encoding: BodyEncoding): Promise<Inflated | Refused> {
+    const bytesMax = this.#bytesMax;
+    const usualMax = this.#usualBytesMax;
+    if (encoding === 'identity') return body.length <= bytesMax ? inflated(body) : tooLarge(bytesMax);
+    if (body.length === 0) return malformed(encoding);
+    let found: Inflated | Refused | undefined;
+    if (body.length <= LIMITS.inflateSyncBytesMax) found = inflateAtOnce(body, encoding, usualMax);
+    else if (body.length <= usualMax) found = await inflateIn(this.#usual, body, encoding, usualMax);
+    return found ?? (await inflateIn(this.#large, body, encoding, bytesMax)) ?? tooLarge(bytesMax);
   }
 }
 
-export function tooLarge(bytesMax: number): Refused {
+/** On the event loop: undefined above `bytesMax`. It takes no room, since only one is inflated at a time. */
+function inflateAtOnce(body: Buffer, encoding: Compressed, bytesMax: number): Inflated | Refused | undefined {
+  try {
+    return inflated(SYNC[encoding](body, { maxOutputLength: bytesMax }));
+  } catch (error) {
+    return isTooLarge(error) ? undefined : malformed(encoding);
+  }
+}
+
+/** Off the event loop, in a room: undefined above `bytesMax`. */
+async function inflateIn(
+  room: Room,
+  body: Buffer,
+  encoding: Compressed,
+  bytesMax: number,
+): Promise<Inflated | Refused | undefined> {
+  if (!(await room.take(bytesMax))) return refuse('edge_full', 'the edge inflates as many bodies as it has room for');
+  try {
+    return inflated(await ASYNC[encoding](body, { maxOutputLength: bytesMax }), () => room.give(bytesMax));
+  } catch (error) {
+    room.give(bytesMax);
+    return isTooLarge(error) ? undefined : malformed(encoding);
+  }
+}
+
+function inflated(plain: Buffer, release: () => void = () => undefined): Inflated {
+  return { kind: 'inflated', plain, release };
+}
+
+function isTooLarge(error: unknown): boolean {
+  return (error as { code?: string }).code === TOO_LARGE;
+}
+
+function malformed(encoding: Compressed): Refused {
+  return refuse('malformed', `the body is not valid ${encoding}`);
+}
+
+function tooLarge(bytesMax: number): Refused {
   return refuse('too_large', `the body is larger than ${bytesMax} bytes`);
 }

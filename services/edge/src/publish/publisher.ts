@@ -1,6 +1,6 @@
 import { type Log, PartitionLane, type Published, type RawRecord } from '@weir/delivery';
-import { createTotals, Scanner, splitExport } from '@weir/otlp';
-import { type Clock, type Component, type Consumer, refuse } from '@weir/pipeline';
+import { createTotals, repeatedBytesMax, Scanner, splitExport } from '@weir/otlp';
+import { type Budget, type Clock, type Component, type Consumer, type Refused, refuse } from '@weir/pipeline';
 import type { AdmittedExport, Answer } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { toStoredValue } from '../stored-value.ts';
@@ -10,6 +10,8 @@ export interface PublisherParts {
   readonly log: Log;
   readonly clock: Clock;
   readonly topic: string;
+  /** The queue, which counts what clients sent, and here the pieces of what is split. */
+  readonly budget: Budget;
   /** Random id of this process, 16 hex digits. */
   readonly edge: string;
   readonly deadlineMs: number;
@@ -49,12 +51,20 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
     if (this.#lanes.length === 0) {
       return refuse('kafka_unavailable', 'Kafka has not been reached since the edge started', LIMITS.kafkaRetryAfterS);
     }
-    const records = toRecords(export_);
-    if (records === undefined) {
-      return refuse('too_large', `one item is larger than ${LIMITS.recordBodyBytesMax} bytes and cannot be split`);
-    }
+    const { meta, value, plain, rejectedItems } = export_;
     // Not awaited here: that would keep the plain bytes until Kafka answers.
-    return this.#publish(records, export_.meta.items, export_.rejectedItems);
+    if (plain.length <= LIMITS.recordBodyBytesMax) return this.#publish([{ meta, value }], meta.items, rejectedItems);
+    const records = split(export_);
+    if (!Array.isArray(records)) return records;
+    return this.#publishPieces(records, meta.items, rejectedItems);
+  }
+
+  /** The pieces are not the client's bytes, and take room of their own. */
+  #publishPieces(records: readonly RawRecord[], items: number, rejectedItems: number): Answer | Promise<Answer> {
+    const { budget } = this.#parts;
+    const bytes = records.reduce((sum, { value }) => sum + value.length, 0);
+    if (!budget.tryTake(bytes, 0)) return refuse('edge_full', 'the edge is full');
+    return this.#publish(records, items, rejectedItems).finally(() => budget.give(bytes, 0));
   }
 
   async #publish(records: readonly RawRecord[], items: number, rejectedItems: number): Promise<Answer> {
@@ -89,17 +99,23 @@ function refusal(failed: Exclude<Published, 'acked'>): Answer {
   return refuse('kafka_unavailable', 'Kafka did not acknowledge the export in time', LIMITS.kafkaRetryAfterS);
 }
 
-/** The export as raw records: one, or several where it is too large for one. Undefined where an item alone is too large. */
-function toRecords(export_: AdmittedExport): RawRecord[] | undefined {
-  const { meta, value, plain } = export_;
-  if (plain.length <= LIMITS.recordBodyBytesMax) return [{ meta, value }];
-  const pieces = splitExport(plain, LIMITS.recordBodyBytesMax);
+/** The raw records of an export that is too large for one, or why there are none. */
+function split({ meta, plain }: AdmittedExport): RawRecord[] | Refused {
+  const records: RawRecord[] = [];
   const scanner = new Scanner();
   const totals = createTotals();
-  return pieces?.map((piece) => {
+  let expands = false;
+  const whole = splitExport(plain, LIMITS.recordBodyBytesMax, (piece) => {
     scanner.scan(meta.signal, piece, Number.POSITIVE_INFINITY, totals);
+    // What the whole export may repeat can stand in one piece of it, which would be refused behind the edge.
+    if (totals.repeatedBytes > repeatedBytesMax(piece.length)) expands = true;
     const stored = toStoredValue(piece);
     const own = { encoding: stored.encoding, bytes: piece.length, items: totals.items };
-    return { meta: { ...meta, ...own }, value: stored.value };
+    records.push({ meta: { ...meta, ...own }, value: stored.value });
   });
+  if (whole && !expands) return records;
+  return refuse(
+    'too_large',
+    `the export does not split into records of ${LIMITS.recordBodyBytesMax} bytes: one item, or what many of them share, is too large`,
+  );
 }

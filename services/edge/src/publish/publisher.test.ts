@@ -1,0 +1,102 @@
+import { zstdDecompressSync } from 'node:zlib';
+import type { Log, NewRecord } from '@weir/delivery';
+import { Budget } from '@weir/pipeline';
+import { effectiveTenant } from '@weir/tenancy';
+import { decodeExport, encodeExport, FakeClock } from '@weir/testkit';
+import { describe, expect, test } from 'vitest';
+import type { AdmittedExport } from '../exports.ts';
+import { LIMITS } from '../limits.ts';
+import { Publisher } from './publisher.ts';
+
+const tenant = effectiveTenant('acme', { keys: [] }, undefined);
+
+/** A publisher whose log answers only when it is told to. */
+async function setUp(bytesMax = 100 * LIMITS.recordBodyBytesMax) {
+  const clock = new FakeClock();
+  const budget = new Budget({ bytesMax, itemsMax: 1_000_000 });
+  const appended: NewRecord[] = [];
+  const done: (() => void)[] = [];
+  const log: Pick<Log, 'append'> = {
+    append: (_topic, _partition, records) =>
+      new Promise((resolve) => {
+        appended.push(...records);
+        done.push(() => resolve(0));
+      }),
+  };
+  const publisher = new Publisher({
+    log: log as Log,
+    clock,
+    topic: 't',
+    budget,
+    edge: '0'.repeat(16),
+    deadlineMs: 5_000,
+    partitions: async () => 1,
+    onProduced: () => undefined,
+  });
+  await publisher.start();
+  await clock.advance(0);
+  const acknowledge = async () => {
+    while (done.length > 0) {
+      for (const answer of done.splice(0)) answer();
+      await clock.advance(0);
+    }
+  };
+  return { publisher, budget, appended, acknowledge, clock };
+}
+
+function admitted(init: object, signal: 'traces' | 'metrics' = 'traces'): AdmittedExport {
+  const plain = Buffer.from(encodeExport(signal, init as never));
+  const meta = { tenant: 'acme', signal, encoding: 'identity', priority: false, receivedAtNs: 1n } as const;
+  return { tenant, meta: { ...meta, items: 10, bytes: plain.length }, value: plain, plain, rejectedItems: 0 };
+}
+
+function spans(count: number, nameBytes: number, schemaUrl = '') {
+  const span = (i: number) => ({
+    traceId: new Uint8Array(16).fill(7),
+    spanId: new Uint8Array(8).fill(9),
+    name: String.fromCharCode(97 + i).repeat(nameBytes),
+    startTimeUnixNano: 1n,
+  });
+  return { resourceSpans: [{ schemaUrl, scopeSpans: [{ spans: Array.from({ length: count }, (_, i) => span(i)) }] }] };
+}
+
+describe('an export that is too large for one record', () => {
+  test('becomes several, which take room in the queue until Kafka has them', async () => {
+    const { publisher, budget, appended, acknowledge, clock } = await setUp();
+    const answer = publisher.consume(admitted(spans(10, 1024 ** 2)));
+    await clock.advance(0);
+    expect(budget.bytes).toBeGreaterThan(0);
+    await acknowledge();
+    expect(await answer).toEqual({ kind: 'accepted', acceptedItems: 10, rejectedItems: 0 });
+    const names = appended.flatMap(({ value }) => {
+      const [resource] = decodeExport('traces', zstdDecompressSync(value!)).resourceSpans;
+      return resource!.scopeSpans[0]!.spans.map(({ name }) => name[0]);
+    });
+    expect([appended.length, names.join('')]).toEqual([4, 'abcdefghij']);
+    expect([budget.bytes, budget.items]).toEqual([0, 0]);
+  });
+
+  test('waits outside where the queue has no room for the pieces', async () => {
+    const { publisher, budget, appended } = await setUp(100);
+    expect(await publisher.consume(admitted(spans(10, 1024 ** 2)))).toMatchObject({ reason: 'edge_full' });
+    expect([budget.bytes, appended.length]).toEqual([0, 0]);
+  });
+
+  test.each<[string, AdmittedExport]>([
+    ['one item does not fit', admitted(spans(1, LIMITS.recordBodyBytesMax))],
+    ['its pieces would be much more than itself', admitted(spans(26, 200_000, 'u'.repeat(3.9 * 1024 ** 2)))],
+    [
+      'one piece expands too far, though the whole does not',
+      admitted({
+        resourceSpans: [
+          ...spans(15, 1024 ** 2).resourceSpans,
+          ...spans(26, 1, 'u'.repeat(2 * 1024 ** 2)).resourceSpans,
+        ],
+      }),
+    ],
+  ])('is too large where %s', async (_why, export_) => {
+    const { publisher, budget, appended } = await setUp();
+    expect(await publisher.consume(export_)).toMatchObject({ kind: 'refused', reason: 'too_large' });
+    expect([budget.bytes, appended.length]).toEqual([0, 0]);
+  });
+});
