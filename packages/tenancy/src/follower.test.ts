@@ -15,13 +15,18 @@ class MemoryLog implements Log {
   /** Offsets that were asked for, oldest first. */
   readonly asked: number[] = [];
 
+  /** Where reading stalls: what is behind does not come. */
+  stallAt = Number.POSITIVE_INFINITY;
+
   async read(_topic: string, _partition: number, offset: number, _options: object, signal: AbortSignal) {
     this.asked.push(offset);
     await systemClock.sleep(1, signal);
     this.#check();
-    const records = this.records.filter((record) => record.offset >= offset);
+    if (offset >= this.stallAt) throw new DependencyError('kafka', 'timeout', 'stalls', { retryable: true });
+    const records = this.records.filter((record) => record.offset >= offset && record.offset < this.stallAt);
     const endOffset = this.#end();
-    return { records, nextOffset: Math.max(offset, endOffset), startOffset: 0, endOffset };
+    const nextOffset = Math.min(this.stallAt, Math.max(offset, endOffset));
+    return { records, nextOffset, startOffset: 0, endOffset };
   }
 
   async bounds() {
@@ -171,4 +176,21 @@ describe('following weir.tenants', () => {
 
 test('the topic that is followed is a control topic', () => {
   expect(CONTROL_TOPICS.tenants).toBe('weir.tenants');
+});
+
+test('a key that was revoked stays so while the topic is read again, were it to stall where the key was still good', async () => {
+  const good = { keys: [{ prefix: '0123abcd', hash: `hmac-sha256:${'0'.repeat(64)}` }] };
+  const revoked = { keys: [{ ...good.keys[0], revoked: true }] };
+  log.put('acme', good);
+  log.put('acme', revoked);
+  const before = follow();
+  await before.follower.start(NEVER);
+  await vi.waitFor(() => expect(before.directory.get('acme')?.keys[0]?.revoked).toBe(true));
+  await before.follower.stop(NEVER);
+  log.stallAt = 1;
+  const after = follow();
+  await after.follower.start(NEVER);
+  await vi.waitFor(() => expect(log.asked.filter((offset) => offset === 1).length).toBeGreaterThan(0));
+  expect(after.directory.complete).toBe(false);
+  expect(after.directory.get('acme')?.keys[0]?.revoked).toBe(true);
 });

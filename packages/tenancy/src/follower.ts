@@ -67,7 +67,9 @@ export function followTenants(log: Log, directory: TenantDirectory, options: Fol
   };
 
   const follow = async (caughtUp: () => void): Promise<void> => {
-    const seen = new Set<string>();
+    // What the topic says is taken as a whole once it has been read: taken record by record, it would bring back keys that
+    // were revoked since, until their newest record is reached.
+    const replay = new Map<string, Buffer | null>();
     let offset = -1;
     let end = -1;
     while (!stopping.signal.aborted) {
@@ -79,7 +81,9 @@ export function followTenants(log: Log, directory: TenantDirectory, options: Fol
         }
         if (!directory.complete && offset >= end) {
           // A tenant of the old copy that the topic no longer has was removed meanwhile.
-          for (const key of records.keys()) if (!seen.has(key)) take(key, null);
+          for (const key of records.keys()) if (!replay.has(key)) take(key, null);
+          for (const [key, value] of replay) take(key, value);
+          replay.clear();
           directory.markComplete();
           saveLater();
           caughtUp();
@@ -88,8 +92,8 @@ export function followTenants(log: Log, directory: TenantDirectory, options: Fol
         const page = await log.read(CONTROL_TOPICS.tenants, PARTITION, offset, wait, stopping.signal);
         for (const record of page.records) {
           const key = record.key?.toString('utf8') ?? '';
-          seen.add(key);
-          take(key, record.value);
+          if (directory.complete) take(key, record.value);
+          else replay.set(key, record.value);
         }
         offset = page.nextOffset;
         if (page.records.length === 0 && offset < end && page.endOffset === end) offset = end;

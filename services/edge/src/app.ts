@@ -1,5 +1,5 @@
 import { createKafkaAdmin, createKafkaLog } from '@weir/kafka';
-import { Budget, type Clock, type Component, createLifecycle } from '@weir/pipeline';
+import { Budget, type Clock, type Component, createLifecycle, InvariantError } from '@weir/pipeline';
 import type { ConfigOf, ServiceContext } from '@weir/process';
 import { trackTopics } from '@weir/records';
 import { collectWith, createAdmin, createMetrics, createTopLabels, type Metrics } from '@weir/telemetry';
@@ -77,7 +77,7 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
     budget,
     clock,
     authenticate: (headers) => authenticate(directory, headers),
-    events: receiverEvents(metrics),
+    events: receiverEvents(metrics, context),
   };
   const http = new HttpReceiver({ ...receiver, listen: config.httpListen }, admission);
   const grpc = new GrpcReceiver({ ...receiver, listen: config.grpcListen }, admission);
@@ -104,9 +104,13 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
   });
 }
 
-function receiverEvents(metrics: Metrics<typeof EDGE_METRICS>): ReceiverEvents {
+function receiverEvents(metrics: Metrics<typeof EDGE_METRICS>, context: ServiceContext): ReceiverEvents {
   const tenantLabel = createTopLabels(TENANT_LABELS_MAX);
   return {
+    failed: (error) => {
+      context.logger.error({ err: error }, 'an export could not be handled');
+      if (error instanceof InvariantError) context.fatal(error);
+    },
     received: (signal, transport, bytes) => {
       metrics.exports.inc({ signal, transport });
       metrics.receivedBytes.inc({ signal, transport }, bytes);

@@ -86,6 +86,7 @@ async function setUp(
         apiKey[0] === 'good' ? { kind: 'tenant', tenant } : refuse('unauthenticated', 'the key is not known'),
       events: {
         received: () => undefined,
+        failed: () => undefined,
         answered: (_signal, _transport, _tenant, given) => {
           if (given.kind === 'refused') refused.push(given.reason);
         },

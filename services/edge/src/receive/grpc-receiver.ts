@@ -172,8 +172,6 @@ export class GrpcReceiver implements Component {
     const export_: RawExport = { ...incoming.handOver(), signal, transport: 'grpc', format: 'protobuf' };
     try {
       return await admit(this.#parts, this.#next, export_);
-    } catch {
-      return refuse('internal', 'the export could not be handled; try again');
     } finally {
       incoming.finish();
     }

@@ -5,6 +5,7 @@ import { type BodyFormat, encodeExportResponse, encodeStatus } from '@weir/otlp'
 import { type Component, type Consumer, REFUSALS, type Refused, refuse, type SignalKind } from '@weir/pipeline';
 import type { Answer, RawExport } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
+import { Deadlines } from './deadlines.ts';
 import { formatOf, readBody, readHead, signalOf } from './http-request.ts';
 import { admit, type ReceiverParts } from './receiver.ts';
 
@@ -21,11 +22,13 @@ export class HttpReceiver implements Component {
   #server: Server | undefined;
   #stopping = false;
   #open = 0;
+  readonly #deadlines: Deadlines;
   #drained: () => void = () => undefined;
 
   constructor(parts: ReceiverParts, next: Consumer<RawExport, Answer>) {
     this.#parts = parts;
     this.#next = next;
+    this.#deadlines = new Deadlines(parts.clock, LIMITS.bodyTimeoutMs);
   }
 
   async start(): Promise<void> {
@@ -42,7 +45,8 @@ export class HttpReceiver implements Component {
         ALPNProtocols: ['http/1.1'],
         maxHeaderSize: LIMITS.headerBytesMax,
         headersTimeout: LIMITS.headersTimeoutMs,
-        requestTimeout: LIMITS.bodyTimeoutMs,
+        // Our own deadline answers; this one only ends what does not go away then.
+        requestTimeout: 2 * LIMITS.bodyTimeoutMs,
         keepAliveTimeout: LIMITS.keepAliveMs,
         handshakeTimeout: LIMITS.headersTimeoutMs,
         noDelay: true,
@@ -83,6 +87,7 @@ export class HttpReceiver implements Component {
       });
     }
     server.closeAllConnections();
+    this.#deadlines.stop();
     await closed;
   }
 
@@ -117,7 +122,7 @@ export class HttpReceiver implements Component {
     if (who.kind === 'refused') return early(who);
     const head = readHead(message, signal);
     if ('kind' in head) return early(head);
-    const received = await readBody(message, bodyBytesMax, budget);
+    const received = await readBody(message, { bytesMax: bodyBytesMax, budget, deadlines: this.#deadlines });
     if (received === undefined) return void response.destroy();
     if (received.kind === 'refused') return early(received);
     const { body } = received;
@@ -125,8 +130,6 @@ export class HttpReceiver implements Component {
       const export_: RawExport = { tenant: who.tenant, transport: 'http', body, ...head };
       const answer = await admit(this.#parts, this.#next, export_);
       send(response, signal, format, answer);
-    } catch {
-      send(response, signal, format, refuse('internal', 'the export could not be handled; try again'));
     } finally {
       budget.give(body.length, 0);
     }

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { BodyFormat } from '@weir/otlp';
 import { type Budget, faultPoint, type Refused, refuse, type SignalKind } from '@weir/pipeline';
 import type { BodyEncoding } from '../exports.ts';
+import type { Deadlines } from './deadlines.ts';
 
 const PATHS: ReadonlyMap<string, SignalKind> = new Map([
   ['/v1/traces', 'traces'],
@@ -51,35 +52,52 @@ export interface Received {
   readonly body: Buffer;
 }
 
+/** What bounds the reading of a body. */
+export interface BodyBounds {
+  readonly bytesMax: number;
+  readonly budget: Budget;
+  /** Of the time that a body may take. */
+  readonly deadlines: Deadlines;
+}
+
 /**
- * Reads a body within `bytesMax` and within the budget, which it has taken `body.length` bytes of when it returns one.
- * A declared length is checked before a byte is read.
+ * Reads a body within its bounds; when it returns one it has taken `body.length` bytes of the budget. A declared length is
+ * checked before a byte is read. Undefined where the client went away: there is nobody to answer.
  */
-export async function readBody(
+export function readBody(
   message: IncomingMessage,
-  bytesMax: number,
-  budget: Budget,
+  { bytesMax, budget, deadlines }: BodyBounds,
 ): Promise<Received | Refused | undefined> {
+  const tooLarge = () => refuse('too_large', `the body is larger than ${bytesMax} bytes`);
   const declared = Number(message.headers['content-length'] ?? 0);
-  if (declared > bytesMax) return refuse('too_large', `the body is larger than ${bytesMax} bytes`);
-  const chunks: Buffer[] = [];
-  let size = 0;
-  const giveUp = (refusal: Refused | undefined) => {
-    budget.give(size, 0);
-    return refusal;
-  };
-  try {
-    for await (const chunk of message as AsyncIterable<Buffer>) {
-      if (size + chunk.length > bytesMax)
-        return giveUp(refuse('too_large', `the body is larger than ${bytesMax} bytes`));
-      if (!budget.tryTake(chunk.length, 0)) return giveUp(refuse('edge_full', 'the edge is full'));
+  if (declared > bytesMax) return Promise.resolve(tooLarge());
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const finish = (result: Received | Refused | undefined) => {
+      cancel();
+      message.removeAllListeners('data').removeAllListeners('end').removeAllListeners('close');
+      if (result?.kind !== 'body') budget.give(size, 0);
+      resolve(result);
+    };
+    const cancel = deadlines.set(() => {
+      message.pause();
+      finish(refuse('body_timeout', 'the body did not come in time'));
+    });
+    message.on('data', (chunk: Buffer) => {
+      const room = size + chunk.length <= bytesMax;
+      if (!room || !budget.tryTake(chunk.length, 0)) {
+        message.pause();
+        return finish(room ? refuse('edge_full', 'the edge is full') : tooLarge());
+      }
       size += chunk.length;
       chunks.push(chunk);
       if (size < declared) faultPoint('edge.in_body');
-    }
-  } catch {
-    // The client went away, or was too slow and its connection was closed: there is nobody to answer.
-    return giveUp(undefined);
-  }
-  return { kind: 'body', body: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size) };
+    });
+    message.once('end', () =>
+      finish({ kind: 'body', body: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size) }),
+    );
+    message.once('close', () => finish(undefined));
+    message.on('error', () => undefined);
+  });
 }

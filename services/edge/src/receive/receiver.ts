@@ -1,4 +1,4 @@
-import type { Budget, Clock, Consumer, SignalKind } from '@weir/pipeline';
+import { type Budget, type Clock, type Consumer, refuse, type SignalKind } from '@weir/pipeline';
 import type { Tenant } from '@weir/tenancy';
 import type { Answer, Authenticated, KeyHeaders, RawExport, Transport } from '../exports.ts';
 import type { TlsFiles } from './tls-files.ts';
@@ -7,6 +7,8 @@ import type { TlsFiles } from './tls-files.ts';
 export interface ReceiverEvents {
   received(signal: SignalKind, transport: Transport, bytes: number): void;
   answered(signal: SignalKind, transport: Transport, tenant: Tenant | undefined, answer: Answer, seconds: number): void;
+  /** A fault of our own: the client is told to try again. */
+  failed(error: unknown): void;
 }
 
 /** What both receivers need. */
@@ -34,7 +36,10 @@ export async function admit(
   const { clock, events } = parts;
   const startedMs = clock.nowMs();
   events.received(export_.signal, export_.transport, export_.body.length);
-  const answer = await next.consume(export_, NEVER);
+  const answer = await next.consume(export_, NEVER).catch((error): Answer => {
+    events.failed(error);
+    return refuse('internal', 'the export could not be handled; try again');
+  });
   events.answered(export_.signal, export_.transport, export_.tenant, answer, (clock.nowMs() - startedMs) / 1_000);
   return answer;
 }

@@ -1,0 +1,119 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect } from 'node:tls';
+import { ensureCertificates } from '@weir/local';
+import { Budget, type Consumer, refuse } from '@weir/pipeline';
+import type { Tenant } from '@weir/tenancy';
+import { FakeClock } from '@weir/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Answer, RawExport } from '../exports.ts';
+import { LIMITS } from '../limits.ts';
+import { HttpReceiver } from './http-receiver.ts';
+import { TlsFiles } from './tls-files.ts';
+
+const scratch = mkdtempSync(join(tmpdir(), 'weir-http-'));
+let files: Awaited<ReturnType<typeof ensureCertificates>>;
+
+beforeAll(async () => {
+  files = await ensureCertificates(scratch, new Date());
+});
+
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+async function setUp(next: Consumer<RawExport, Answer>) {
+  const clock = new FakeClock();
+  const budget = new Budget({ bytesMax: 1_000_000, itemsMax: 1_000 });
+  const tls = new TlsFiles(
+    { certFile: files.serverCert, keyFile: files.serverKey, clientCaFile: undefined },
+    clock,
+    () => {
+      throw new Error('the files do not change');
+    },
+  );
+  const told: string[] = [];
+  const port = await freePort();
+  const receiver = new HttpReceiver(
+    {
+      listen: { host: '127.0.0.1', port },
+      tls,
+      clientRequired: false,
+      bodyBytesMax: 500_000,
+      budget,
+      clock,
+      authenticate: () => ({ kind: 'tenant', tenant: { name: 'acme' } as Tenant }),
+      events: {
+        received: () => undefined,
+        answered: (_signal, _transport, _tenant, answer) =>
+          void told.push(answer.kind === 'refused' ? answer.reason : answer.kind),
+        failed: (error) => void told.push(`failed: ${(error as Error).message}`),
+      },
+    },
+    next,
+  );
+  await receiver.start();
+  return { clock, budget, receiver, told, port };
+}
+
+const refusing: Consumer<RawExport, Answer> = { consume: async () => refuse('edge_full', 'the edge is full') };
+
+/** Sends a head that announces `length` bytes and then only `body`; resolves with all that comes back. */
+function sendRaw(port: number, length: number, body: string): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca: readFileSync(files.ca) }, () => {
+      socket.write(`POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n`);
+      socket.write(`content-length: ${length}\r\n\r\n${body}`);
+    });
+    let answer = '';
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      answer += text;
+      if (answer.includes('}')) socket.end();
+    });
+    socket.on('close', () => resolve(answer));
+  });
+}
+
+test('a body that does not come is answered 408 with a Status after its time, counted, and gives its room back', async () => {
+  const { clock, budget, receiver, told, port } = await setUp(refusing);
+  const answer = sendRaw(port, 1_000, '{');
+  while (budget.bytes === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  await clock.advance(LIMITS.bodyTimeoutMs);
+  expect(await answer).toMatch(/^HTTP\/1.1 408 .*connection: close.*"message":"the body did not come in time"/is);
+  expect([told, budget.bytes]).toEqual([['body_timeout'], 0]);
+  await receiver.stop(AbortSignal.abort());
+});
+
+test('a client that goes away in the middle of its body leaves no room taken', async () => {
+  const { budget, receiver, told, port } = await setUp(refusing);
+  const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca: readFileSync(files.ca) }, () => {
+    socket.write('POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{');
+  });
+  while (budget.bytes === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  socket.destroy();
+  await expect.poll(() => budget.bytes).toBe(0);
+  expect(told).toEqual([]);
+  await receiver.stop(AbortSignal.abort());
+});
+
+test('a fault of our own is told, counted, and answered as one that may be tried again', async () => {
+  const { budget, receiver, told, port } = await setUp({
+    consume: async () => {
+      throw new Error('broken');
+    },
+  });
+  const answer = await sendRaw(port, 2, '{}');
+  expect(answer).toMatch(/^HTTP\/1.1 503 .*retry-after: 1/is);
+  expect([told, budget.bytes]).toEqual([['failed: broken', 'internal'], 0]);
+  await receiver.stop(AbortSignal.abort());
+});
