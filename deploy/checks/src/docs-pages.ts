@@ -1,10 +1,14 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { PREPARE_CONFIG } from '@weir/docker-prepare';
 import { EDGE_CONFIG, EDGE_METRICS } from '@weir/edge';
 import { NORMALIZER_CONFIG, NORMALIZER_METRICS } from '@weir/normalizer';
 import { type ConfigSpec, PROCESS_CONFIG } from '@weir/process';
 import { SINK_CONFIG, SINK_METRICS } from '@weir/sink';
 import { type ProgramConfig, renderConfigurationPage } from './configuration-page.ts';
+import { renderKubernetesEnvoy } from './kubernetes-envoy.ts';
 import { renderMetricsPage, type ServiceMetrics } from './metrics-page.ts';
+import { REPOSITORY } from './tool-cache.ts';
 
 /** What the three services measure. */
 export const SERVICE_METRICS: readonly ServiceMetrics[] = [
@@ -33,7 +37,9 @@ export interface DocsPage {
 
 /** All of them. */
 export function docsPages(): readonly DocsPage[] {
+  const envoy = readFileSync(join(REPOSITORY, 'deploy/envoy/envoy.yaml'), 'utf8');
   return [
+    { path: 'k8s/base/envoy/envoy.yaml', text: renderKubernetesEnvoy(envoy) },
     { path: 'docs/METRICS.md', text: renderMetricsPage(SERVICE_METRICS) },
     { path: 'docs/CONFIGURATION.md', text: renderConfigurationPage(PROGRAMS) },
   ];
