@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encodeExport, OtlpClient, pause } from '@weir/testkit';
+import { caseTenant, encodeExport, OtlpClient, pause } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
 import { afterAll, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
@@ -148,4 +148,45 @@ test('status shows every stage of both tracks, and counts what is stored', async
     ]),
     ['', 'ClickHouse', 'up'],
   ]);
+});
+
+test('audit balances what was accepted, stored and dead-lettered, and finds a row that is missing', async () => {
+  const tenant = caseTenant(36);
+  const start = BigInt(Date.now()) * 1_000_000n;
+  const made = (spanId: number) => ({
+    traceId: new Uint8Array(16).fill(7),
+    spanId: new Uint8Array(8).fill(spanId),
+    startTimeUnixNano: start,
+  });
+  // One of the three has an id of zeros.
+  const body = encodeExport('traces', { resourceSpans: [{ scopeSpans: [{ spans: [made(1), made(2), made(0)] }] }] });
+  const answer = await client.export('traces', Buffer.from(body), { key: stack.key(tenant) });
+  expect(answer.status).toBe(200);
+  await stack.until<{ n: string }>(
+    `SELECT count() AS n FROM otel_traces WHERE TenantId = '${tenant}'`,
+    ({ n }) => n === '2',
+  );
+  await stack.until<{ n: string }>(
+    `SELECT sum(Items) AS n FROM weir_usage WHERE TenantId = '${tenant}' AND Outcome = 'accepted'`,
+    ({ n }) => n === '3',
+  );
+  // Yesterday too, should the day end meanwhile.
+  const yesterday = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
+  const lines = await json<{ items: string; traces: number }[]>('audit', '--tenant', tenant, '--from', yesterday);
+  expect(lines.map(({ items, traces }) => [items, traces])).toEqual([
+    ['accepted', 3],
+    ['stored', 2],
+    ['dead_lettered: invalid_span_id', 1],
+    ['rows in the tables', 2],
+    ['difference: accepted - stored - dead-lettered', 0],
+    ['difference: stored - rows in the tables', 0],
+  ]);
+  await stack.query(`DELETE FROM otel_traces WHERE TenantId = '${tenant}' AND SpanId = '${'01'.repeat(8)}'`);
+  const missing = await ingestctl('audit', '--tenant', tenant, '--from', yesterday);
+  expect([missing.status, missing.out]).toEqual([
+    1,
+    expect.stringMatching(/difference: stored - rows in the tables +1 /),
+  ]);
+  const wrong = await ingestctl('audit', '--tenant', tenant, '--from', 'today');
+  expect([wrong.status, wrong.err]).toEqual([2, expect.stringContaining('must be days')]);
 });

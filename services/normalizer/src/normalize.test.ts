@@ -100,9 +100,13 @@ test('a repeated append of an edge is covered and writes nothing', () => {
 test('each section is one zstd frame of the value', () => {
   const { normalizer } = create();
   const { done } = normalizer.run([raw(0, spans(3, 16))], 0, new EdgeMarks());
-  expect(done.sections.map(({ table, rows }) => [table, rows])).toEqual([['otel_traces', 3]]);
-  const [section] = done.sections;
-  expect(zstdDecompressSync(done.value.subarray(section!.start, section!.end))).toHaveLength(section!.blockBytes);
+  expect(done.sections.map(({ table, rows }) => [table, rows])).toEqual([
+    ['otel_traces', 3],
+    ['weir_usage', 2],
+  ]);
+  for (const { start, end, blockBytes } of done.sections) {
+    expect(zstdDecompressSync(done.value.subarray(start, end))).toHaveLength(blockBytes);
+  }
 });
 
 test('a page of small exports that repeat a large resource becomes several records, each bounded', () => {

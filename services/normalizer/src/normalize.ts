@@ -1,11 +1,12 @@
 import type { EdgeMarks } from '@weir/delivery';
 import type { SignalKind } from '@weir/pipeline';
-import type { DlqReason, RowsSection } from '@weir/records';
+import type { DlqReason, RawMeta, RowsSection } from '@weir/records';
 import type { Tenant } from '@weir/tenancy';
 import { inflate } from './consume/inflate.ts';
 import type { DeadLetter, RawEntry, RawExport } from './exports.ts';
 import { LIMITS } from './limits.ts';
 import { RowsRecordBuilder } from './publish/rows-record.ts';
+import { UsageRows } from './publish/usage-rows.ts';
 import { type TranscodeFault, Transcoder } from './transcode/transcoder.ts';
 
 /** What became of a run of raw records: the content of one rows record, and what goes to the DLQ before it. */
@@ -38,6 +39,8 @@ interface OpenExport {
 interface Attempt {
   readonly next: number;
   readonly open: readonly OpenExport[];
+  /** All exports that are new, those that were dead-lettered too. */
+  readonly taken: readonly RawExport[];
   readonly dead: DeadLetter[];
   readonly repeated: number;
   readonly oldestReceivedAtNs: bigint;
@@ -68,7 +71,7 @@ export class Normalizer {
     const before = marks.snapshot();
     for (let until = entries.length; ; ) {
       const attempt = this.#take(entries, from, until, marks);
-      const written = new Map<SignalKind, number>();
+      const written = new Map<RawExport, number>();
       let record = this.#transcode(attempt, written);
       if (typeof record === 'number') {
         const { offset } = attempt.open[record]!.raw;
@@ -89,7 +92,9 @@ export class Normalizer {
       }
       this.#count(attempt, written);
       const { next, dead, oldestReceivedAtNs } = attempt;
-      const { sections, rows } = record;
+      const { rows } = record;
+      addUsage(record, attempt, written);
+      const { sections } = record;
       const range = { rawFirst: entries[from]!.offset, rawLast: entries[next - 1]!.offset };
       return { next, done: { ...range, oldestReceivedAtNs, sections, value: record.value(), rows, dead } };
     }
@@ -98,6 +103,7 @@ export class Normalizer {
   #take(entries: readonly RawEntry[], from: number, until: number, marks: EdgeMarks): Attempt {
     const dead: DeadLetter[] = [];
     const open: OpenExport[] = [];
+    const taken: RawExport[] = [];
     let bytes = 0;
     let repeated = 0;
     let next = from;
@@ -113,6 +119,7 @@ export class Normalizer {
         repeated++;
         continue;
       }
+      taken.push(entry);
       if (oldest === undefined || meta.receivedAtNs < oldest) oldest = meta.receivedAtNs;
       const opened = this.#open(entry);
       if ('reason' in opened) dead.push(opened);
@@ -121,13 +128,13 @@ export class Normalizer {
         bytes += opened.body.length;
       }
     }
-    return { next, open, dead, repeated, oldestReceivedAtNs: oldest ?? 0n };
+    return { next, open, taken, dead, repeated, oldestReceivedAtNs: oldest ?? 0n };
   }
 
-  #count({ open, dead, repeated }: Attempt, written: ReadonlyMap<SignalKind, number>): void {
+  #count({ open, dead, repeated }: Attempt, written: ReadonlyMap<RawExport, number>): void {
     for (const { raw, body } of open) this.#events.received(raw.meta.signal, body.length);
     for (let i = 0; i < repeated; i++) this.#events.repeated();
-    for (const [signal, items] of written) this.#events.written(signal, items);
+    for (const [{ meta }, items] of written) this.#events.written(meta.signal, items);
     for (const { reason, items } of dead) this.#events.deadLettered(reason, items);
   }
 
@@ -141,7 +148,7 @@ export class Normalizer {
   }
 
   /** The record, or the index of the open export with which it becomes too large. */
-  #transcode({ open, dead }: Attempt, written: Map<SignalKind, number>): RowsRecordBuilder | number {
+  #transcode({ open, dead }: Attempt, written: Map<RawExport, number>): RowsRecordBuilder | number {
     const broken = new Map<OpenExport, TranscodeFault>();
     let letters = this.#addAll(open, broken, written);
     // What is not an export leaves a part of itself in the columns: start anew without it.
@@ -161,7 +168,7 @@ export class Normalizer {
   #addAll(
     open: readonly OpenExport[],
     broken: Map<OpenExport, TranscodeFault>,
-    written: Map<SignalKind, number>,
+    written: Map<RawExport, number>,
   ): DeadLetter[] | number | undefined {
     const letters: DeadLetter[] = [];
     written.clear();
@@ -190,10 +197,28 @@ export class Normalizer {
       }
       const { rows, bytes } = this.#transcoder;
       if (at > 0 && (rows > LIMITS.recordRowsMax || bytes > LIMITS.recordBlockBytesMax)) return at;
-      written.set(signal, (written.get(signal) ?? 0) + result.written);
+      written.set(raw, result.written);
     }
     return letters;
   }
+}
+
+/** The books of one record: what was taken, and what became of it. */
+function addUsage(record: RowsRecordBuilder, attempt: Attempt, written: ReadonlyMap<RawExport, number>): void {
+  const usage = new UsageRows();
+  const byOffset = new Map<number, RawMeta>();
+  for (const raw of attempt.taken) {
+    const { meta } = raw;
+    byOffset.set(raw.offset, meta);
+    usage.add({ ...meta, outcome: 'accepted', reason: '' });
+    usage.add({ ...meta, outcome: 'stored', reason: '', items: written.get(raw) ?? 0, bytes: 0 });
+  }
+  for (const { offset, reason, items } of attempt.dead) {
+    const meta = byOffset.get(offset);
+    // A record that cannot be read is nobody's.
+    if (meta !== undefined) usage.add({ ...meta, outcome: 'dead_lettered', reason, items, bytes: 0 });
+  }
+  if (usage.count > 0) record.add('weir_usage', usage.count, usage.block());
 }
 
 const ROWS_TOO_LARGE = 'its items repeat what they share so often that the rows fit no record';
