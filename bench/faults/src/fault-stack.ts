@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import { derivePorts } from '@weir/local';
 import type { FaultPoint } from '@weir/pipeline';
 import { freePorts, pause, TestStack } from '@weir/testkit';
@@ -49,6 +50,19 @@ export class FaultStack {
     writeFileSync(this.#pointFile, point);
     this.stack.signal(service, 'SIGUSR2');
     await this.back(service, before);
+  }
+
+  /** Has the edge killed while a body is on its way: one that comes in two pieces. */
+  async killInBody(): Promise<void> {
+    const { hostname, port } = new URL(this.stack.local.edge.http);
+    const upload = connectTls({ host: hostname, port: Number(port), ca: this.stack.ca });
+    upload.on('error', () => undefined);
+    const head = `POST /v1/traces HTTP/1.1\r\nhost: ${hostname}\r\nauthorization: Bearer ${this.stack.key('demo')}\r\n`;
+    const killed = this.killAt('edge.in_body');
+    await pause(200);
+    upload.write(`${head}content-type: application/json\r\ncontent-length: 1000\r\n\r\n{`);
+    await killed;
+    upload.destroy();
   }
 
   /** Signals a process that ends by it, and waits until another is in its place. */

@@ -66,8 +66,8 @@ async function main(): Promise<number> {
 }
 
 function printSeed(result: SeedResult): void {
-  const { seed, sent, acked, lost, doubled, alien, notRetryable, recoveryS, reasons } = result;
-  const words = `sent ${sent}, acked ${acked}, lost ${lost}, doubled ${doubled}, alien ${alien}, not retryable ${notRetryable}`;
+  const { seed, sent, acked, lost, doubled, alien, notRetryable, books, recoveryS, reasons } = result;
+  const words = `sent ${sent}, acked ${acked}, lost ${lost}, doubled ${doubled}, alien ${alien}, not retryable ${notRetryable}, books off ${books}`;
   print(`  seed ${seed}: ${words}, recovered in ${recoveryS.toFixed(1)} s ${JSON.stringify(reasons)}`);
 }
 

@@ -33,8 +33,8 @@ journal says is compared with ClickHouse. ${machine}
 
 ${seeds} seeds, ${acked.toLocaleString('en-US')} items acknowledged.
 
-| fault | row | seeds | rate/s | sent | acked | lost | doubled | alien | other tenant | not retryable | recovery s, median (max) |
-| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+| fault | row | seeds | rate/s | sent | acked | lost | doubled | alien | other tenant | not retryable | books off | recovery s, median (max) |
+| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 ${lines.join('\n')}
 
 "recovery" is from the end of the load until every acknowledged item could be queried. A second copy that a client sends
@@ -58,6 +58,7 @@ function renderRow(row: FaultRow, results: readonly SeedResult[]): string {
     sum(({ alien }) => alien),
     sum(({ misplaced }) => misplaced),
     sum(({ notRetryable }) => notRetryable),
+    sum(({ books }) => books),
     `${recoveries[recoveries.length >> 1]!.toFixed(1)} (${recoveries.at(-1)!.toFixed(1)})`,
   ];
   return `| ${cells.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en-US') : cell)).join(' | ')} |`;

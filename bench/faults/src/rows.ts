@@ -34,7 +34,9 @@ const SERVICES = ['edge', 'normalizer', 'sink'] as const;
 
 function killed([point, fault]: (typeof POINTS)[number]): FaultRow {
   const name = `kill-${point.replace('.', '-').replaceAll('_', '-')}`;
-  return { name, fault, short: SHORT.has(point), strike: (stack) => stack.killAt(point) };
+  const strike: FaultRow['strike'] =
+    point === 'edge.in_body' ? (stack) => stack.killInBody() : (stack) => stack.killAt(point);
+  return { name, fault, short: SHORT.has(point), strike };
 }
 
 /** A fence is only written when a partition is taken over: the second kill strikes there. */

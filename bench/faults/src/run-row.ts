@@ -23,6 +23,8 @@ export interface SeedResult {
   readonly doubled: number;
   readonly alien: number;
   readonly misplaced: number;
+  /** Stored items of the books less the rows in the table, and accepted less stored less dead-lettered. */
+  readonly books: number;
   /** From the end of the load until all acknowledged items could be queried, s. */
   readonly recoveryS: number;
   /** Answers that make an SDK drop its data. */
@@ -38,8 +40,8 @@ const SETTLE_MS = 2_500;
 const RETRYABLE = /^(HTTP (429|502|503|504)|gRPC (1|4|8|10|11|14|15)|[A-Z]+_[A-Z_]+|ECONN\w+|failed|UND_\w+)$/;
 
 /** Whether a result keeps the promise. */
-export function isKept({ lost, doubled, alien, misplaced, notRetryable }: SeedResult): boolean {
-  return lost + doubled + alien + misplaced + notRetryable === 0;
+export function isKept({ lost, doubled, alien, misplaced, notRetryable, books }: SeedResult): boolean {
+  return lost + doubled + alien + misplaced + notRetryable === 0 && books === 0;
 }
 
 /** Runs a row: one stack, and for each seed a load, the fault in the middle of it, and the count afterwards. */
@@ -92,7 +94,19 @@ async function runSeed(row: FaultRow, faults: FaultStack, seed: number, options:
   // What comes late would come now: a second copy is looked for after everything had time to arrive.
   await pause(SETTLE_MS);
   verdict = await verify(stack.local.clickhouse, run, journal, RECOVERY_MS);
-  return toResult(row.name, seed, options.rate, totals, verdict, recoveryS);
+  return { ...toResult(row.name, seed, options.rate, totals, verdict, recoveryS), books: await booksOff(stack) };
+}
+
+/** By how much the books of the tenant are off, over all seeds so far. */
+async function booksOff(stack: FaultStack['stack']): Promise<number> {
+  const [row] = await stack.query<{ off: string }>(
+    `WITH sumIf(Items, Outcome = 'accepted') AS accepted, sumIf(Items, Outcome = 'stored') AS stored,
+       (SELECT count() FROM otel_traces WHERE TenantId = 'demo') AS rows
+     SELECT abs(toInt64(accepted) - toInt64(stored) - toInt64(sumIf(Items, Outcome = 'dead_lettered')))
+       + abs(toInt64(stored) - toInt64(rows)) AS off
+     FROM weir_usage WHERE TenantId = 'demo' AND Signal = 'traces'`,
+  );
+  return Number(row?.off ?? 0);
 }
 
 function toResult(
@@ -102,7 +116,7 @@ function toResult(
   totals: LoadTotals,
   verdict: Verdict,
   recoveryS: number,
-): SeedResult {
+): Omit<SeedResult, 'books'> {
   const reasons = Object.fromEntries(totals.reasons);
   const bad = Object.entries(reasons).filter(([reason]) => !RETRYABLE.test(reason));
   const { stored, lost, doubled, alien, misplaced } = verdict;
