@@ -31,3 +31,17 @@ test('a sink whose failing partition has gone elsewhere is ready, and so is one 
   await clock.advance(131_000);
   expect(health.readiness(owning)).toEqual([]);
 });
+
+test('a batch whose insert hangs makes the sink not ready, though nothing has failed', async () => {
+  const clock = new FakeClock();
+  const health = new Health(clock);
+  const progress = { aliveMs: 0, insertingSinceMs: 0 as number | undefined };
+  const workers = new Map([[3, { progress }]]);
+  const partitions = { joined: true, workers } as unknown as GroupWorkers<PartitionWorker>;
+  await clock.advance(30_000);
+  expect(health.readiness(partitions)).toEqual([]);
+  await clock.advance(1);
+  expect(health.readiness(partitions)).toEqual(['a batch of partition 3 has been inserted for 30 s']);
+  progress.insertingSinceMs = undefined;
+  expect(health.readiness(partitions)).toEqual([]);
+});

@@ -43,6 +43,11 @@ export class Health {
     if (since !== undefined && this.#clock.nowMs() - since > LIMITS.failingMsMax) {
       reasons.push('inserts into ClickHouse fail');
     }
+    const now = this.#clock.nowMs();
+    for (const [partition, { progress }] of partitions.workers) {
+      if (now - (progress.insertingSinceMs ?? now) <= LIMITS.insertingMsMax) continue;
+      reasons.push(`a batch of partition ${partition} has been inserted for ${LIMITS.insertingMsMax / 1_000} s`);
+    }
     return reasons;
   }
 

@@ -18,6 +18,8 @@ export const LIMITS = {
   insertRetryMsMax: 5_000,
   /** Inserts that fail for longer make the sink not ready. */
   failingMsMax: 15_000,
+  /** So does one batch that takes longer, whether its inserts fail or hang. */
+  insertingMsMax: 30_000,
   /** A request may take 120 s, and the pause before the next one 5 s. */
   failureMsMax: 130_000,
   /** A partition loop that gives no sign of life for longer makes the process not live. */

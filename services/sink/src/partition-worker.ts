@@ -30,6 +30,8 @@ export interface PartitionProgress {
   recordBytes: number;
   /** Monotonic time of the last sign of life. */
   aliveMs: number;
+  /** Monotonic time since when the present batch is being inserted, retries included; undefined between batches. */
+  insertingSinceMs: number | undefined;
 }
 
 const SMOOTHING = 0.2;
@@ -48,7 +50,14 @@ export class PartitionWorker implements PartitionWork {
   constructor(partition: number, parts: WorkerParts) {
     this.#partition = partition;
     this.#parts = parts;
-    this.progress = { storedTo: 0, endOffset: 0, bufferedBytes: 0, recordBytes: 0, aliveMs: parts.clock.nowMs() };
+    this.progress = {
+      storedTo: 0,
+      endOffset: 0,
+      bufferedBytes: 0,
+      recordBytes: 0,
+      aliveMs: parts.clock.nowMs(),
+      insertingSinceMs: undefined,
+    };
   }
 
   /**
@@ -174,7 +183,9 @@ export class PartitionWorker implements PartitionWork {
 
   async #insert(batch: Batch, ledger: CutLedger, signal: AbortSignal): Promise<void> {
     this.#inHandBytes = batch.bytes;
+    this.progress.insertingSinceMs = this.#parts.clock.nowMs();
     await this.#parts.inserter.insert(batch, ledger, signal);
+    this.progress.insertingSinceMs = undefined;
     this.#inHandBytes = 0;
     this.progress.aliveMs = this.#parts.clock.nowMs();
   }
