@@ -1,7 +1,7 @@
-import { CutLedger, EdgeMarks, RowsReader, RowsWriter } from '@weir/delivery';
+import { CutLedger, EdgeMarks, ProgressLog, RowsReader, RowsWriter } from '@weir/delivery';
 
 /** The rules of the protocol; each is needed. `token` is ClickHouse's own and is switched off in the simulated one. */
-export const RULES = ['seq', 'epoch', 'range', 'gap', 'cut', 'split', 'token'] as const;
+export const RULES = ['seq', 'epoch', 'range', 'gap', 'cut', 'split', 'progress', 'token'] as const;
 
 export type Rule = (typeof RULES)[number];
 
@@ -42,6 +42,8 @@ const SWITCHES: Readonly<Record<Rule, () => () => void>> = {
   },
   /** A refused part goes in block by block, and nobody knows. */
   split: () => replace(CutLedger.prototype, 'split', () => async () => undefined),
+  /** What the group has lost is nowhere else. */
+  progress: () => replace(ProgressLog.prototype, 'read', () => async () => null),
   token: () => () => undefined,
 };
 

@@ -56,6 +56,15 @@ export class SimulatedGroup {
     return this.#committed;
   }
 
+  /** An operator's hand, where the group has no owner: the offset goes back, or is lost with all that it says. */
+  rewind(): boolean {
+    if (this.#members.some(({ process }) => !process.dead)) return false;
+    const back = Math.floor(this.#time.random() * 30);
+    const offset = Math.max(0, (this.#committed?.offset ?? 0) - back);
+    this.#committed = this.#time.random() < 0.3 ? null : { offset, metadata: '' };
+    return true;
+  }
+
   membership(process: SimulatedProcess): Membership {
     const events = { assigned: () => undefined, revoked: () => undefined };
     const member: Member = { process, events, generation: NONE, told: Promise.resolve() };

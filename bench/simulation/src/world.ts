@@ -30,6 +30,7 @@ const INSERT_FAULTS = { answerLost: 0.06, late: 0.05, lost: 0.04 };
 const COMMIT_FAULTS = { answerLost: 0.01, late: 0.01 };
 const NONE = { answerLost: 0, late: 0, lost: 0 };
 const BAD_SHARE = 0.01;
+const REWIND_SHARE = 0.04;
 const DEADLINE_MS = 300;
 const BOUNDS = { ageMsMax: 60, bytesMax: 120, rowsMax: 12, blockBytesMax: 1_000 };
 
@@ -244,7 +245,8 @@ export class World {
       const { running } = service;
       const chosen = running[Math.floor(this.#time.random() * running.length)];
       const chance = this.#time.random();
-      if (chosen === undefined || chance < 0.3) this.#start(service);
+      if (chance < REWIND_SHARE && service.name === 'sink') await this.#rewind(service);
+      else if (chosen === undefined || chance < 0.3) this.#start(service);
       else if (chance < 0.55) {
         this.#tell(chosen.process, 'is killed');
         chosen.process.kill();
@@ -258,6 +260,14 @@ export class World {
         void chosen.workers.stop(new AbortController().signal).catch(() => undefined);
       }
     }
+  }
+
+  /** All sinks are ended, and before any starts again the group's offset is put back. */
+  async #rewind(service: Service): Promise<void> {
+    for (const { process } of service.running.splice(0)) process.kill();
+    await this.#time.sleep(100);
+    if (service.group.rewind()) this.#say('operator', 'puts the offset of the sinks back');
+    this.#start(service);
   }
 
   #start(service: Service): void {

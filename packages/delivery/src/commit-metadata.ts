@@ -21,9 +21,16 @@ export function encodeCommitMetadata(metadata: CommitMetadata): string {
   return fields.join(';');
 }
 
+const FORM = /^1;(\d*);(\d+);([0-9a-f]*);(-?\d+)(?:;([\d.]+))?$/;
+
+/** Whether a commit is one of ours; an operator's hand leaves none or another. */
+export function isCommitMetadata(text: string): boolean {
+  return FORM.test(text);
+}
+
 /** Metadata of another version or form reads as none: the reader then starts from what the log itself says. */
 export function decodeCommitMetadata(text: string): CommitMetadata {
-  const match = /^1;(\d*);(\d+);([0-9a-f]*);(-?\d+)(?:;([\d.]+))?$/.exec(text);
+  const match = FORM.exec(text);
   if (match === null) return { mark: null, state: INITIAL_STATE };
   const [, mark, epoch, owner, rawLast, split] = match;
   return {

@@ -1,6 +1,7 @@
-import { type Clock, faultPoint } from '@weir/pipeline';
+import { type Clock, DependencyError, faultPoint } from '@weir/pipeline';
 import { decodeCommitMetadata, encodeCommitMetadata } from './commit-metadata.ts';
 import type { Committed, Membership } from './log.ts';
+import type { ProgressLog } from './progress-log.ts';
 import { INITIAL_STATE, type ReaderState } from './rows-reader.ts';
 
 /** Where a sink that takes a rows partition over begins. */
@@ -29,6 +30,7 @@ export function insertToken(table: string, topic: string, partition: number, fir
 
 /** After this long a pause may have let another owner in: the cut is committed again before its insert starts. */
 export const CUT_FRESH_MS = 3_000;
+const RETRY_MS = 200;
 
 /**
  * The recorded cut of one rows partition. A batch [first..last] is inserted only between `record` and `settle`, so that
@@ -39,13 +41,15 @@ export class CutLedger {
   readonly #membership: Membership;
   readonly #partition: number;
   readonly #clock: Clock;
+  readonly #progress: ProgressLog;
   #committed: Committed | undefined;
   #committedAtMs = 0;
   /** Commits of one partition follow each other: a later one must not be overwritten by an earlier one. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(membership: Membership, partition: number, clock: Clock) {
+  constructor(membership: Membership, partition: number, clock: Clock, progress: ProgressLog) {
     this.#membership = membership;
+    this.#progress = progress;
     this.#partition = partition;
     this.#clock = clock;
   }
@@ -105,8 +109,22 @@ export class CutLedger {
     const startedMs = this.#clock.nowMs();
     await this.#membership.commit(this.#partition, position, signal);
     signal.throwIfAborted();
+    await this.#keep(position, signal);
     this.#committed = position;
     // The time before the call: a pause during it counts as age.
     this.#committedAtMs = startedMs;
+  }
+
+  /** Tried until it is there: what is inserted afterwards must be found by whoever does not find the group's offset. */
+  async #keep(position: Committed, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#progress.put(position, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof DependencyError) || !error.retryable) throw error;
+        await this.#clock.sleep(RETRY_MS, signal);
+      }
+    }
   }
 }

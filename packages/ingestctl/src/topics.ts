@@ -34,6 +34,12 @@ export function topicSpecs(tracks: readonly string[], partitions: number, replic
       return [spec(raw, partitions, data), spec(rows, partitions, data)];
     }),
     spec(CONTROL_TOPICS.tenants, 1, { 'cleanup.policy': 'compact', 'segment.ms': String(24 * HOUR_MS) }),
+    // Read whole by each partition that is taken over: what is superseded must go soon.
+    spec(CONTROL_TOPICS.progress, 1, {
+      'cleanup.policy': 'compact',
+      'segment.ms': String(HOUR_MS / 6),
+      'min.cleanable.dirty.ratio': '0.1',
+    }),
     spec(CONTROL_TOPICS.flow, 1, { 'retention.ms': String(HOUR_MS), 'segment.ms': String(HOUR_MS / 2) }),
     spec(CONTROL_TOPICS.dlq, 1, {
       'retention.ms': String(14 * 24 * HOUR_MS),

@@ -111,6 +111,7 @@ test('topics and schema are set up once and found so the second time', async () 
     'weir.raw.v2',
     'weir.rows.v2',
     'weir.tenants',
+    'weir.progress',
     'weir.flow',
     'weir.dlq',
   ]);

@@ -1,6 +1,7 @@
 export { DLQ_REASONS, type DlqMeta, type DlqReason, decodeDlqMeta, dlqKey, encodeDlqMeta } from './dlq.ts';
 export { decodeFlowReport, encodeFlowReport, type FlowReport } from './flow.ts';
 export type { Readable, Unreadable } from './layout.ts';
+export { decodeProgress, encodeProgress, type Progress, progressKey } from './progress.ts';
 export { decodeRawMeta, ENCODINGS, type Encoding, encodeRawMeta, type RawMeta } from './raw.ts';
 export {
   decodeRowsMeta,

@@ -18,5 +18,10 @@ export function trackGroups(track: Track): { readonly normalizer: string; readon
   return { normalizer: `weir.normalizer.${track}`, sink: `weir.sink.${track}` };
 }
 
-/** Topics that all tracks share. `tenants` is compacted; `flow` is short-lived. */
-export const CONTROL_TOPICS = { tenants: 'weir.tenants', flow: 'weir.flow', dlq: 'weir.dlq' } as const;
+/** Topics that all tracks share. `tenants` and `progress` are compacted; `flow` is short-lived. */
+export const CONTROL_TOPICS = {
+  tenants: 'weir.tenants',
+  flow: 'weir.flow',
+  dlq: 'weir.dlq',
+  progress: 'weir.progress',
+} as const;

@@ -1,4 +1,13 @@
-import { CutLedger, type Log, type Membership, type PartitionWork, type SinkStart, sinkStart } from '@weir/delivery';
+import {
+  CutLedger,
+  type Log,
+  type Membership,
+  type PartitionWork,
+  ProgressLog,
+  type SinkStart,
+  sinkPosition,
+  sinkStart,
+} from '@weir/delivery';
 import type { Clock } from '@weir/pipeline';
 import { TABLES } from '@weir/records';
 import { type BatchBounds, PartitionBuffer } from './batch/partition-buffer.ts';
@@ -68,13 +77,14 @@ export class PartitionWorker implements PartitionWork {
    */
   async run(signal: AbortSignal, draining: AbortSignal): Promise<void> {
     const { log, membership, topic, clock, bounds } = this.#parts;
-    const committed = await membership.committed(this.#partition, signal);
+    const progress = new ProgressLog(log, topic, this.#partition);
+    const committed = sinkPosition(await membership.committed(this.#partition, signal), await progress.read(signal));
     const limits = await log.bounds(topic, this.#partition, signal);
     const start = sinkStart(committed, limits.start);
     const first = Math.max(start.offset, limits.start);
     const source = new RowsSource(log, topic, this.#partition, first, start.state);
     const buffer = new PartitionBuffer(this.#partition, first, start.state, bounds);
-    const ledger = new CutLedger(membership, this.#partition, clock);
+    const ledger = new CutLedger(membership, this.#partition, clock, progress);
     this.progress.storedTo = first;
     this.progress.endOffset = limits.end;
     this.#parts.onTakeOver(start.cut !== null);

@@ -59,3 +59,21 @@ test('after a stop nothing acts and nothing sleeps', async () => {
   await clock.advance(200);
   expect([acted, clock.sleeping]).toEqual([[], 0]);
 });
+
+test('a process that stood still gives all their time once more', async () => {
+  let now = 0;
+  const wakes: (() => void)[] = [];
+  const sleep = () => new Promise<void>((resolve) => wakes.push(resolve));
+  const deadlines = new Deadlines({ nowMs: () => now, wallNs: () => 0n, sleep }, 100);
+  const acted: string[] = [];
+  deadlines.set(() => acted.push('a'));
+  deadlines.set(() => acted.push('b'));
+  now = 15_000;
+  wakes.shift()?.();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect([acted, deadlines.size]).toEqual([[], 2]);
+  now = 15_100;
+  wakes.shift()?.();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect([acted, deadlines.size]).toEqual([['a', 'b'], 0]);
+});

@@ -1,9 +1,12 @@
 import type { Clock } from '@weir/pipeline';
 
 interface Entry {
-  readonly dueMs: number;
+  dueMs: number;
   readonly act: () => void;
 }
+
+/** A timer that is this late was not kept by a busy loop: the process was stopped. */
+const OVERSLEPT_MS = 2_000;
 
 /**
  * Acts on what is not cancelled within `afterMs`. One sleeper serves all, in the order in which they were set, and spares each
@@ -43,12 +46,15 @@ export class Deadlines {
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
     this.#running = true;
-    for (const entry of this.#entries) {
+    for (let [entry] = this.#entries; entry !== undefined; [entry] = this.#entries) {
       const waitMs = entry.dueMs - this.#clock.nowMs();
       if (waitMs > 0) await this.#clock.sleep(waitMs, signal).catch(() => undefined);
       if (signal.aborted) return;
+      const now = this.#clock.nowMs();
+      // It was we who stood still: what is missing may be waiting in our own sockets.
+      if (now - entry.dueMs > OVERSLEPT_MS) for (const each of this.#entries) each.dueMs = now + this.#afterMs;
       // It may have been cancelled meanwhile.
-      if (this.#entries.delete(entry)) entry.act();
+      else if (this.#entries.delete(entry)) entry.act();
     }
     this.#running = false;
   }

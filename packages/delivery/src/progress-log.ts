@@ -1,0 +1,71 @@
+import { CONTROL_TOPICS, decodeProgress, encodeProgress, progressKey } from '@weir/records';
+import { decodeCommitMetadata, isCommitMetadata } from './commit-metadata.ts';
+import type { Committed, Log } from './log.ts';
+
+const PARTITION = 0;
+const READ = { maxBytes: 4 * 1024 ** 2, maxWaitMs: 500 };
+
+/**
+ * The committed positions of one rows partition, kept a second time on the compacted topic weir.progress. A group's offsets can be
+ * rewound or lost by an operator's hand; what has been inserted must not be cut anew then, under other tokens.
+ *
+ * Only what the group has taken is written here, so a former owner can add nothing but what was true; of what it adds late, the
+ * offset tells that it is old.
+ */
+export class ProgressLog {
+  readonly #log: Log;
+  readonly #key: string;
+
+  constructor(log: Log, topic: string, partition: number) {
+    this.#log = log;
+    this.#key = progressKey(topic, partition);
+  }
+
+  async put(position: Committed, signal: AbortSignal): Promise<void> {
+    const record = { key: Buffer.from(this.#key), value: encodeProgress(position), meta: null };
+    await this.#log.append(CONTROL_TOPICS.progress, PARTITION, [record], signal);
+  }
+
+  /** The furthest position there is; null without one. */
+  async read(signal: AbortSignal): Promise<Committed | null> {
+    let position: Committed | null = null;
+    const { start, end } = await this.#log.bounds(CONTROL_TOPICS.progress, PARTITION, signal);
+    for (let offset = start; offset < end; ) {
+      const page = await this.#log.read(CONTROL_TOPICS.progress, PARTITION, offset, READ, signal);
+      for (const { key, value } of page.records) {
+        if (key?.toString('utf8') !== this.#key) continue;
+        const decoded = decodeProgress(value);
+        if (decoded.ok) position = furthest(position, decoded.value);
+      }
+      // An empty page: what is behind was compacted away, or is not there yet.
+      if (page.nextOffset === offset) break;
+      offset = page.nextOffset;
+    }
+    return position;
+  }
+}
+
+/**
+ * Where a sink begins, by what the group and weir.progress say. An offset that is not ours was put there by an operator: it
+ * says nothing of what has been inserted, and may lie in the middle of a recorded cut.
+ */
+export function sinkPosition(committed: Committed | null, progress: Committed | null): Committed | null {
+  if (committed !== null && progress !== null && !isCommitMetadata(committed.metadata)) return progress;
+  return furthest(committed, progress);
+}
+
+/**
+ * Which of two positions to believe. The further one; of equal ones that which says more of what comes next: an append that
+ * arrives late must not take a recorded cut back.
+ */
+function furthest(a: Committed | null, b: Committed | null): Committed | null {
+  if (a === null || b === null) return a ?? b;
+  if (a.offset !== b.offset) return a.offset > b.offset ? a : b;
+  return said(a) >= said(b) ? a : b;
+}
+
+/** 0 without a cut, 1 with one, more with each table whose part is split. */
+function said({ metadata }: Committed): number {
+  const { mark, split = [] } = decodeCommitMetadata(metadata);
+  return mark === null ? 0 : 1 + split.length;
+}
