@@ -11,7 +11,6 @@ const NOT_INJECTED = `## Not injected here
 | packet loss | needs a network emulator | cuts and delays on each link |
 | clock an hour ahead, behind, jumping | needs another clock for one process | limits use the monotonic clock; topics have LogAppendTime |
 | 1 -> 3 -> 1 instances; rebalance in the middle of a batch | not yet written | the simulation; freezing a service is a rebalance |
-| offsets rewound by 10,000 | not yet written: the sink has no second source for its place | open |
 | a tenant at 10 times its quota; slow bodies; stale flow reports | issue C | nothing yet |
 | tenant store unreachable | services/edge/test/outage.test.ts | known keys work, unknown ones get 503 |
 | 256 MiB memory limit | not yet written | nothing yet |

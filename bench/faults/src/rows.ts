@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { createKafkaLog } from '@weir/kafka';
 import { type FaultPoint, systemClock } from '@weir/pipeline';
-import { trackTopics } from '@weir/records';
+import { trackGroups, trackTopics } from '@weir/records';
 import { pause } from '@weir/testkit';
+import kafkajs from 'kafkajs';
 import type { FaultStack } from './fault-stack.ts';
 
 /** One row of the table of faults: where it strikes, and what is done to the running stack. */
@@ -97,6 +98,40 @@ async function during(set: (on: boolean) => void, ms: number): Promise<void> {
   set(false);
 }
 
+const REWOUND = 10_000;
+/** Longer than a member's session: only a group without members takes an offset from an operator. */
+const SESSION_MS = 12_000;
+
+/** Puts a group's offsets back while none of its members runs, as an operator would. */
+function rewound(service: 'normalizer' | 'sink'): FaultRow {
+  return {
+    name: `rewind-${service}`,
+    fault: `the offsets of the ${service}s rewound by ${REWOUND.toLocaleString('en-US')}`,
+    strike: async ({ stack }) => {
+      const before = stack.pid(service);
+      stack.signal(service, 'SIGSTOP');
+      await pause(SESSION_MS);
+      const kafka = new kafkajs.Kafka({ brokers: [...stack.local.kafka.brokers], logLevel: kafkajs.logLevel.NOTHING });
+      const admin = kafka.admin();
+      await admin.connect();
+      try {
+        const groupId = trackGroups('v1')[service];
+        const topic = trackTopics('v1')[service === 'sink' ? 'rows' : 'raw'];
+        const [committed] = await admin.fetchOffsets({ groupId, topics: [topic] });
+        const partitions = (committed?.partitions ?? []).map(({ partition, offset }) => ({
+          partition,
+          offset: String(Math.max(0, Number(offset) - REWOUND)),
+        }));
+        await admin.setOffsets({ groupId, topic, partitions });
+      } finally {
+        await admin.disconnect();
+      }
+      stack.signal(service, 'SIGKILL');
+      while (stack.pid(service) === before) await pause(100);
+    },
+  };
+}
+
 const LINKS: readonly FaultRow[] = (['kafka', 'clickhouse'] as const).flatMap((link): FaultRow[] => [
   {
     name: `delay-${link}`,
@@ -160,6 +195,8 @@ export const ROWS: readonly FaultRow[] = [
   { name: 'kafka-frozen', fault: 'Kafka hangs for 12 s', strike: (stack) => stack.freeze('kafka', 12_000) },
   { name: 'kafka-kill', fault: 'Kafka kill -9', strike: (stack) => stack.end('kafka', 'SIGKILL') },
   ...LINKS,
+  rewound('normalizer'),
+  rewound('sink'),
   {
     name: 'poison-raw',
     fault: 'a poison record in raw',
