@@ -17,6 +17,12 @@ export interface StackParts {
 
 export const DATABASE = 'weir';
 
+/**
+ * Of the services, as in deploy/docker/Dockerfile. Young objects get 8 MiB a half instead of 16: at 20,000 spans a second in small
+ * exports the edge holds 200 MiB instead of 257, and answers no later.
+ */
+const NODE_FLAGS = ['--max-semi-space-size=8'];
+
 /** Names the data directory in the environment of each process, so that leftovers can be told from strangers. */
 export const STACK_VARIABLE = 'WEIR_STACK';
 
@@ -90,7 +96,7 @@ function service(
   return {
     name: serviceName(name, track),
     command: process.execPath,
-    args: [join(ROOT, 'services', name, 'src/main.ts')],
+    args: [...NODE_FLAGS, join(ROOT, 'services', name, 'src/main.ts')],
     env: {
       ...commonEnv(parts),
       WEIR_TRACK: track,
