@@ -1,11 +1,8 @@
 import { createServer, type Server, type TLSSocket } from 'node:tls';
-import type { TlsFiles } from './tls-files.ts';
+import { hasBadCertificate, openTlsPort, type TlsPortOptions, tlsOptions } from './tls-port.ts';
 
 /** Where and how connections are taken. */
-export interface ListenerOptions {
-  readonly listen: { readonly host: string; readonly port: number };
-  readonly tls: TlsFiles;
-  readonly clientRequired: boolean;
+export interface ListenerOptions extends TlsPortOptions {
   /** Those that have not finished their handshake count, too. */
   readonly connectionsMax: number;
   readonly handshakeTimeoutMs: number;
@@ -26,32 +23,14 @@ export class GrpcListener {
   }
 
   async start(): Promise<void> {
-    const { tls, listen, clientRequired, connectionsMax, handshakeTimeoutMs } = this.#options;
-    const { cert, key, clientCa } = tls.current;
+    const { connectionsMax, handshakeTimeoutMs } = this.#options;
     const server = createServer(
-      {
-        cert,
-        key,
-        ca: clientCa,
-        requestCert: clientCa !== undefined,
-        rejectUnauthorized: clientRequired,
-        minVersion: 'TLSv1.2',
-        ALPNProtocols: ['h2'],
-        handshakeTimeout: handshakeTimeoutMs,
-        noDelay: true,
-      },
+      { ...tlsOptions(this.#options), ALPNProtocols: ['h2'], handshakeTimeout: handshakeTimeoutMs },
       (socket) => this.#take(socket),
     );
     server.maxConnections = connectionsMax;
-    server.on('tlsClientError', (_error, socket) => socket.destroy());
-    tls.onChange((material) =>
-      server.setSecureContext({ cert: material.cert, key: material.key, ca: material.clientCa }),
-    );
     this.#server = server;
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(listen.port, listen.host, () => resolve());
-    });
+    await openTlsPort(server, this.#options);
   }
 
   /** Takes no more connections; those that were taken are the library's to close. */
@@ -60,11 +39,9 @@ export class GrpcListener {
     this.#server = undefined;
   }
 
-  /** A client may come without a certificate, unless one is required; one with a bad certificate is refused. */
   #take(socket: TLSSocket): void {
-    const bad = !socket.authorized && Object.keys(socket.getPeerCertificate()).length > 0;
     // A handshake may end after the receiver has stopped.
-    if (bad || this.#server === undefined) socket.destroy();
+    if (hasBadCertificate(socket) || this.#server === undefined) socket.destroy();
     else this.#onConnection(socket);
   }
 }

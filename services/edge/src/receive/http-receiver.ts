@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import type { TLSSocket } from 'node:tls';
 import { type BodyFormat, encodeExportResponse, encodeStatus } from '@weir/otlp';
 import { type Component, type Consumer, REFUSALS, type Refused, refuse, type SignalKind } from '@weir/pipeline';
 import type { Answer, RawExport } from '../exports.ts';
@@ -8,6 +7,7 @@ import { LIMITS } from '../limits.ts';
 import { Deadlines } from './deadlines.ts';
 import { formatOf, readBody, readHead, signalOf } from './http-request.ts';
 import { admit, type ReceiverParts } from './receiver.ts';
+import { hasBadCertificate, openTlsPort, tlsOptions } from './tls-port.ts';
 
 const CONTENT_TYPES: Readonly<Record<BodyFormat, string>> = {
   protobuf: 'application/x-protobuf',
@@ -32,16 +32,9 @@ export class HttpReceiver implements Component {
   }
 
   async start(): Promise<void> {
-    const { tls, listen, clientRequired } = this.#parts;
-    const { cert, key, clientCa } = tls.current;
     const server = createServer(
       {
-        cert,
-        key,
-        ca: clientCa,
-        requestCert: clientCa !== undefined,
-        rejectUnauthorized: clientRequired,
-        minVersion: 'TLSv1.2',
+        ...tlsOptions(this.#parts),
         ALPNProtocols: ['http/1.1'],
         maxHeaderSize: LIMITS.headerBytesMax,
         headersTimeout: LIMITS.headersTimeoutMs,
@@ -49,14 +42,14 @@ export class HttpReceiver implements Component {
         requestTimeout: 2 * LIMITS.bodyTimeoutMs,
         keepAliveTimeout: LIMITS.keepAliveMs,
         handshakeTimeout: LIMITS.headersTimeoutMs,
-        noDelay: true,
       },
       (message, response) => void this.#serve(message, response),
     );
     server.maxConnections = LIMITS.connectionsMax;
     server.maxRequestsPerSocket = LIMITS.requestsPerSocketMax;
-    server.on('secureConnection', refuseBadCertificate);
-    server.on('tlsClientError', (_error, socket) => socket.destroy());
+    server.on('secureConnection', (socket) => {
+      if (hasBadCertificate(socket)) socket.destroy();
+    });
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
       // Not 400: it may be our own loop that stood still, and a client whose connection breaks tries again.
@@ -64,14 +57,8 @@ export class HttpReceiver implements Component {
       else if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\n\r\n`);
       else socket.destroy();
     });
-    tls.onChange((material) =>
-      server.setSecureContext({ cert: material.cert, key: material.key, ca: material.clientCa }),
-    );
     this.#server = server;
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(listen.port, listen.host, () => resolve());
-    });
+    await openTlsPort(server, this.#parts);
   }
 
   /** Answers what has come, refuses what comes, and closes. */
@@ -136,12 +123,6 @@ export class HttpReceiver implements Component {
       budget.give(body.length, 0);
     }
   }
-}
-
-/** A client may come without a certificate, unless one is required; one with a bad certificate is refused. */
-function refuseBadCertificate(socket: TLSSocket): void {
-  if (socket.authorized || Object.keys(socket.getPeerCertificate()).length === 0) return;
-  socket.destroy();
 }
 
 function send(response: ServerResponse, signal: SignalKind, format: BodyFormat, answer: Answer): void {

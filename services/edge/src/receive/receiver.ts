@@ -1,7 +1,7 @@
 import { type Budget, type Clock, type Consumer, refuse, type SignalKind } from '@weir/pipeline';
 import type { Tenant } from '@weir/tenancy';
 import type { Answer, Authenticated, KeyHeaders, RawExport, Transport } from '../exports.ts';
-import type { TlsFiles } from './tls-files.ts';
+import type { TlsPortOptions } from './tls-port.ts';
 
 /** What is counted of each request. */
 export interface ReceiverEvents {
@@ -12,10 +12,7 @@ export interface ReceiverEvents {
 }
 
 /** What both receivers need. */
-export interface ReceiverParts {
-  readonly listen: { readonly host: string; readonly port: number };
-  readonly tls: TlsFiles;
-  readonly clientRequired: boolean;
+export interface ReceiverParts extends TlsPortOptions {
   readonly bodyBytesMax: number;
   /** Bytes of the bodies that are being received or wait. */
   readonly budget: Budget;
