@@ -1,4 +1,4 @@
-import { ID_ATTRIBUTE, itemId, type LoadSignal, type Payload } from './payload.ts';
+import { FIXED_ATTRIBUTES, ID_ATTRIBUTE, itemId, type LoadSignal, type Payload } from './payload.ts';
 import type { RandomBytes } from './random.ts';
 
 /** Makes the exports of one producer as OTLP/JSON: text put together around what changes, as cheap as JSON can be. */
@@ -58,14 +58,4 @@ function attribute(key: string, value: string): string {
   return `{"key":"${key}","value":{"stringValue":"${value}"}}`;
 }
 
-const FIXED = [
-  ['http.request.method', 'GET'],
-  ['http.route', '/api/v1/orders/{id}'],
-  ['url.path', '/api/v1/orders/1234567'],
-  ['server.address', 'orders.internal'],
-  ['network.protocol.version', '1.1'],
-  ['user_agent.original', 'load/1.0'],
-  ['deployment.environment.name', 'bench'],
-]
-  .map(([key, value]) => attribute(key!, value!))
-  .join(',');
+const FIXED = FIXED_ATTRIBUTES.map(([key, value]) => attribute(key, value)).join(',');

@@ -93,18 +93,22 @@ function writeNs(out: Buffer, at: number, ms: number): void {
   out.writeUInt32LE(Number(ns / BigInt(TWO_32)), at + 4);
 }
 
+/** What every item carries beside its id, in whatever form it is sent. */
+export const FIXED_ATTRIBUTES: readonly (readonly [key: string, value: string])[] = [
+  ['http.request.method', 'GET'],
+  ['http.route', '/api/v1/orders/{id}'],
+  ['url.path', '/api/v1/orders/1234567'],
+  ['server.address', 'orders.internal'],
+  ['network.protocol.version', '1.1'],
+  ['user_agent.original', 'load/1.0'],
+  ['deployment.environment.name', 'bench'],
+];
+
 function template(signal: LoadSignal, prefix: string): Template {
   const attributes = (number: number) =>
-    [
-      ['http.request.method', 'GET'],
-      ['http.route', '/api/v1/orders/{id}'],
-      ['url.path', '/api/v1/orders/1234567'],
-      ['server.address', 'orders.internal'],
-      ['network.protocol.version', '1.1'],
-      ['user_agent.original', 'load/1.0'],
-      ['deployment.environment.name', 'bench'],
-      [ID_ATTRIBUTE, `${prefix}${'0'.repeat(ID_DIGITS)}`],
-    ].map(([key, value]) => field(number, attribute(key!, value!)));
+    [...FIXED_ATTRIBUTES, [ID_ATTRIBUTE, `${prefix}${'0'.repeat(ID_DIGITS)}`] as const].map(([key, value]) =>
+      field(number, attribute(key, value)),
+    );
   const time = (number: number) => Buffer.concat([tag(number, 1), Buffer.alloc(8)]);
   const parts: Record<LoadSignal, () => Buffer> = {
     traces: () =>
