@@ -1,2 +1,3 @@
-export { type FaultRow, ROWS } from './rows.ts';
+export { ROWS } from './rows/all.ts';
+export type { FaultRow } from './rows/row.ts';
 export { isKept, type RunOptions, runRow, type SeedResult } from './run-row.ts';

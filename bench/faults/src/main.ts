@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ROOT } from '@weir/local';
 import { renderReport } from './report.ts';
-import { ROWS } from './rows.ts';
+import { ROWS } from './rows/all.ts';
 import { isKept, runRow, type SeedResult } from './run-row.ts';
 
 const HELP = `Faults injected into the running stack under load.

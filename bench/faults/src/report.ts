@@ -1,4 +1,4 @@
-import type { FaultRow } from './rows.ts';
+import type { FaultRow } from './rows/row.ts';
 import type { SeedResult } from './run-row.ts';
 
 const NOT_INJECTED = `## Not injected here

@@ -1,7 +1,7 @@
 import { Journal, type LoadTotals, runLoad, type Verdict, verify } from '@weir/bench-load';
 import { createRandom, pause } from '@weir/testkit';
 import { FaultStack } from './fault-stack.ts';
-import type { FaultRow } from './rows.ts';
+import type { FaultRow } from './rows/row.ts';
 
 export interface RunOptions {
   readonly seeds: number;

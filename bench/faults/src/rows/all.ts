@@ -1,0 +1,8 @@
+import { DEPENDENCY_ROWS } from './dependencies.ts';
+import { LINK_ROWS } from './links.ts';
+import { PROCESS_ROWS } from './processes.ts';
+import { RECORD_ROWS } from './records.ts';
+import type { FaultRow } from './row.ts';
+
+/** Every fault that is injected, in the order of the report. */
+export const ROWS: readonly FaultRow[] = [...PROCESS_ROWS, ...DEPENDENCY_ROWS, ...LINK_ROWS, ...RECORD_ROWS];
