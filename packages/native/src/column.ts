@@ -44,7 +44,7 @@ export class Column64 implements Column {
     this.#floats[this.rows++] = value;
   }
 
-  /** A whole number from 0 to 2^53. */
+  /** A whole number from -2^53 to 2^53; a negative one only where the type has a sign. */
   pushWhole(value: number): void {
     this.push(value >>> 0, Math.floor(value / 2 ** 32));
   }
