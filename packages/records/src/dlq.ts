@@ -1,5 +1,6 @@
 import { SIGNALS, type SignalKind } from '@weir/pipeline';
 import { corrupt, type Readable, unknownVersion } from './layout.ts';
+import { TABLES, type TableName } from './tables.ts';
 
 /** Why bytes are in the dead-letter topic. Closed list; also the metric label `reason`. */
 export const DLQ_REASONS = [
@@ -17,7 +18,10 @@ export const DLQ_REASONS = [
 
 export type DlqReason = (typeof DLQ_REASONS)[number];
 
-/** What is said about dead-lettered bytes. The value holds the original bytes. */
+/**
+ * What is said about dead-lettered bytes. The value holds the original bytes: those of the source record, an OTLP export of
+ * the items that cannot be stored, or, where there is a `table`, rows of it.
+ */
 export interface DlqMeta {
   readonly tenant: string;
   readonly signal: SignalKind;
@@ -26,10 +30,12 @@ export interface DlqMeta {
   readonly message: string;
   /** Items in the value. */
   readonly items: number;
+  /** Set where the value is one zstd frame of one Native block of this table, that can be inserted as it is. */
+  readonly table?: TableName;
   readonly sourceTopic: string;
   readonly sourcePartition: number;
   readonly sourceOffset: number;
-  /** Distinguishes several entries out of one source record; 0-based. */
+  /** Distinguishes several letters out of one source record; 0-based. For rows, the place of the first among all of its rows. */
   readonly sourceIndex: number;
   /** Wall clock when it was first given up, ns since the epoch. */
   readonly firstSeenNs: bigint;
@@ -49,6 +55,7 @@ export function decodeDlqMeta(header: Buffer | null): Readable<DlqMeta> {
   try {
     const body = JSON.parse(header.toString('utf8', 1)) as DlqMeta & { firstSeenNs: string };
     if (!SIGNALS.includes(body.signal) || !DLQ_REASONS.includes(body.reason)) return corrupt('dlq', 'reason or signal');
+    if (body.table !== undefined && !TABLES.includes(body.table)) return corrupt('dlq', 'table');
     return { ok: true, value: { ...body, firstSeenNs: BigInt(body.firstSeenNs) } };
   } catch {
     return corrupt('dlq', 'not JSON');

@@ -12,6 +12,7 @@ export {
   type RowsSection,
 } from './rows.ts';
 export { TABLE_COLUMNS, type TableColumn } from './table-columns.ts';
-export { TABLES, type TableName } from './tables.ts';
+export { signalOf, TABLES, type TableName } from './tables.ts';
 export { DEFAULTS_KEY, decodeTenantValue, encodeTenantValue } from './tenants.ts';
 export { CONTROL_TOPICS, isTrack, type Track, trackGroups, trackTopics } from './topics.ts';
+export { type Usage, type UsageOutcome, UsageRows } from './usage-rows.ts';

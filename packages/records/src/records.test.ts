@@ -89,6 +89,9 @@ test('dead letters and flow reports survive their round trip', () => {
     firstSeenNs: 1_700_000_000_000_000_001n,
   };
   expect(decodeDlqMeta(encodeDlqMeta(meta))).toEqual({ ok: true, value: meta });
+  const ofRows = { ...meta, table: 'otel_logs' as const };
+  expect(decodeDlqMeta(encodeDlqMeta(ofRows))).toEqual({ ok: true, value: ofRows });
+  expect(decodeDlqMeta(encodeDlqMeta({ ...meta, table: 'no_table' as never })).ok).toBe(false);
   const report = {
     reporter: 'ab',
     track: 'v1',

@@ -134,8 +134,9 @@ const SPECS: Readonly<Record<TableName, Spec>> = {
     Minute: 'DateTime',
     Outcome: LC,
     Reason: LC,
-    Items: 'UInt64',
-    Bytes: 'UInt64',
+    /** What is taken back is negative. */
+    Items: 'Int64',
+    Bytes: 'Int64',
   },
 };
 

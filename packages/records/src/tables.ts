@@ -1,3 +1,5 @@
+import type { SignalKind } from '@weir/pipeline';
+
 /** Every table that a rows record can hold a section for. The index is the wire value: append only. */
 export const TABLES = [
   'otel_traces',
@@ -11,3 +13,10 @@ export const TABLES = [
 ] as const;
 
 export type TableName = (typeof TABLES)[number];
+
+/** The signal whose items a table holds; undefined for the books. */
+export function signalOf(table: TableName): SignalKind | undefined {
+  if (table === 'otel_traces') return 'traces';
+  if (table === 'otel_logs') return 'logs';
+  return table === 'weir_usage' ? undefined : 'metrics';
+}

@@ -1,12 +1,11 @@
 import type { EdgeMarks } from '@weir/delivery';
 import type { SignalKind } from '@weir/pipeline';
-import type { DlqReason, RawMeta, RowsSection } from '@weir/records';
+import { type DlqReason, type RawMeta, type RowsSection, UsageRows } from '@weir/records';
 import type { Tenant } from '@weir/tenancy';
 import { inflate } from './consume/inflate.ts';
 import type { DeadLetter, RawEntry, RawExport } from './exports.ts';
 import { LIMITS } from './limits.ts';
 import { RowsRecordBuilder } from './publish/rows-record.ts';
-import { UsageRows } from './publish/usage-rows.ts';
 import { type TranscodeFault, Transcoder } from './transcode/transcoder.ts';
 
 /** What became of a run of raw records: the content of one rows record, and what goes to the DLQ before it. */

@@ -1,6 +1,6 @@
-import { TABLE_COLUMNS } from '@weir/records';
 import { Engine } from '@weir/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { TABLE_COLUMNS } from './table-columns.ts';
 import { UsageRows } from './usage-rows.ts';
 
 let engine: Engine;
@@ -19,8 +19,9 @@ test('what is added for the same minute and outcome is one row, as ClickHouse re
   usage.add({ ...AT, receivedAtNs: AT.receivedAtNs - 1n, outcome: 'accepted', reason: '', items: 4, bytes: 50 });
   usage.add({ ...AT, receivedAtNs: AT.receivedAtNs + 1n, outcome: 'accepted', reason: '', items: 2 ** 33, bytes: 1 });
   usage.add({ ...AT, outcome: 'dead_lettered', reason: 'invalid_time', items: 1, bytes: 0 });
+  usage.add({ ...AT, outcome: 'stored', reason: '', items: -(2 ** 33) - 1, bytes: 0 });
   usage.add({ ...AT, outcome: 'stored', reason: '', items: 0, bytes: 0 });
-  expect(usage.count).toBe(3);
+  expect(usage.count).toBe(4);
   const block = usage.block();
   expect(engine.describeBlock(block)).toEqual(TABLE_COLUMNS.weir_usage);
   expect(
@@ -51,6 +52,15 @@ test('what is added for the same minute and outcome is one row, as ClickHouse re
       Outcome: 'dead_lettered',
       Reason: 'invalid_time',
       Items: '1',
+      Bytes: '0',
+    },
+    {
+      TenantId: 'acme',
+      Signal: 'traces',
+      Second: 1_795_237_200,
+      Outcome: 'stored',
+      Reason: '',
+      Items: '-8589934593',
       Bytes: '0',
     },
   ]);

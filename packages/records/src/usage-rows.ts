@@ -1,6 +1,6 @@
 import { Bytes, Column64, type Columns, LowCardinalityColumn, SmallColumn, writeBlock } from '@weir/native';
 import type { SignalKind } from '@weir/pipeline';
-import type { DlqReason } from '@weir/records';
+import type { DlqReason } from './dlq.ts';
 
 /** What became of items, as the books have it. */
 export type UsageOutcome = 'accepted' | 'stored' | 'dead_lettered';
@@ -13,6 +13,7 @@ export interface Usage {
   readonly outcome: UsageOutcome;
   /** Empty unless the outcome needs one. */
   readonly reason: DlqReason | '';
+  /** Negative where something that was booked is taken back. */
   readonly items: number;
   readonly bytes: number;
 }
@@ -28,8 +29,8 @@ interface Row extends Omit<Usage, 'receivedAtNs'> {
 }
 
 /**
- * Rows of weir_usage for one rows record. They are a section of the same record as the rows they count, so they reach
- * ClickHouse exactly when those do, once.
+ * Rows of weir_usage. Those of a rows record are a section of the same record as the rows they count, so they reach
+ * ClickHouse exactly when those do, once; what the sink dead-letters of them later it books under the token of its cut.
  */
 export class UsageRows {
   readonly #rows = new Map<string, Row>();
@@ -55,7 +56,7 @@ export class UsageRows {
     const texts = { TenantId: new LowCardinalityColumn(), Signal: new LowCardinalityColumn() };
     const minute = new SmallColumn('DateTime');
     const kinds = { Outcome: new LowCardinalityColumn(), Reason: new LowCardinalityColumn() };
-    const sums = { Items: new Column64('UInt64'), Bytes: new Column64('UInt64') };
+    const sums = { Items: new Column64('Int64'), Bytes: new Column64('Int64') };
     const columns: Columns = { ...texts, Minute: minute, ...kinds, ...sums };
     for (const row of this.#rows.values()) {
       push(texts.TenantId, row.tenant);
