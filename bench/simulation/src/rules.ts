@@ -40,8 +40,8 @@ const SWITCHES: Readonly<Record<Rule, () => () => void>> = {
       record();
     };
   },
-  /** A refused part goes in block by block, and nobody knows. */
-  split: () => replace(CutLedger.prototype, 'split', () => async () => undefined),
+  /** Parts of what was refused go in, or to the DLQ, and nobody knows. */
+  split: () => replace(CutLedger.prototype, 'refuse', () => async () => undefined),
   /** What the group has lost is nowhere else. */
   progress: () => replace(ProgressLog.prototype, 'read', () => async () => null),
   token: () => () => undefined,

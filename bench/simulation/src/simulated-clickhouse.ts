@@ -1,6 +1,7 @@
 import type { BlocksInsert, ClickHouse } from '@weir/clickhouse';
 import { DependencyError } from '@weir/pipeline';
 import type { VirtualTime } from '@weir/testkit';
+import { CORRUPT } from './simulated-blocks.ts';
 
 /** ClickHouse as the sink uses it. */
 export type Inserts = Pick<ClickHouse, 'insertBlocks'>;
@@ -22,12 +23,14 @@ const LATE_MS_MAX = 1_500;
 const WINDOW = 200;
 /** An item whose name ends so is one that ClickHouse refuses. */
 export const BAD = '!';
-/** One for which it refuses a part of several blocks for a while, and never a block alone. */
+/** One with which it refuses other rows for a while, and never alone. */
 export const DOUBTFUL = '?';
+/** One that it refuses for a while, with others and alone. */
+export const PASSING = '~';
 const DOUBTFUL_MS = 300;
 
 /** Tables of ids that drop an insert whose token they know, as ClickHouse does within its window. */
-export class SimulatedClickHouse implements Inserts {
+export class SimulatedClickHouse {
   readonly #time: VirtualTime;
   readonly #tokensCount: boolean;
   readonly #onApplied: (token: string, ids: string) => void;
@@ -36,6 +39,8 @@ export class SimulatedClickHouse implements Inserts {
   faults: InsertFaults;
   /** How often each id is stored. */
   readonly counts = new Map<string, number>();
+  /** Sums of what the sinks booked, by outcome. */
+  readonly booked = new Map<string, number>();
 
   constructor(
     time: VirtualTime,
@@ -49,12 +54,16 @@ export class SimulatedClickHouse implements Inserts {
     this.#tokensCount = tokensCount;
   }
 
-  async insertBlocks(insert: BlocksInsert, _signal: AbortSignal): Promise<void> {
+  /**
+   * @param isOwner whether the sink that inserts still owns the partition: for a former owner no refusal passes. That one
+   * of its inserts is taken just when a refusal of it has been recorded and has passed is what ADR 0011 leaves open.
+   */
+  async insertBlocks(insert: BlocksInsert, isOwner: () => boolean): Promise<void> {
     const ids = insert.frames.flatMap((frame) => frame.toString().split(','));
     const chance = this.#time.random();
     await this.#time.sleep(this.#time.random() * LATENCY_MS);
-    const doubt = insert.frames.length > 1 && this.#time.nowMs() - this.#firstSeen(insert.token) < DOUBTFUL_MS;
-    if (ids.some((id) => id.endsWith(BAD) || (doubt && id.endsWith(DOUBTFUL)))) {
+    const doubt = this.#time.nowMs() - this.#firstSeen(insert.token) < DOUBTFUL_MS || !isOwner();
+    if (ids.some((id) => isRefused(id, doubt, ids.length > 1))) {
       throw new DependencyError('clickhouse', 'rejected', 'a row is refused', { retryable: false });
     }
     const { answerLost, late, lost } = this.faults;
@@ -84,6 +93,19 @@ export class SimulatedClickHouse implements Inserts {
     known.push(token);
     if (known.length > WINDOW) known.shift();
     this.#onApplied(token, ids.join(','));
-    for (const id of ids) this.counts.set(id, (this.counts.get(id) ?? 0) + 1);
+    if (table === 'weir_usage') this.#book(ids);
+    else for (const id of ids) this.counts.set(id, (this.counts.get(id) ?? 0) + 1);
   }
+
+  #book(rows: readonly string[]): void {
+    for (const row of rows) {
+      const [outcome = '', items] = row.split('=');
+      this.booked.set(outcome, (this.booked.get(outcome) ?? 0) + Number(items));
+    }
+  }
+}
+
+function isRefused(id: string, doubt: boolean, hasOthers: boolean): boolean {
+  if (id.endsWith(BAD) || id.endsWith(CORRUPT)) return true;
+  return doubt && (id.endsWith(PASSING) || (hasOthers && id.endsWith(DOUBTFUL)));
 }

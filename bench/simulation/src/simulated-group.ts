@@ -56,6 +56,11 @@ export class SimulatedGroup {
     return this.#committed;
   }
 
+  /** Whether the broker holds the process for the owner. */
+  isOwner(process: SimulatedProcess): boolean {
+    return this.#owner?.process === process;
+  }
+
   /** An operator's hand, where the group has no owner: the offset goes back, or is lost with all that it says. */
   rewind(): boolean {
     if (this.#members.some(({ process }) => !process.dead)) return false;

@@ -1,9 +1,11 @@
 import { GroupWorkers, type Log, PartitionLane } from '@weir/delivery';
 import { PartitionWorker as NormalizerWorker } from '@weir/normalizer';
+import { InvariantError } from '@weir/pipeline';
 import { CONTROL_TOPICS, decodeDlqMeta, dlqKey } from '@weir/records';
-import { BatchInserter, PartitionWorker as SinkWorker } from '@weir/sink';
+import { BatchInserter, type InsertEvents, PartitionWorker as SinkWorker } from '@weir/sink';
 import { SimulatedLog, VirtualTime } from '@weir/testkit';
-import { BAD, DOUBTFUL, type Inserts, SimulatedClickHouse } from './simulated-clickhouse.ts';
+import { CORRUPT, SIMULATED_BLOCKS } from './simulated-blocks.ts';
+import { BAD, DOUBTFUL, type Inserts, PASSING, SimulatedClickHouse } from './simulated-clickhouse.ts';
 import { SimulatedGroup } from './simulated-group.ts';
 import { normalizeIds } from './simulated-normalizer.ts';
 import { SimulatedProcess } from './simulated-process.ts';
@@ -13,8 +15,12 @@ export interface Verdict {
   readonly acked: number;
   /** Acknowledged, and neither in a table nor in the DLQ (I1). */
   readonly lost: number;
-  /** In a table twice, or in a table and in the DLQ (I3). */
+  /** In a table twice (I3). */
   readonly doubled: number;
+  /** In a table and in the DLQ: each row is decided once (I3). */
+  readonly both: number;
+  /** In the DLQ, and not so in the books, or the other way round (I5). */
+  readonly unbooked: number;
   /** In a table and never sent (I2). */
   readonly alien: number;
   /** Whether the logs had not been read to their ends when the time was up (I7). */
@@ -29,7 +35,15 @@ const LOG_FAULTS = { answerLost: 0.08, late: 0.06, lost: 0.04 };
 const INSERT_FAULTS = { answerLost: 0.06, late: 0.05, lost: 0.04 };
 const COMMIT_FAULTS = { answerLost: 0.01, late: 0.01 };
 const NONE = { answerLost: 0, late: 0, lost: 0 };
-const BAD_SHARE = 0.01;
+/** Ends of names of items that ClickHouse refuses, and how many of all items have them. */
+const REFUSED: readonly (readonly [end: string, share: number])[] = [
+  [BAD, 0.01],
+  [DOUBTFUL, 0.01],
+  [PASSING, 0.005],
+  [CORRUPT, 0.002],
+];
+/** Few, so that it is reached. */
+const SPLITS_MAX = 5;
 const REWIND_SHARE = 0.04;
 const DEADLINE_MS = 300;
 const BOUNDS = { ageMsMax: 60, bytesMax: 120, rowsMax: 12, blockBytesMax: 1_000 };
@@ -97,19 +111,33 @@ export class World {
     const { counts } = this.#clickhouse;
     const dead = this.#deadIds();
     const lost = [...this.#acked].filter((id) => !counts.has(id) && !dead.has(id)).length;
-    const doubled = [...counts].filter(([id, count]) => count > 1 || dead.has(id)).length;
+    const doubled = [...counts.values()].filter((count) => count > 1).length;
+    const both = [...dead.keys()].filter((id) => counts.has(id)).length;
     const alien = [...counts.keys()].filter((id) => !this.#sent.has(id)).length;
-    return { acked: this.#acked.size, lost, doubled, alien, stuck: !this.#drained() };
+    const unbooked = this.#unbooked([...dead.values()].filter(Boolean).length);
+    return { acked: this.#acked.size, lost, doubled, both, unbooked, alien, stuck: !this.#drained() };
   }
 
-  /** Ids in the DLQ; a letter that was written twice is one, by its key. */
-  #deadIds(): ReadonlySet<string> {
-    const letters = new Map<string, readonly string[]>();
+  /** Ids in the DLQ, and whether their letter says whose they are. Of letters with the same key all must be the same. */
+  #deadIds(): ReadonlyMap<string, boolean> {
+    const letters = new Map<string, string>();
+    const ids = new Map<string, boolean>();
     for (const { meta, value } of this.#log.records(CONTROL_TOPICS.dlq, 0)) {
       const decoded = decodeDlqMeta(meta);
-      if (decoded.ok) letters.set(dlqKey(decoded.value), String(value).split(','));
+      if (!decoded.ok) continue;
+      const key = dlqKey(decoded.value);
+      const known = letters.get(key) ?? String(value);
+      if (known !== String(value)) throw new InvariantError(`two letters ${key}: ${known} and ${String(value)}`);
+      letters.set(key, known);
+      for (const id of known.split(',')) ids.set(id, decoded.value.tenant !== '');
     }
-    return new Set([...letters.values()].flat());
+    return ids;
+  }
+
+  /** How far the books are from that many dead rows, which were all booked as stored before. */
+  #unbooked(dead: number): number {
+    const { booked } = this.#clickhouse;
+    return Math.abs((booked.get('dead_lettered') ?? 0) - dead) + Math.abs((booked.get('stored') ?? 0) + dead);
   }
 
   #drained(): boolean {
@@ -147,8 +175,7 @@ export class World {
     const count = 1 + Math.floor(this.#time.random() * 2);
     const ids: string[] = [];
     for (let i = 0; i < count; i++) {
-      const chance = this.#time.random();
-      const id = `${this.#sent.size}${chance < BAD_SHARE ? BAD : chance < 2 * BAD_SHARE ? DOUBTFUL : ''}`;
+      const id = `${this.#sent.size}${endOf(this.#time.random())}`;
       this.#sent.add(id);
       ids.push(id);
     }
@@ -193,13 +220,16 @@ export class World {
     const membership = group.membership(process);
     const log = process.log(this.#log);
     const clickhouse: Inserts = {
-      insertBlocks: (insert, signal) => process.through(() => this.#clickhouse.insertBlocks(insert, signal)),
+      insertBlocks: (insert) =>
+        process.through(() => this.#clickhouse.insertBlocks(insert, () => group.isOwner(process))),
     };
-    const inserter = new BatchInserter(clickhouse, log, ROWS, process.clock, {
+    const events: InsertEvents = {
       inserted: (table, rows) => this.#tell(process, `inserted ${rows} rows into ${table}`),
       failed: (table, error) => this.#tell(process, `insert into ${table}: ${error.code}`),
       deadLettered: (reason) => this.#tell(process, `dead-lettered: ${reason}`),
-    });
+    };
+    const seams = { blocks: SIMULATED_BLOCKS, splitsMax: SPLITS_MAX };
+    const inserter = new BatchInserter(clickhouse, log, ROWS, process.clock, events, seams);
     return new GroupWorkers(
       membership,
       process.clock,
@@ -276,4 +306,14 @@ export class World {
     service.running.push({ process, workers });
     void workers.start(new AbortController().signal).catch(() => undefined);
   }
+}
+
+/** End of an item's name, by chance. */
+function endOf(chance: number): string {
+  let from = 0;
+  for (const [end, share] of REFUSED) {
+    from += share;
+    if (chance < from) return end;
+  }
+  return '';
 }

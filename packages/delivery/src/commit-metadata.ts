@@ -7,21 +7,28 @@ import { INITIAL_STATE, type ReaderState } from './rows-reader.ts';
 export interface CommitMetadata {
   readonly mark: number | null;
   readonly state: ReaderState;
-  /** Tables whose part of the cut is inserted block by block, by their wire index; empty but for refused rows. */
-  readonly split?: readonly number[];
+  /** Which owner of the partition wrote it, counted: what an earlier one said is nothing against it. 0 where none is counted. */
+  readonly term?: number;
+  /** What was refused of the cut, by the wire index of the table: the marks of RefusedUnits. Mostly there is none. */
+  readonly refused?: ReadonlyMap<number, string>;
 }
 
+/** Without and with a term. */
 const VERSION = '1';
+const VERSION_TERM = '2';
 
-/** Well under the broker's bound of 4,096 bytes. */
-export function encodeCommitMetadata(metadata: CommitMetadata): string {
-  const { epoch, owner, rawLast } = metadata.state;
-  const fields = [VERSION, metadata.mark ?? '', epoch, owner, rawLast];
-  if (metadata.split !== undefined && metadata.split.length > 0) fields.push(metadata.split.join('.'));
-  return fields.join(';');
+/** Well under the broker's bound of 4,096 bytes: the sink bounds what is refused of one cut by itself. */
+export function encodeCommitMetadata({ mark, state, term = 0, refused = new Map() }: CommitMetadata): string {
+  const { epoch, owner, rawLast } = state;
+  const head = [mark ?? '', epoch, owner, rawLast];
+  if (term === 0 && refused.size === 0) return [VERSION, ...head].join(';');
+  const marks = [...refused].map(([table, digits]) => `${table}.${digits}`);
+  return [VERSION_TERM, ...head, term, marks.join(',')].join(';');
 }
 
-const FORM = /^1;(\d*);(\d+);([0-9a-f]*);(-?\d+)(?:;([\d.]+))?$/;
+const HEAD = /(\d*);(\d+);([0-9a-f]*);(-?\d+)/.source;
+const MARKS = /\d+[.][0-9a-f]+/.source;
+const FORM = new RegExp(`^(?:${VERSION};${HEAD}|${VERSION_TERM};${HEAD};(\\d+);((?:${MARKS}(?:,${MARKS})*)?))$`);
 
 /** Whether a commit is one of ours; an operator's hand leaves none or another. */
 export function isCommitMetadata(text: string): boolean {
@@ -32,10 +39,17 @@ export function isCommitMetadata(text: string): boolean {
 export function decodeCommitMetadata(text: string): CommitMetadata {
   const match = FORM.exec(text);
   if (match === null) return { mark: null, state: INITIAL_STATE };
-  const [, mark, epoch, owner, rawLast, split] = match;
+  const [term, refused] = match.slice(9);
+  const [mark, epoch, owner, rawLast] = term === undefined ? match.slice(1, 5) : match.slice(5, 9);
   return {
     mark: mark === '' ? null : Number(mark),
     state: { epoch: Number(epoch), owner: owner ?? '', rawLast: Number(rawLast) },
-    ...(split === undefined ? {} : { split: split.split('.').map(Number) }),
+    ...(term === undefined ? {} : { term: Number(term) }),
+    ...(refused === undefined || refused === '' ? {} : { refused: new Map(refused.split(',').map(readRefused)) }),
   };
+}
+
+function readRefused(field: string): [table: number, marks: string] {
+  const [table = '', marks = ''] = field.split('.');
+  return [Number(table), marks];
 }

@@ -12,15 +12,22 @@ export interface SinkStart {
   readonly cut: number | null;
   /** The reading rule's state before `offset`. */
   readonly state: ReaderState;
-  /** Tables whose part of the cut is inserted block by block, by their wire index. */
-  readonly split: readonly number[];
+  /** What was refused of the cut, by the wire index of the table. */
+  readonly refused: RefusedOfCut;
+  /** Which owner this one is, counted. */
+  readonly term: number;
 }
+
+/** Marks of RefusedUnits by the wire index of their table. */
+export type RefusedOfCut = ReadonlyMap<number, string>;
+
+const NOTHING: RefusedOfCut = new Map();
 
 /** What the committed position says. Without one reading starts at the first retained record. */
 export function sinkStart(committed: Committed | null, logStart: number): SinkStart {
-  if (committed === null) return { offset: logStart, cut: null, state: INITIAL_STATE, split: [] };
-  const { mark, state, split = [] } = decodeCommitMetadata(committed.metadata);
-  return { offset: committed.offset, cut: mark, state, split };
+  if (committed === null) return { offset: logStart, cut: null, state: INITIAL_STATE, refused: NOTHING, term: 1 };
+  const { mark, state, refused = NOTHING, term = 0 } = decodeCommitMetadata(committed.metadata);
+  return { offset: committed.offset, cut: mark, state, refused, term: term + 1 };
 }
 
 /** Name of one table's part of one batch; ClickHouse drops an insert whose token it knows. */
@@ -42,27 +49,33 @@ export class CutLedger {
   readonly #partition: number;
   readonly #clock: Clock;
   readonly #progress: ProgressLog;
+  readonly #term: number;
   #committed: Committed | undefined;
   #committedAtMs = 0;
   /** Commits of one partition follow each other: a later one must not be overwritten by an earlier one. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(membership: Membership, partition: number, clock: Clock, progress: ProgressLog) {
+  /** @param term as `sinkStart` says */
+  constructor(membership: Membership, partition: number, clock: Clock, progress: ProgressLog, term: number) {
+    this.#term = term;
     this.#membership = membership;
     this.#progress = progress;
     this.#partition = partition;
     this.#clock = clock;
   }
 
-  /** Records the cut [first..last]; `state` is the reading rule's before `first`, `split` what was recorded of it before. */
+  /** Records the cut [first..last]; `state` is the reading rule's before `first`, `refused` what was recorded of it before. */
   record(
     first: number,
     last: number,
     state: ReaderState,
     signal: AbortSignal,
-    split: readonly number[] = [],
+    refused: RefusedOfCut = NOTHING,
   ): Promise<void> {
-    const position = { offset: first, metadata: encodeCommitMetadata({ mark: last, state, split }) };
+    const position = {
+      offset: first,
+      metadata: encodeCommitMetadata({ mark: last, state, term: this.#term, refused }),
+    };
     return this.#inTurn(async () => {
       faultPoint('sink.before_cut');
       await this.#commit(position, signal);
@@ -80,22 +93,23 @@ export class CutLedger {
   }
 
   /**
-   * Records that a table's part of the cut goes in block by block, before the first block does: its blocks have tokens of
-   * their own, so whoever takes over must not insert the part as a whole.
+   * Records what was refused of a table's part of the cut, all of it, before anything is done about it: parts of what was
+   * refused go in under tokens of their own, or to the DLQ, so whoever takes over must not insert it as a whole.
    */
-  split(table: number, signal: AbortSignal): Promise<void> {
+  refuse(table: number, marks: string, signal: AbortSignal): Promise<void> {
     return this.#inTurn(async () => {
       const committed = this.#committed;
       if (committed === undefined) return;
       const metadata = decodeCommitMetadata(committed.metadata);
-      const tables = new Set([...(metadata.split ?? []), table]);
-      await this.#commit({ ...committed, metadata: encodeCommitMetadata({ ...metadata, split: [...tables] }) }, signal);
+      const refused = new Map([...(metadata.refused ?? []), [table, marks]]);
+      await this.#commit({ ...committed, metadata: encodeCommitMetadata({ ...metadata, refused }) }, signal);
+      faultPoint('sink.after_refusal');
     });
   }
 
   /** The batch up to `last` is in ClickHouse; `nextLast` records the next cut with the same commit. */
   settle(last: number, state: ReaderState, nextLast: number | null, signal: AbortSignal): Promise<void> {
-    const position = { offset: last + 1, metadata: encodeCommitMetadata({ mark: nextLast, state }) };
+    const position = { offset: last + 1, metadata: encodeCommitMetadata({ mark: nextLast, state, term: this.#term }) };
     return this.#inTurn(() => this.#commit(position, signal));
   }
 

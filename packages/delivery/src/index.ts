@@ -1,10 +1,11 @@
 export { type CommitMetadata, decodeCommitMetadata, encodeCommitMetadata } from './commit-metadata.ts';
-export { CutLedger, insertToken, type SinkStart, sinkStart } from './cut-ledger.ts';
+export { CutLedger, insertToken, type RefusedOfCut, type SinkStart, sinkStart } from './cut-ledger.ts';
 export { EdgeMarks } from './edge-marks.ts';
 export { type GroupEvents, GroupWorkers, type PartitionWork } from './group-workers.ts';
 export type { Committed, Log, LogPage, LogRecord, Membership, MembershipEvents, NewRecord } from './log.ts';
 export { type LaneOptions, PartitionLane, type Published, type RawRecord } from './partition-lane.ts';
 export { ProgressLog, sinkPosition } from './progress-log.ts';
+export { RefusedUnits, type Unit, type UnitState } from './refused-units.ts';
 export { INITIAL_STATE, type ReaderState, RowsReader } from './rows-reader.ts';
 export { type RowsContent, RowsWriter } from './rows-writer.ts';
 export { type Ownership, type RowsPartition, takeOver } from './take-over.ts';

@@ -1,6 +1,7 @@
 import { CONTROL_TOPICS, decodeProgress, encodeProgress, progressKey } from '@weir/records';
-import { decodeCommitMetadata, isCommitMetadata } from './commit-metadata.ts';
+import { type CommitMetadata, decodeCommitMetadata, isCommitMetadata } from './commit-metadata.ts';
 import type { Committed, Log } from './log.ts';
+import { weightOf } from './refused-units.ts';
 
 const PARTITION = 0;
 const READ = { maxBytes: 4 * 1024 ** 2, maxWaitMs: 500 };
@@ -55,17 +56,21 @@ export function sinkPosition(committed: Committed | null, progress: Committed | 
 }
 
 /**
- * Which of two positions to believe. The further one; of equal ones that which says more of what comes next: an append that
- * arrives late must not take a recorded cut back.
+ * Which of two positions to believe. The further one; of equal ones the later owner's, as a former one did nothing about what
+ * it could not record in time; of one owner's that which says more of what comes next: an append that arrives late must
+ * not take a recorded cut back.
  */
 function furthest(a: Committed | null, b: Committed | null): Committed | null {
   if (a === null || b === null) return a ?? b;
   if (a.offset !== b.offset) return a.offset > b.offset ? a : b;
-  return said(a) >= said(b) ? a : b;
+  const [first, second] = [decodeCommitMetadata(a.metadata), decodeCommitMetadata(b.metadata)];
+  const terms = (first.term ?? 0) - (second.term ?? 0);
+  if (terms !== 0) return terms > 0 ? a : b;
+  return said(first) >= said(second) ? a : b;
 }
 
-/** 0 without a cut, 1 with one, more with each table whose part is split. */
-function said({ metadata }: Committed): number {
-  const { mark, split = [] } = decodeCommitMetadata(metadata);
-  return mark === null ? 0 : 1 + split.length;
+/** 0 without a cut, 1 with one, more with each unit that was refused. */
+function said({ mark, refused = new Map() }: CommitMetadata): number {
+  if (mark === null) return 0;
+  return [...refused.values()].reduce((sum, marks) => sum + weightOf(marks), 1);
 }

@@ -48,8 +48,33 @@ test('a reader that starts from the state of another goes on as that one would',
   expect(second.takes(rows(1, A, 6, 6))).toBe(true);
 });
 
+test('what was refused of a cut is read back', () => {
+  const refused = new Map([
+    [0, 'c04'],
+    [7, '8'],
+  ]);
+  expect(decodeCommitMetadata(encodeCommitMetadata({ mark: 9, state: INITIAL_STATE, refused }))).toEqual({
+    mark: 9,
+    state: INITIAL_STATE,
+    term: 0,
+    refused,
+  });
+  const settled = { mark: null, state: INITIAL_STATE, term: 7 };
+  expect(decodeCommitMetadata(encodeCommitMetadata(settled))).toEqual(settled);
+});
+
 test('commit metadata of another version or form says nothing', () => {
-  for (const text of ['', '2;1;1;aa;3', '1;x;1;aa;3', '1;1;1;aa', 'null']) {
+  for (const text of [
+    '',
+    '3;1;1;aa;3',
+    '2;1;1;aa;3',
+    '1;1;1;aa;3;0;0.f',
+    '2;1;1;aa;3;0;0.x',
+    '2;1;1;aa;3;0.f',
+    '1;x;1;aa;3',
+    '1;1;1;aa',
+    'null',
+  ]) {
     expect(decodeCommitMetadata(text)).toEqual({ mark: null, state: INITIAL_STATE });
   }
   expect(encodeCommitMetadata({ mark: null, state: INITIAL_STATE }).length).toBeLessThan(4_000);

@@ -79,7 +79,7 @@ test('a slice holds nothing of the rows beside it', () => {
   const keys = engine.readBlock(block, 'mapKeys(map) AS keys').map((row) => row.keys as string[]);
   const owner = keys.findIndex(([key]) => (key?.length ?? 0) > 8);
   const [key = ''] = keys[owner]!;
-  const others = keys.flatMap((own, row) => (row === owner ? [] : [row]));
+  const others = keys.flatMap((_, row) => (row === owner ? [] : [row]));
   for (const other of others) expect(rows.slice(other, other + 1).includes(key)).toBe(false);
 });
 

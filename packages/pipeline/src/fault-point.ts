@@ -10,6 +10,9 @@ export const FAULT_POINTS = [
   'sink.after_cut',
   'sink.in_insert',
   'sink.after_insert',
+  'sink.after_refusal',
+  'sink.after_letter',
+  'sink.after_correction',
 ] as const;
 
 export type FaultPoint = (typeof FAULT_POINTS)[number];

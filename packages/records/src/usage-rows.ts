@@ -47,6 +47,10 @@ export class UsageRows {
     }
   }
 
+  get rows(): Iterable<Omit<Usage, 'receivedAtNs'>> {
+    return this.#rows.values();
+  }
+
   get count(): number {
     return this.#rows.size;
   }

@@ -27,6 +27,6 @@ export interface Batch {
   readonly entries: readonly RowsEntry[];
   readonly bytes: number;
   readonly rows: number;
-  /** Tables whose part a former owner began to insert block by block. */
-  readonly split: ReadonlySet<TableName>;
+  /** What a former owner recorded as refused, by table: the marks of RefusedUnits. */
+  readonly refused: ReadonlyMap<TableName, string>;
 }

@@ -1,4 +1,5 @@
 export { SINK_CONFIG } from './config.ts';
-export { BatchInserter } from './insert/batch-inserter.ts';
+export { BatchInserter, type InsertEvents } from './insert/batch-inserter.ts';
+export type { OpenBlock, RowBlocks } from './insert/row-blocks.ts';
 export { SINK_METRICS } from './metrics.ts';
 export { PartitionWorker } from './partition-worker.ts';

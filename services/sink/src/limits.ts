@@ -14,8 +14,15 @@ export const LIMITS = {
   pauseMsMax: 60_000,
   /** Inserts under way at once over all partitions: ClickHouse does better with few and large ones. */
   insertsMax: 4,
+  /** Letters of one append to weir.dlq, or one letter alone. */
+  lettersBytesMax: 4 * MIB,
   insertRetryMs: 200,
   insertRetryMsMax: 5_000,
+  /**
+   * Units of one cut that are split because they were refused; what is refused after that goes to weir.dlq as it is. A cut of
+   * nothing but bad rows costs about twice as many inserts, and the commit's metadata has room for them.
+   */
+  splitsMax: 1_000,
   /** Inserts that fail for longer make the sink not ready. */
   failingMsMax: 15_000,
   /** So does one batch that takes longer, whether its inserts fail or hang. */

@@ -9,11 +9,11 @@ import {
   sinkStart,
 } from '@weir/delivery';
 import type { Clock } from '@weir/pipeline';
-import { TABLES } from '@weir/records';
 import { type BatchBounds, PartitionBuffer } from './batch/partition-buffer.ts';
 import type { Batch } from './batches.ts';
 import { RowsSource } from './consume/rows-source.ts';
 import type { BatchInserter } from './insert/batch-inserter.ts';
+import { refusedTables } from './insert/parts.ts';
 import { LIMITS } from './limits.ts';
 
 /** What a partition worker needs of the world. */
@@ -84,7 +84,7 @@ export class PartitionWorker implements PartitionWork {
     const first = Math.max(start.offset, limits.start);
     const source = new RowsSource(log, topic, this.#partition, first, start.state);
     const buffer = new PartitionBuffer(this.#partition, first, start.state, bounds);
-    const ledger = new CutLedger(membership, this.#partition, clock, progress);
+    const ledger = new CutLedger(membership, this.#partition, clock, progress, start.term);
     this.progress.storedTo = first;
     this.progress.endOffset = limits.end;
     this.#parts.onTakeOver(start.cut !== null);
@@ -121,8 +121,8 @@ export class PartitionWorker implements PartitionWork {
       const page = await source.read(options, signal);
       this.#take(page, buffer);
     }
-    const batch = { ...buffer.cutAt(cut), split: new Set(start.split.flatMap((table) => TABLES[table] ?? [])) };
-    await ledger.record(batch.first, batch.last, batch.stateBefore, signal, start.split);
+    const batch = { ...buffer.cutAt(cut), refused: refusedTables(start.refused) };
+    await ledger.record(batch.first, batch.last, batch.stateBefore, signal, start.refused);
     await this.#insert(batch, ledger, signal);
     await ledger.settle(batch.last, batch.stateAfter, null, signal);
     this.#stored(batch);

@@ -98,7 +98,7 @@ export class PartitionBuffer {
       entries,
       bytes,
       rows,
-      split: new Set(),
+      refused: new Map(),
     };
     this.#entries = this.#entries.slice(count);
     this.#first = newest.offset + 1;

@@ -1,41 +1,55 @@
 import type { ClickHouse } from '@weir/clickhouse';
-import { type CutLedger, insertToken, type Log } from '@weir/delivery';
+import { type CutLedger, insertToken, type Log, RefusedUnits, type Unit } from '@weir/delivery';
 import { type Clock, DependencyError, faultPoint } from '@weir/pipeline';
-import { CONTROL_TOPICS, type DlqMeta, dlqKey, encodeDlqMeta, TABLES, type TableName } from '@weir/records';
+import { TABLES, type TableName } from '@weir/records';
 import type { Batch } from '../batches.ts';
 import { LIMITS } from '../limits.ts';
+import { Corrections, type DeadRows, deadRowsOf } from './dead-rows.ts';
+import { DeadLetters, type LetterEvents } from './letters.ts';
+import { type Part, partsOf, rangesOf } from './parts.ts';
+import { NATIVE_BLOCKS, OpenBlocks, type RowBlocks } from './row-blocks.ts';
 import { Semaphore } from './semaphore.ts';
 
 /** What an inserter tells while it works. */
-export interface InsertEvents {
+export interface InsertEvents extends LetterEvents {
   inserted(table: TableName, rows: number, bytes: number, seconds: number): void;
   failed(table: TableName, error: DependencyError): void;
-  deadLettered(reason: DlqMeta['reason']): void;
 }
 
-/** One table's rows of a batch. */
-interface Part {
+/** A batch on its way in. */
+interface Work {
+  readonly batch: Batch;
+  readonly ledger: CutLedger;
+  readonly signal: AbortSignal;
+  readonly corrections: Corrections;
+  readonly blocks: OpenBlocks;
+  /** How many more units of it may be split. */
+  splitsLeft: number;
+}
+
+/** One insert. */
+interface Insert {
   readonly table: TableName;
-  readonly frames: Buffer[];
-  /** Where each frame comes from: the offset of its record, its place in it, its rows. */
-  readonly sources: { readonly offset: number; readonly index: number; readonly rows: number }[];
-  rows: number;
-  bytes: number;
+  /** Called when it is its turn: what waits holds no bytes. */
+  readonly frames: () => readonly Buffer[];
+  readonly rows: number;
+  readonly token: string;
 }
-
-const DLQ_PARTITION = 0;
 
 /**
- * Inserts batches, each table's part under its token. While ClickHouse cannot take a part it is tried again without end;
- * a part that ClickHouse refuses is inserted block by block under tokens of their own, which are the same for whoever
- * does it again, and the blocks that are refused alone go to weir.dlq.
+ * Inserts batches, each table's part under its token. While ClickHouse cannot take a part it is tried again without end. A
+ * part that ClickHouse refuses is split into halves, and those that are refused again, down to the rows that are refused alone:
+ * these go to weir.dlq. What was refused is recorded in the cut before anything is done about it, so that each row is
+ * decided once, in the table or in the DLQ, whoever goes on with it.
  */
 export class BatchInserter {
   readonly #clickhouse: Pick<ClickHouse, 'insertBlocks'>;
-  readonly #log: Log;
+  readonly #letters: DeadLetters;
   readonly #topic: string;
   readonly #clock: Clock;
   readonly #events: InsertEvents;
+  readonly #blocks: RowBlocks;
+  readonly #splitsMax: number;
   readonly #slots = new Semaphore(LIMITS.insertsMax);
 
   constructor(
@@ -44,46 +58,75 @@ export class BatchInserter {
     topic: string,
     clock: Clock,
     events: InsertEvents,
+    seams: { readonly blocks: RowBlocks; readonly splitsMax: number } = {
+      blocks: NATIVE_BLOCKS,
+      splitsMax: LIMITS.splitsMax,
+    },
   ) {
     this.#clickhouse = clickhouse;
-    this.#log = log;
+    this.#letters = new DeadLetters(log, topic, clock, events);
     this.#topic = topic;
     this.#clock = clock;
     this.#events = events;
+    this.#blocks = seams.blocks;
+    this.#splitsMax = seams.splitsMax;
   }
 
   /**
-   * Resolves once all rows of the batch are in ClickHouse, or in weir.dlq.
+   * Resolves once all rows of the batch are in ClickHouse, or in weir.dlq and the books say so.
    * @throws DependencyError `fenced` when another sink owns the partition; the signal's reason
    */
   async insert(batch: Batch, ledger: CutLedger, signal: AbortSignal): Promise<void> {
+    const blocks = new OpenBlocks(this.#blocks);
+    const work = { batch, ledger, signal, blocks, corrections: new Corrections(), splitsLeft: this.#splitsMax };
+    const parts = partsOf(batch).map((part) => ({ part, units: this.#units(batch, part) }));
+    for (const { units } of parts) work.splitsLeft -= units.splits;
     await Promise.all([
-      this.#bury(batch, signal),
-      ...partsOf(batch).map((part) => this.#insertPart(batch, part, ledger, signal)),
+      this.#letters.bury(batch, signal),
+      ...parts.map(({ part, units }) => this.#insertPart(work, part, units)),
     ]);
+    await this.#correct(work);
   }
 
-  async #insertPart(batch: Batch, part: Part, ledger: CutLedger, signal: AbortSignal): Promise<void> {
-    const token = insertToken(part.table, this.#topic, batch.partition, batch.first, batch.last);
-    if (!batch.split.has(part.table)) {
-      if (await this.#insertFrames(part, part.frames, part.rows, token, ledger, signal)) return;
-      await this.#recordSplit(part.table, ledger, signal);
-    }
-    for (const [at, frame] of part.frames.entries()) {
-      const { offset, index, rows } = part.sources[at]!;
-      // The first has the whole part's: one that a paused former owner still sends as a whole is dropped then.
-      const own = at === 0 ? token : `${token}:${at}`;
-      if (await this.#insertFrames(part, [frame], rows, own, ledger, signal)) continue;
-      const message = `${part.table} refused a block of ${rows} rows`;
-      await this.#append(this.#meta(batch, offset, index, 'rows_rejected', message, rows), frame, signal);
+  #units(batch: Batch, part: Part): RefusedUnits {
+    const blockRows = part.blocks.map(({ rows }) => rows);
+    return new RefusedUnits(blockRows, this.#token(part.table, batch), batch.refused.get(part.table));
+  }
+
+  #token(table: TableName, { partition, first, last }: Batch): string {
+    return insertToken(table, this.#topic, partition, first, last);
+  }
+
+  /** Level by level: what is refused of one level is recorded together, and then its halves are the next level. */
+  async #insertPart(work: Work, part: Part, units: RefusedUnits): Promise<void> {
+    for (let level: readonly Unit[] = [units.root]; level.length > 0; ) {
+      const open = level.filter(({ state }) => state === 'whole');
+      const taken = await Promise.all(open.map((unit) => this.#insertUnit(work, part, unit)));
+      const refused = open.filter((_, at) => taken[at] === false);
+      for (const unit of refused) this.#decide(work, part, units, unit);
+      if (refused.length > 0) await this.#record(work, part.table, units);
+      const dead = level.filter(({ state }) => state === 'dead');
+      if (dead.length > 0) await this.#letters.send(work.batch, deadRows(work, part, dead), work.signal);
+      level = level.flatMap(({ halves }) => halves ?? []);
     }
   }
 
-  /** Tried until it is recorded: no block may go in before. */
-  async #recordSplit(table: TableName, ledger: CutLedger, signal: AbortSignal): Promise<void> {
+  /** Split, where it can be and the cut has room for it; else it goes to weir.dlq as it is. */
+  #decide(work: Work, part: Part, units: RefusedUnits, unit: Unit): void {
+    const ranges = rangesOf(part, unit.from, unit.to);
+    const only = ranges.length === 1 ? ranges[0] : undefined;
+    const isReadable = () => only === undefined || work.blocks.open(part.table, only.block) !== undefined;
+    if (work.splitsLeft > 0 && unit.to - unit.from > 1 && isReadable()) {
+      units.split(unit);
+      work.splitsLeft--;
+    } else units.bury(unit);
+  }
+
+  /** Tried until it is recorded: nothing may be done about it before. */
+  async #record({ ledger, signal }: Work, table: TableName, units: RefusedUnits): Promise<void> {
     for (;;) {
       try {
-        return await ledger.split(TABLES.indexOf(table), signal);
+        return await ledger.refuse(TABLES.indexOf(table), units.marks, signal);
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof DependencyError) || !error.retryable) throw error;
@@ -92,100 +135,62 @@ export class BatchInserter {
     }
   }
 
+  /** The rows of a letter were booked as stored. What the cut has recorded says which, so whoever repeats it writes the same. */
+  async #correct(work: Work): Promise<void> {
+    const { usage } = work.corrections;
+    if (usage.count === 0) return;
+    const table = 'weir_usage';
+    const frame = this.#blocks.usage(usage);
+    const token = `${this.#token(table, work.batch)}:dead`;
+    const insert = { table, frames: () => [frame], rows: usage.count, token } as const;
+    // Nothing is wrong with these rows: where they are refused an operator has something to put right.
+    while (!(await this.#insert(work, insert))) await this.#clock.sleep(LIMITS.insertRetryMsMax, work.signal);
+    faultPoint('sink.after_correction');
+  }
+
+  #insertUnit(work: Work, part: Part, { from, to, token }: Unit): Promise<boolean> {
+    // Only a block that could be read is cut.
+    const frames = () =>
+      rangesOf(part, from, to).map(({ block, from: first, to: end }) =>
+        first === 0 && end === block.rows ? block.frame : work.blocks.open(part.table, block)!.slice(first, end),
+      );
+    return this.#insert(work, { table: part.table, frames, rows: to - from, token });
+  }
+
   /** False where ClickHouse refuses the rows for good. */
-  async #insertFrames(
-    part: Part,
-    frames: readonly Buffer[],
-    rows: number,
-    token: string,
-    ledger: CutLedger,
-    signal: AbortSignal,
-  ): Promise<boolean> {
+  async #insert({ ledger, signal }: Work, { table, frames: take, rows, token }: Insert): Promise<boolean> {
     for (let delayMs: number = LIMITS.insertRetryMs; ; delayMs = Math.min(delayMs * 2, LIMITS.insertRetryMsMax)) {
       try {
         await this.#slots.run(async () => {
           await ledger.confirm(signal);
+          const frames = take();
           const startedMs = this.#clock.nowMs();
           faultPoint('sink.in_insert');
-          await this.#clickhouse.insertBlocks({ table: part.table, frames, token }, signal);
+          await this.#clickhouse.insertBlocks({ table, frames, token }, signal);
           faultPoint('sink.after_insert');
           const bytes = frames.reduce((sum, frame) => sum + frame.length, 0);
-          this.#events.inserted(part.table, rows, bytes, (this.#clock.nowMs() - startedMs) / 1_000);
+          this.#events.inserted(table, rows, bytes, (this.#clock.nowMs() - startedMs) / 1_000);
         });
         return true;
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof DependencyError) || error.code === 'fenced') throw error;
         if (error.dependency === 'clickhouse') {
-          this.#events.failed(part.table, error);
+          this.#events.failed(table, error);
           if (!error.retryable) return false;
         } else if (!error.retryable) throw error;
       }
       await this.#clock.sleep(delayMs, signal);
     }
   }
-
-  /** Dead-letters the records of the batch that cannot be read. */
-  async #bury(batch: Batch, signal: AbortSignal): Promise<void> {
-    for (const { offset, poison, value } of batch.entries) {
-      if (poison === undefined) continue;
-      await this.#append(this.#meta(batch, offset, 0, poison.reason, poison.message, 0), value, signal);
-    }
-  }
-
-  #meta(
-    batch: Batch,
-    offset: number,
-    index: number,
-    reason: DlqMeta['reason'],
-    message: string,
-    items: number,
-  ): DlqMeta {
-    return {
-      tenant: '',
-      signal: 'traces',
-      reason,
-      message,
-      items,
-      sourceTopic: this.#topic,
-      sourcePartition: batch.partition,
-      sourceOffset: offset,
-      sourceIndex: index,
-      firstSeenNs: this.#clock.wallNs(),
-    };
-  }
-
-  async #append(meta: DlqMeta, value: Buffer, signal: AbortSignal): Promise<void> {
-    const record = { key: Buffer.from(dlqKey(meta)), value, meta: encodeDlqMeta(meta) };
-    for (;;) {
-      try {
-        await this.#log.append(CONTROL_TOPICS.dlq, DLQ_PARTITION, [record], signal);
-        this.#events.deadLettered(meta.reason);
-        return;
-      } catch (error) {
-        if (!(error instanceof DependencyError) || !error.retryable) throw error;
-        await this.#clock.sleep(LIMITS.insertRetryMs, signal);
-      }
-    }
-  }
 }
 
-/** The sections of a batch by table, in order of the records: the same batch always gives the same parts. */
-function partsOf(batch: Batch): Part[] {
-  const parts = new Map<TableName, Part>();
-  for (const { offset, meta, value } of batch.entries) {
-    if (meta === undefined) continue;
-    for (const [index, { table, start, end, rows }] of meta.sections.entries()) {
-      let part = parts.get(table);
-      if (part === undefined) {
-        part = { table, frames: [], sources: [], rows: 0, bytes: 0 };
-        parts.set(table, part);
-      }
-      part.frames.push(value.subarray(start, end));
-      part.sources.push({ offset, index, rows });
-      part.rows += rows;
-      part.bytes += end - start;
+/** The rows of dead units as letters, counted for the books as they are taken. */
+function* deadRows(work: Work, part: Part, dead: readonly Unit[]): Generator<DeadRows> {
+  for (const { from, to } of dead) {
+    for (const rows of deadRowsOf(part, from, to, work.blocks)) {
+      work.corrections.add(rows);
+      yield rows;
     }
   }
-  return [...parts.values()];
 }

@@ -1,0 +1,90 @@
+import type { Log } from '@weir/delivery';
+import { type Clock, DependencyError, faultPoint } from '@weir/pipeline';
+import { CONTROL_TOPICS, type DlqMeta, dlqKey, encodeDlqMeta } from '@weir/records';
+import type { Batch } from '../batches.ts';
+import { LIMITS } from '../limits.ts';
+import type { DeadRows } from './dead-rows.ts';
+
+/** What is told of letters. */
+export interface LetterEvents {
+  deadLettered(reason: DlqMeta['reason']): void;
+}
+
+interface Letter {
+  readonly meta: DlqMeta;
+  readonly value: Buffer;
+}
+
+const DLQ_PARTITION = 0;
+
+/** Writes to weir.dlq. Letters of the same source have the same key, so copies that a crash leaves behind can be told. */
+export class DeadLetters {
+  readonly #log: Log;
+  readonly #topic: string;
+  readonly #clock: Clock;
+  readonly #events: LetterEvents;
+
+  constructor(log: Log, topic: string, clock: Clock, events: LetterEvents) {
+    this.#log = log;
+    this.#topic = topic;
+    this.#clock = clock;
+    this.#events = events;
+  }
+
+  /** Dead-letters the records of the batch that cannot be read. */
+  async bury(batch: Batch, signal: AbortSignal): Promise<void> {
+    for (const { offset, poison, value } of batch.entries) {
+      if (poison === undefined) continue;
+      const what = { tenant: '', signal: 'traces', ...poison, items: 0 } as const;
+      await this.#append([{ meta: this.#meta(batch, offset, 0, what), value }], signal);
+    }
+  }
+
+  /** Dead-letters rows that ClickHouse refuses. */
+  async send(batch: Batch, dead: Iterable<DeadRows>, signal: AbortSignal): Promise<void> {
+    let letters: Letter[] = [];
+    let bytes = 0;
+    for (const { table, tenant, signal: kind, rows, offset, index, frame } of dead) {
+      const message = `ClickHouse refuses ${rows === 1 ? 'a row' : `${rows} rows`} of ${table}`;
+      const what = { tenant, signal: kind, reason: 'rows_rejected', message, items: rows, table } as const;
+      if (letters.length > 0 && bytes + frame.length > LIMITS.lettersBytesMax) {
+        await this.#append(letters, signal);
+        letters = [];
+        bytes = 0;
+      }
+      letters.push({ meta: this.#meta(batch, offset, index, what), value: frame });
+      bytes += frame.length;
+    }
+    if (letters.length > 0) await this.#append(letters, signal);
+    faultPoint('sink.after_letter');
+  }
+
+  #meta(
+    { partition }: Batch,
+    offset: number,
+    index: number,
+    what: Pick<DlqMeta, 'tenant' | 'signal' | 'reason' | 'message' | 'items' | 'table'>,
+  ): DlqMeta {
+    const source = { sourceTopic: this.#topic, sourcePartition: partition, sourceOffset: offset, sourceIndex: index };
+    return { ...what, ...source, firstSeenNs: this.#clock.wallNs() };
+  }
+
+  /** All or none: one append is one batch of Kafka's. */
+  async #append(letters: readonly Letter[], signal: AbortSignal): Promise<void> {
+    const records = letters.map(({ meta, value }) => ({
+      key: Buffer.from(dlqKey(meta)),
+      value,
+      meta: encodeDlqMeta(meta),
+    }));
+    for (;;) {
+      try {
+        await this.#log.append(CONTROL_TOPICS.dlq, DLQ_PARTITION, records, signal);
+        for (const { meta } of letters) this.#events.deadLettered(meta.reason);
+        return;
+      } catch (error) {
+        if (!(error instanceof DependencyError) || !error.retryable) throw error;
+        await this.#clock.sleep(LIMITS.insertRetryMs, signal);
+      }
+    }
+  }
+}
