@@ -168,19 +168,24 @@ test('audit balances what was accepted, stored and dead-lettered, and finds a ro
     ({ n }) => n === '2',
   );
   await stack.until<{ n: string }>(
-    `SELECT sum(Items) AS n FROM weir_usage WHERE TenantId = '${tenant}' AND Outcome = 'accepted'`,
+    `SELECT sum(Items) AS n FROM weir_usage WHERE TenantId = '${tenant}' AND Outcome = 'acked'`,
     ({ n }) => n === '3',
   );
   // Yesterday too, should the day end meanwhile.
   const yesterday = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
   const lines = await json<{ items: string; traces: number }[]>('audit', '--tenant', tenant, '--from', yesterday);
   expect(lines.map(({ items, traces }) => [items, traces])).toEqual([
+    ['received', 3],
     ['accepted', 3],
     ['stored', 2],
-    ['dead_lettered: invalid_span_id', 1],
+    ['dead-lettered: invalid_span_id', 1],
+    ['in flight', 0],
     ['rows in the tables', 2],
-    ['difference: accepted - stored - dead-lettered', 0],
+    ['answered with success', 3],
+    ['accepted, but answered 503', 0],
+    ['difference: accepted - stored - dead-lettered - in flight', 0],
     ['difference: stored - rows in the tables', 0],
+    ['difference: answered with success, not accepted', 0],
   ]);
   await stack.query(`DELETE FROM otel_traces WHERE TenantId = '${tenant}' AND SpanId = '${'01'.repeat(8)}'`);
   const missing = await ingestctl('audit', '--tenant', tenant, '--from', yesterday);
