@@ -10,6 +10,7 @@ export interface Outcome {
   readonly both: number;
   readonly unbooked: number;
   readonly alien: number;
+  readonly misbooked: number;
   readonly stuck: number;
   /** Seeds that showed anything but acknowledged items stored once; each replays exactly. */
   readonly bad: readonly number[];
@@ -25,19 +26,22 @@ export interface CampaignOptions {
   readonly onSeed?: (seed: number, verdict: Verdict) => void;
 }
 
-export function isBad({ lost, doubled, both, unbooked, alien, stuck }: Verdict): boolean {
-  return lost + doubled + both + unbooked + alien > 0 || stuck;
+export function isBad({ lost, doubled, both, unbooked, alien, misbooked, stuck }: Verdict): boolean {
+  return lost + doubled + both + unbooked + alien + misbooked > 0 || stuck;
 }
+
+const ZEROS = { acked: 0, lost: 0, doubled: 0, both: 0, unbooked: 0, alien: 0, misbooked: 0 };
+const COUNTS = Object.keys(ZEROS) as (keyof typeof ZEROS)[];
 
 /** Runs one seed after another. */
 export function runSeeds({ from, seeds, untilBad, onSeed, ...options }: CampaignOptions): Promise<Outcome> {
   return without(options.without, async () => {
-    const sum = { seeds: 0, acked: 0, lost: 0, doubled: 0, both: 0, unbooked: 0, alien: 0, stuck: 0 };
+    const sum = { ...ZEROS, seeds: 0, stuck: 0 };
     const bad: number[] = [];
     for (let seed = from; seed < from + seeds; seed++) {
       const verdict = await new World(seed, { tokens: options.without !== 'token' }).run();
       sum.seeds++;
-      for (const key of ['acked', 'lost', 'doubled', 'both', 'unbooked', 'alien'] as const) sum[key] += verdict[key];
+      for (const key of COUNTS) sum[key] += verdict[key];
       if (verdict.stuck) sum.stuck++;
       if (isBad(verdict)) bad.push(seed);
       onSeed?.(seed, verdict);

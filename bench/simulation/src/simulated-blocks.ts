@@ -13,5 +13,5 @@ export const SIMULATED_BLOCKS: RowBlocks = {
       slice: (from, to) => Buffer.from(ids.slice(from, to).join(',')),
     };
   },
-  usage: (rows) => Buffer.from([...rows.rows].map(({ outcome, items }) => `${outcome}=${items}`).join(',')),
+  usage: (rows) => Buffer.from(rows.map(({ outcome, items }) => `${outcome}=${items}`).join(',')),
 };

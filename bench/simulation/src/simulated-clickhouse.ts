@@ -93,14 +93,10 @@ export class SimulatedClickHouse {
     known.push(token);
     if (known.length > WINDOW) known.shift();
     this.#onApplied(token, ids.join(','));
-    if (table === 'weir_usage') this.#book(ids);
-    else for (const id of ids) this.counts.set(id, (this.counts.get(id) ?? 0) + 1);
-  }
-
-  #book(rows: readonly string[]): void {
-    for (const row of rows) {
-      const [outcome = '', items] = row.split('=');
-      this.booked.set(outcome, (this.booked.get(outcome) ?? 0) + Number(items));
+    for (const id of ids) {
+      const [outcome = '', items] = id.split('=');
+      if (items === undefined) this.counts.set(id, (this.counts.get(id) ?? 0) + 1);
+      else this.booked.set(outcome, (this.booked.get(outcome) ?? 0) + Number(items));
     }
   }
 }

@@ -7,7 +7,7 @@ import { SimulatedLog, VirtualTime } from '@weir/testkit';
 import { CORRUPT, SIMULATED_BLOCKS } from './simulated-blocks.ts';
 import { BAD, DOUBTFUL, type Inserts, PASSING, SimulatedClickHouse } from './simulated-clickhouse.ts';
 import { SimulatedGroup } from './simulated-group.ts';
-import { normalizeIds } from './simulated-normalizer.ts';
+import { idNumber, normalizeIds, REFUSED, UNANSWERED } from './simulated-normalizer.ts';
 import { SimulatedProcess } from './simulated-process.ts';
 
 /** What one run of a world showed. */
@@ -23,6 +23,11 @@ export interface Verdict {
   readonly unbooked: number;
   /** In a table and never sent (I2). */
   readonly alien: number;
+  /**
+   * Of ids whose answer was not success: in a table though it was certain that they are not, in the books as refused though
+   * in a table or twice, or nowhere though their edge lives (I5).
+   */
+  readonly misbooked: number;
   /** Whether the logs had not been read to their ends when the time was up (I7). */
   readonly stuck: boolean;
 }
@@ -36,7 +41,7 @@ const INSERT_FAULTS = { answerLost: 0.06, late: 0.05, lost: 0.04 };
 const COMMIT_FAULTS = { answerLost: 0.01, late: 0.01 };
 const NONE = { answerLost: 0, late: 0, lost: 0 };
 /** Ends of names of items that ClickHouse refuses, and how many of all items have them. */
-const REFUSED: readonly (readonly [end: string, share: number])[] = [
+const TROUBLED: readonly (readonly [end: string, share: number])[] = [
   [BAD, 0.01],
   [DOUBTFUL, 0.01],
   [PASSING, 0.005],
@@ -71,6 +76,9 @@ export class World {
   readonly #services: readonly Service[];
   readonly #acked = new Set<string>();
   readonly #sent = new Set<string>();
+  readonly #refused = new Set<string>();
+  /** Those that were answered as unknown by edges that live. */
+  readonly #unknown = new Map<PartitionLane, string[]>();
   readonly #trace: (line: string) => void;
   #names = 0;
   #calm = false;
@@ -113,9 +121,25 @@ export class World {
     const lost = [...this.#acked].filter((id) => !counts.has(id) && !dead.has(id)).length;
     const doubled = [...counts.values()].filter((count) => count > 1).length;
     const both = [...dead.keys()].filter((id) => counts.has(id)).length;
-    const alien = [...counts.keys()].filter((id) => !this.#sent.has(id)).length;
     const unbooked = this.#unbooked([...dead.values()].filter(Boolean).length);
-    return { acked: this.#acked.size, lost, doubled, both, unbooked, alien, stuck: !this.#drained() };
+    const alien = [...counts.keys()].filter((id) => !this.#sent.has(id) && !isBooked(id)).length;
+    const misbooked = this.#misbooked([...dead.keys()]);
+    return { acked: this.#acked.size, lost, doubled, both, unbooked, alien, misbooked, stuck: !this.#drained() };
+  }
+
+  #misbooked(dead: readonly string[]): number {
+    const { counts } = this.#clickhouse;
+    const there = new Set([...counts.keys(), ...dead].filter((id) => !isBooked(id)).map(idNumber));
+    const booked = (outcome: string) =>
+      [...counts.keys()].filter((id) => id.startsWith(outcome)).map((id) => idNumber(id.slice(1)));
+    const refused = new Set(booked(REFUSED));
+    const wrong = [
+      ...[...this.#refused].filter((id) => there.has(idNumber(id))),
+      ...[...refused].filter((id) => there.has(id)),
+      ...booked(UNANSWERED).filter((id) => !there.has(id)),
+      ...[...this.#unknown.values()].flat().filter((id) => !there.has(idNumber(id)) && !refused.has(idNumber(id))),
+    ];
+    return wrong.length;
   }
 
   /** Ids in the DLQ, and whether their letter says whose they are. Of letters with the same key all must be the same. */
@@ -162,12 +186,15 @@ export class World {
       const log = process.log(this.#log);
       const options = { topic: RAW, partition: 0, edge: this.#owner(), batchBytesMax: 24, deadlineMs: DEADLINE_MS };
       const lane = new PartitionLane(log, process.clock, options);
+      this.#unknown.set(lane, []);
       const diesMs = this.#time.nowMs() + 300 + this.#time.random() * 2_000;
       while (!this.#calm && this.#time.nowMs() < diesMs) {
         void this.#send(lane);
         await this.#time.sleep(this.#time.random() * 60);
       }
-      if (!this.#calm) process.kill();
+      if (this.#calm) return;
+      process.kill();
+      this.#unknown.delete(lane);
     }
   }
 
@@ -180,7 +207,7 @@ export class World {
       ids.push(id);
     }
     const meta = {
-      tenant: 't',
+      tenant: ids.join('+'),
       signal: 'traces' as const,
       encoding: 'identity' as const,
       priority: false,
@@ -189,7 +216,8 @@ export class World {
       receivedAtNs: this.#time.wallNs(),
     };
     const outcome = await lane.publish({ meta, value: Buffer.from(ids.join(',')) });
-    if (outcome === 'acked') for (const id of ids) this.#acked.add(id);
+    if (outcome === 'unknown') this.#unknown.get(lane)?.push(...ids);
+    else for (const id of ids) (outcome === 'acked' ? this.#acked : this.#refused).add(id);
   }
 
   #normalizer(process: SimulatedProcess, group: SimulatedGroup): GroupWorkers<NormalizerWorker> {
@@ -311,9 +339,14 @@ export class World {
 /** End of an item's name, by chance. */
 function endOf(chance: number): string {
   let from = 0;
-  for (const [end, share] of REFUSED) {
+  for (const [end, share] of TROUBLED) {
     from += share;
     if (chance < from) return end;
   }
   return '';
+}
+
+/** Whether an id is one of the books, and not a row. */
+function isBooked(id: string): boolean {
+  return id.startsWith(REFUSED) || id.startsWith(UNANSWERED);
 }

@@ -1,9 +1,14 @@
+import { setTimeout } from 'node:timers/promises';
+import { DependencyError } from '@weir/pipeline';
 import kafkajs, { type Admin } from 'kafkajs';
 import { type KafkaConfig, type KafkaLogger, kafkaLogCreator } from './connection.ts';
 import { fromKafkaError } from './errors.ts';
 
 // The package is CommonJS: not all of its names can be imported one by one.
 const { ConfigResourceTypes, Kafka, logLevel } = kafkajs;
+
+const LEADERS_MS_MAX = 30_000;
+const LEADERS_POLL_MS = 100;
 
 /** A topic as it should be. */
 export interface TopicSpec {
@@ -100,7 +105,7 @@ export function createKafkaAdmin(config: KafkaConfig, logger: KafkaLogger): Kafk
 async function ensureOne(admin: Admin, topic: TopicSpec): Promise<TopicState> {
   const configEntries = Object.entries(topic.config).map(([name, value]) => ({ name, value }));
   const created = await admin.createTopics({
-    waitForLeaders: true,
+    waitForLeaders: false,
     topics: [
       {
         topic: topic.name,
@@ -110,6 +115,7 @@ async function ensureOne(admin: Admin, topic: TopicSpec): Promise<TopicState> {
       },
     ],
   });
+  await untilLed(admin, topic.name);
   if (created) return { name: topic.name, state: 'created', partitions: topic.partitions };
   const { topics } = await admin.fetchTopicMetadata({ topics: [topic.name] });
   const partitions = topics[0]?.partitions.length ?? 0;
@@ -130,4 +136,19 @@ async function ensureOne(admin: Admin, topic: TopicSpec): Promise<TopicState> {
     resources: [{ type: ConfigResourceTypes.TOPIC, name: topic.name, configEntries }],
   });
   return { name: topic.name, state: 'configured', partitions };
+}
+
+/** A new topic's partitions have leaders a moment later; on a busy broker that is longer than the client itself would wait. */
+async function untilLed(admin: Admin, topic: string): Promise<void> {
+  for (const deadlineMs = performance.now() + LEADERS_MS_MAX; ; ) {
+    try {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+      const partitions = topics[0]?.partitions ?? [];
+      if (partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)) return;
+      throw new DependencyError('kafka', 'unavailable', `kafka: ${topic} has no leader`, { retryable: true });
+    } catch (error) {
+      if (!fromKafkaError(error).retryable || performance.now() > deadlineMs) throw error;
+    }
+    await setTimeout(LEADERS_POLL_MS);
+  }
 }

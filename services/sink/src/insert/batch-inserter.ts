@@ -138,11 +138,11 @@ export class BatchInserter {
   /** The rows of a letter were booked as stored. What the cut has recorded says which, so whoever repeats it writes the same. */
   async #correct(work: Work): Promise<void> {
     const { usage } = work.corrections;
-    if (usage.count === 0) return;
+    if (usage.size === 0) return;
     const table = 'weir_usage';
-    const frame = this.#blocks.usage(usage);
+    const frame = this.#blocks.usage(usage.entries());
     const token = `${this.#token(table, work.batch)}:dead`;
-    const insert = { table, frames: () => [frame], rows: usage.count, token } as const;
+    const insert = { table, frames: () => [frame], rows: usage.size, token } as const;
     // Nothing is wrong with these rows: where they are refused an operator has something to put right.
     while (!(await this.#insert(work, insert))) await this.#clock.sleep(LIMITS.insertRetryMsMax, work.signal);
     faultPoint('sink.after_correction');

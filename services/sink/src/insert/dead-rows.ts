@@ -1,5 +1,5 @@
 import type { SignalKind } from '@weir/pipeline';
-import { signalOf, type TableName, UsageRows } from '@weir/records';
+import { minuteOf, signalOf, type TableName, UsageTally } from '@weir/records';
 import { type Part, type PartBlock, rangesOf } from './parts.ts';
 import type { OpenBlock, RowBlocks, RowOwner } from './row-blocks.ts';
 
@@ -14,10 +14,11 @@ export interface DeadRows {
   readonly index: number;
   /** One zstd frame of one Native block. */
   readonly frame: Buffer;
-  readonly receivedAtNs: bigint;
+  /** Of receipt, whole minutes since the epoch. */
+  readonly minute: number;
 }
 
-const NS_PER_DAY = 86_400_000_000_000n;
+const MINUTES_PER_DAY = 1_440;
 
 /**
  * The rows [from, to) of a part as letters: the same for whoever does it again, as they follow from the part alone. A
@@ -38,8 +39,8 @@ export function* deadRowsOf(
 
 function unreadable(table: TableName, { offset, startInRecord, frame, rows, meta }: PartBlock): DeadRows {
   const signal = signalOf(table) ?? 'traces';
-  const receivedAtNs = meta.oldestReceivedAtNs;
-  return { table, tenant: '', signal, rows, offset, index: startInRecord, frame, receivedAtNs };
+  const minute = minuteOf(meta.oldestReceivedAtNs);
+  return { table, tenant: '', signal, rows, offset, index: startInRecord, frame, minute };
 }
 
 function* runs(table: TableName, block: PartBlock, open: OpenBlock, from: number, to: number): Generator<DeadRows> {
@@ -55,7 +56,7 @@ function* runs(table: TableName, block: PartBlock, open: OpenBlock, from: number
       offset: block.offset,
       index: block.startInRecord + first,
       frame: first === 0 && end === block.rows ? block.frame : open.slice(first, end),
-      receivedAtNs: receivedOn(block, owner.day),
+      minute: minuteOn(block, owner.day),
     };
     first = end;
   }
@@ -66,19 +67,19 @@ function isSame(a: RowOwner, b: RowOwner): boolean {
 }
 
 /** A row knows its day; the record knows the time of its oldest export, which is of the same minute but for an edge's pause. */
-function receivedOn({ meta }: PartBlock, day: number): bigint {
-  const { oldestReceivedAtNs } = meta;
-  return oldestReceivedAtNs / NS_PER_DAY === BigInt(day) ? oldestReceivedAtNs : BigInt(day) * NS_PER_DAY;
+function minuteOn({ meta }: PartBlock, day: number): number {
+  const minute = minuteOf(meta.oldestReceivedAtNs);
+  return Math.floor(minute / MINUTES_PER_DAY) === day ? minute : day * MINUTES_PER_DAY;
 }
 
 /** What the books say wrongly, as rows that put it right: these were stored, and are dead letters. */
 export class Corrections {
-  readonly usage = new UsageRows();
+  readonly usage = new UsageTally();
 
-  add({ table, tenant, signal, rows, receivedAtNs }: DeadRows): void {
+  add({ table, tenant, signal, rows, minute }: DeadRows): void {
     // The books are no items, and what nobody can read is nobody's.
     if (signalOf(table) === undefined || tenant === '') return;
-    const which = { tenant, signal, receivedAtNs, bytes: 0 };
+    const which = { tenant, signal, minute, bytes: 0 };
     this.usage.add({ ...which, outcome: 'stored', reason: '', items: -rows });
     this.usage.add({ ...which, outcome: 'dead_lettered', reason: 'rows_rejected', items: rows });
   }

@@ -1,7 +1,7 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { BlockRows } from '@weir/native';
 import { SIGNALS, type SignalKind } from '@weir/pipeline';
-import { signalOf, TABLE_COLUMNS, type TableName, type UsageRows } from '@weir/records';
+import { signalOf, TABLE_COLUMNS, type TableName, type Usage, usageBlock } from '@weir/records';
 import type { PartBlock } from './parts.ts';
 
 /** Whose a row is. */
@@ -23,7 +23,7 @@ export interface OpenBlock {
 export interface RowBlocks {
   /** Undefined where the frame does not hold what its record says. */
   open(table: TableName, block: PartBlock): OpenBlock | undefined;
-  usage(rows: UsageRows): Buffer;
+  usage(rows: readonly Usage[]): Buffer;
 }
 
 /** Blocks as they are opened; the last one stays open, as what is cut out of it is asked for one piece after the other. */
@@ -54,7 +54,7 @@ export const NATIVE_BLOCKS: RowBlocks = {
       slice: (from, to) => zstdCompressSync(rows.slice(from, to), ZSTD),
     };
   },
-  usage: (rows) => zstdCompressSync(rows.block(), ZSTD),
+  usage: (rows) => zstdCompressSync(usageBlock(rows), ZSTD),
 };
 
 function inflated(frame: Buffer, blockBytes: number): Buffer | undefined {
