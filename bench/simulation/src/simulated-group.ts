@@ -56,9 +56,9 @@ export class SimulatedGroup {
     return this.#committed;
   }
 
-  /** Whether the broker holds the process for the owner. */
+  /** Whether the broker holds the process for the owner, and the process knows: one that was thrown out and is taken back does not yet. */
   isOwner(process: SimulatedProcess): boolean {
-    return this.#owner?.process === process;
+    return this.#owner?.process === process && this.#owner.generation === this.#generation;
   }
 
   /** An operator's hand, where the group has no owner: the offset goes back, or is lost with all that it says. */
