@@ -39,7 +39,7 @@ export function runSeeds({ from, seeds, untilBad, onSeed, ...options }: Campaign
     const sum = { ...ZEROS, seeds: 0, stuck: 0 };
     const bad: number[] = [];
     for (let seed = from; seed < from + seeds; seed++) {
-      const verdict = await new World(seed, { tokens: options.without !== 'token' }).run();
+      const verdict = await new World(seed, { without: options.without }).run();
       sum.seeds++;
       for (const key of COUNTS) sum[key] += verdict[key];
       if (verdict.stuck) sum.stuck++;

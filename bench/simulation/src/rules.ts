@@ -1,7 +1,7 @@
 import { CutLedger, EdgeMarks, ProgressLog, RowsReader, RowsWriter } from '@weir/delivery';
 
-/** The rules of the protocol; each is needed. `token` is ClickHouse's own and is switched off in the simulated one. */
-export const RULES = ['seq', 'epoch', 'range', 'gap', 'cut', 'split', 'progress', 'doubt', 'token'] as const;
+/** The rules of the protocol; each is needed. `token` and `view` are ClickHouse's own and are switched off in the simulated one. */
+export const RULES = ['seq', 'epoch', 'range', 'gap', 'cut', 'split', 'progress', 'doubt', 'token', 'view'] as const;
 
 export type Rule = (typeof RULES)[number];
 
@@ -47,6 +47,8 @@ const SWITCHES: Readonly<Record<Rule, () => () => void>> = {
   /** What stays without an answer counts as not there. */
   doubt: () => replace(EdgeMarks.prototype, 'hasAllBefore', () => () => false),
   token: () => () => undefined,
+  /** What a view throws on counts as refused, though the table has it. */
+  view: () => () => undefined,
 };
 
 /** Puts another method in place of one; returns what puts it back. */

@@ -1,6 +1,7 @@
 import type { BlocksInsert, ClickHouse } from '@weir/clickhouse';
 import { DependencyError } from '@weir/pipeline';
 import type { VirtualTime } from '@weir/testkit';
+import type { Rule } from './rules.ts';
 import { CORRUPT } from './simulated-blocks.ts';
 
 /** ClickHouse as the sink uses it. */
@@ -27,12 +28,14 @@ export const BAD = '!';
 export const DOUBTFUL = '?';
 /** One that it refuses for a while, with others and alone. */
 export const PASSING = '~';
+/** One on which a view throws: the table has the rows then, and the insert fails. */
+export const OFFENDING = '^';
 const DOUBTFUL_MS = 300;
 
 /** Tables of ids that drop an insert whose token they know, as ClickHouse does within its window. */
 export class SimulatedClickHouse {
   readonly #time: VirtualTime;
-  readonly #tokensCount: boolean;
+  readonly #without: Rule | undefined;
   readonly #onApplied: (token: string, ids: string) => void;
   readonly #tokens = new Map<string, string[]>();
   readonly #seenMs = new Map<string, number>();
@@ -45,13 +48,13 @@ export class SimulatedClickHouse {
   constructor(
     time: VirtualTime,
     faults: InsertFaults,
-    tokensCount: boolean,
+    without: Rule | undefined,
     onApplied: (token: string, ids: string) => void,
   ) {
     this.#onApplied = onApplied;
     this.#time = time;
     this.faults = faults;
-    this.#tokensCount = tokensCount;
+    this.#without = without;
   }
 
   /**
@@ -65,6 +68,11 @@ export class SimulatedClickHouse {
     const doubt = this.#time.nowMs() - this.#firstSeen(insert.token) < DOUBTFUL_MS || !isOwner();
     if (ids.some((id) => isRefused(id, doubt, ids.length > 1))) {
       throw new DependencyError('clickhouse', 'rejected', 'a row is refused', { retryable: false });
+    }
+    const viewsMayFail = insert.viewsMayFail === true && this.#without !== 'view';
+    if (!viewsMayFail && ids.some((id) => id.endsWith(OFFENDING))) {
+      this.#apply(insert, ids);
+      throw new DependencyError('clickhouse', 'rejected', 'a view throws', { retryable: false });
     }
     const { answerLost, late, lost } = this.faults;
     if (chance >= answerLost + late + lost) {
@@ -89,7 +97,7 @@ export class SimulatedClickHouse {
   #apply({ table, token }: BlocksInsert, ids: readonly string[]): void {
     const known = this.#tokens.get(table) ?? [];
     this.#tokens.set(table, known);
-    if (this.#tokensCount && known.includes(token)) return;
+    if (this.#without !== 'token' && known.includes(token)) return;
     known.push(token);
     if (known.length > WINDOW) known.shift();
     this.#onApplied(token, ids.join(','));

@@ -4,8 +4,9 @@ import { InvariantError } from '@weir/pipeline';
 import { CONTROL_TOPICS, decodeDlqMeta, dlqKey } from '@weir/records';
 import { BatchInserter, type InsertEvents, PartitionWorker as SinkWorker } from '@weir/sink';
 import { SimulatedLog, VirtualTime } from '@weir/testkit';
+import type { Rule } from './rules.ts';
 import { CORRUPT, SIMULATED_BLOCKS } from './simulated-blocks.ts';
-import { BAD, DOUBTFUL, type Inserts, PASSING, SimulatedClickHouse } from './simulated-clickhouse.ts';
+import { BAD, DOUBTFUL, type Inserts, OFFENDING, PASSING, SimulatedClickHouse } from './simulated-clickhouse.ts';
 import { SimulatedGroup } from './simulated-group.ts';
 import { idNumber, normalizeIds, REFUSED, UNANSWERED } from './simulated-normalizer.ts';
 import { SimulatedProcess } from './simulated-process.ts';
@@ -45,6 +46,7 @@ const TROUBLED: readonly (readonly [end: string, share: number])[] = [
   [BAD, 0.01],
   [DOUBTFUL, 0.01],
   [PASSING, 0.005],
+  [OFFENDING, 0.005],
   [CORRUPT, 0.002],
 ];
 /** Few, so that it is reached. */
@@ -83,12 +85,15 @@ export class World {
   #names = 0;
   #calm = false;
 
-  constructor(seed: number, options: { readonly tokens?: boolean; readonly trace?: (line: string) => void } = {}) {
+  constructor(
+    seed: number,
+    options: { readonly without?: Rule | undefined; readonly trace?: (line: string) => void } = {},
+  ) {
     this.#time = new VirtualTime(seed);
     this.#log = new SimulatedLog(this.#time, LOG_FAULTS);
     this.#trace = options.trace ?? (() => undefined);
     const onApplied = (token: string, ids: string) => this.#say('clickhouse', `has ${token}: ${ids}`);
-    this.#clickhouse = new SimulatedClickHouse(this.#time, INSERT_FAULTS, options.tokens ?? true, onApplied);
+    this.#clickhouse = new SimulatedClickHouse(this.#time, INSERT_FAULTS, options.without, onApplied);
     const rawGroup = new SimulatedGroup(this.#time, COMMIT_FAULTS);
     const rowsGroup = new SimulatedGroup(this.#time, COMMIT_FAULTS);
     this.#services = [
@@ -254,6 +259,7 @@ export class World {
     const events: InsertEvents = {
       inserted: (table, rows) => this.#tell(process, `inserted ${rows} rows into ${table}`),
       failed: (table, error) => this.#tell(process, `insert into ${table}: ${error.code}`),
+      passedOverView: (table) => this.#tell(process, `passed over a view of ${table}`),
       deadLettered: (reason) => this.#tell(process, `dead-lettered: ${reason}`),
     };
     const seams = { blocks: SIMULATED_BLOCKS, splitsMax: SPLITS_MAX };

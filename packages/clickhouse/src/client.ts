@@ -18,6 +18,11 @@ export interface BlocksInsert {
   readonly frames: readonly Buffer[];
   /** ClickHouse drops an insert whose token it knows. */
   readonly token: string;
+  /**
+   * Takes the rows though a materialized view throws on them: that view gets none of these. Without it the insert fails, and
+   * ClickHouse has the rows in the table all the same.
+   */
+  readonly viewsMayFail?: boolean;
 }
 
 /** ClickHouse as the services use it. Every method throws DependencyError. */
@@ -107,7 +112,11 @@ async function insertBlocks(
     query: `INSERT INTO \`${database}\`.\`${insert.table}\` (${columns}) FORMAT Native`,
     values: Readable.from(insert.frames, { objectMode: false }),
     http_headers: { 'content-encoding': 'zstd' },
-    clickhouse_settings: { ...INSERT_SETTINGS, insert_deduplication_token: insert.token },
+    clickhouse_settings: {
+      ...INSERT_SETTINGS,
+      insert_deduplication_token: insert.token,
+      ...(insert.viewsMayFail === true ? { materialized_views_ignore_errors: 1 } : {}),
+    },
     abort_signal: signal,
   });
   result.stream.resume();

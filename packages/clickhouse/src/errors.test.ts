@@ -6,7 +6,7 @@ import { fromClickHouseError } from './errors.ts';
 const answered = (code: number) =>
   fromClickHouseError(new ClickHouseError({ message: 'said ClickHouse', code: String(code), type: 'T' }));
 
-test.each([6, 33, 53, 117, 469])('%d is a judgement on the bytes', (code) => {
+test.each([6, 33, 53, 117, 395, 469])('%d is a judgement on the bytes', (code) => {
   expect(answered(code)).toMatchObject({ code: 'rejected', retryable: false });
 });
 

@@ -46,6 +46,7 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
       if (health.insertFailed()) logger.warn({ err: error, table }, 'inserts fail; they are tried again');
       metrics.insertFailures.inc({ table, retryable: String(error.retryable) });
     },
+    passedOverView: (table) => metrics.viewsPassedOver.inc({ table }),
     deadLettered: (reason) => metrics.deadLettered.inc({ reason }),
   });
   const onStored = (batch: Batch): void => {

@@ -20,9 +20,9 @@ export const LIMITS = {
   insertRetryMsMax: 5_000,
   /**
    * Units of one cut that are split because they were refused; what is refused after that goes to weir.dlq as it is. A cut of
-   * nothing but bad rows costs about twice as many inserts, and the commit's metadata has room for them.
+   * nothing but bad rows costs about four times as many tries, and the commit's metadata has room for them.
    */
-  splitsMax: 1_000,
+  splitsMax: 500,
   /** Inserts that fail for longer make the sink not ready. */
   failingMsMax: 15_000,
   /** So does one batch that takes longer, whether its inserts fail or hang. */

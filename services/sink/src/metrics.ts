@@ -16,6 +16,12 @@ export const SINK_METRICS = {
     help: 'Inserts that failed; retryable ones are tried again.',
     labels: ['table', 'retryable'],
   },
+  viewsPassedOver: {
+    type: 'counter',
+    name: 'weir_sink_views_passed_over_total',
+    help: 'Inserts that were taken only because a materialized view that throws on their rows was passed over: it has none of them.',
+    labels: ['table'],
+  },
   insertSeconds: {
     type: 'histogram',
     name: 'weir_sink_insert_seconds',

@@ -12,6 +12,8 @@ import { Semaphore } from './semaphore.ts';
 
 /** What an inserter tells while it works. */
 export interface InsertEvents extends LetterEvents {
+  /** Rows were taken only because a view that throws on them was passed over. */
+  passedOverView(table: TableName): void;
   inserted(table: TableName, rows: number, bytes: number, seconds: number): void;
   failed(table: TableName, error: DependencyError): void;
 }
@@ -34,6 +36,7 @@ interface Insert {
   readonly frames: () => readonly Buffer[];
   readonly rows: number;
   readonly token: string;
+  readonly viewsMayFail?: boolean;
 }
 
 /**
@@ -148,17 +151,25 @@ export class BatchInserter {
     faultPoint('sink.after_correction');
   }
 
-  #insertUnit(work: Work, part: Part, { from, to, token }: Unit): Promise<boolean> {
+  /**
+   * False where the table refuses the rows. A materialized view that throws makes an insert fail too, and then the rows are in
+   * the table: so what is refused is tried again without views having a say, under the same token.
+   */
+  async #insertUnit(work: Work, part: Part, { from, to, token }: Unit): Promise<boolean> {
     // Only a block that could be read is cut.
     const frames = () =>
       rangesOf(part, from, to).map(({ block, from: first, to: end }) =>
         first === 0 && end === block.rows ? block.frame : work.blocks.open(part.table, block)!.slice(first, end),
       );
-    return this.#insert(work, { table: part.table, frames, rows: to - from, token });
+    const insert = { table: part.table, frames, rows: to - from, token };
+    if (await this.#insert(work, insert)) return true;
+    if (!(await this.#insert(work, { ...insert, viewsMayFail: true }))) return false;
+    this.#events.passedOverView(part.table);
+    return true;
   }
 
   /** False where ClickHouse refuses the rows for good. */
-  async #insert({ ledger, signal }: Work, { table, frames: take, rows, token }: Insert): Promise<boolean> {
+  async #insert({ ledger, signal }: Work, { frames: take, ...insert }: Insert): Promise<boolean> {
     for (let delayMs: number = LIMITS.insertRetryMs; ; delayMs = Math.min(delayMs * 2, LIMITS.insertRetryMsMax)) {
       try {
         await this.#slots.run(async () => {
@@ -166,17 +177,17 @@ export class BatchInserter {
           const frames = take();
           const startedMs = this.#clock.nowMs();
           faultPoint('sink.in_insert');
-          await this.#clickhouse.insertBlocks({ table, frames, token }, signal);
+          await this.#clickhouse.insertBlocks({ ...insert, frames }, signal);
           faultPoint('sink.after_insert');
           const bytes = frames.reduce((sum, frame) => sum + frame.length, 0);
-          this.#events.inserted(table, rows, bytes, (this.#clock.nowMs() - startedMs) / 1_000);
+          this.#events.inserted(insert.table, insert.rows, bytes, (this.#clock.nowMs() - startedMs) / 1_000);
         });
         return true;
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof DependencyError) || error.code === 'fenced') throw error;
         if (error.dependency === 'clickhouse') {
-          this.#events.failed(table, error);
+          this.#events.failed(insert.table, error);
           if (!error.retryable) return false;
         } else if (!error.retryable) throw error;
       }
