@@ -8,6 +8,7 @@ import { createAdmin, createMetrics, type Metrics } from '@weir/telemetry';
 import { type Batch, oldestReceivedAtNs } from './batches.ts';
 import type { SINK_CONFIG } from './config.ts';
 import { BacklogMeter } from './flow/backlog.ts';
+import { createDlqWatch, type DlqState } from './flow/dlq-watch.ts';
 import { createReporter } from './flow/reporter.ts';
 import { Health } from './health.ts';
 import { BatchInserter } from './insert/batch-inserter.ts';
@@ -88,6 +89,9 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
   const onFault = (error: unknown) => logger.debug({ err: error }, 'a flow report was not sent');
   const reporter = createReporter(log, clock, { everyMs: LIMITS.reportMs, onFault }, look);
 
+  const onBlind = (error: unknown) => logger.debug({ err: error }, 'weir.dlq could not be looked at');
+  const dlqWatch = createDlqWatch(log, clock, { everyMs: LIMITS.dlqLookMs, onFault: onBlind }, dlqGauges(metrics));
+
   const admin = createAdmin({
     listen: config.adminListen,
     registry,
@@ -101,7 +105,7 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
       await Promise.allSettled([log.close(), clickhouse.close()]);
     },
   };
-  return createLifecycle([partitions, reporter, connections, admin], {
+  return createLifecycle([partitions, reporter, dlqWatch, connections, admin], {
     clock,
     stopDeadlineMs: STOP_DEADLINE_MS,
     onFault: (name, error) => logger.warn({ err: error, part: name }, 'a part did not stop cleanly'),
@@ -129,5 +133,14 @@ function createLook(
     metrics.bufferedBytes.set(all.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0));
     const { bytes: backlogBytes, seconds: backlogSeconds, fill } = backlog;
     return { ...self, backlogBytes, backlogSeconds, fill, healthy: health.insertsWork };
+  };
+}
+
+function dlqGauges(metrics: Metrics<typeof SINK_METRICS>): (state: DlqState) => void {
+  return ({ held, evicted }) => {
+    metrics.dlqHeld.set(held);
+    // A counter by what it counts: Kafka keeps it, and no instance has a share of it.
+    metrics.dlqEvicted.reset();
+    metrics.dlqEvicted.inc(evicted);
   };
 }

@@ -32,6 +32,7 @@ export const LIMITS = {
   /** A partition loop that gives no sign of life for longer makes the process not live. */
   silentMsMax: 300_000,
   reportMs: 1_000,
+  dlqLookMs: 10_000,
 } as const;
 
 invariant(LIMITS.partRowsMax < 1_048_449, 'a part must be below one block of ClickHouse');

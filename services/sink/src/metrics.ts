@@ -46,8 +46,20 @@ export const SINK_METRICS = {
   deadLettered: {
     type: 'counter',
     name: 'weir_sink_dead_lettered_records_total',
-    help: 'Records and blocks that went to weir.dlq.',
+    help: 'Letters that went to weir.dlq: records that cannot be read, and rows that ClickHouse refuses.',
     labels: ['reason'],
+  },
+  dlqEvicted: {
+    type: 'counter',
+    name: 'weir_sink_dlq_evicted_records_total',
+    help: 'Letters that weir.dlq let go by its caps of bytes and age, since it was made. Every sink sees the same topic: take max().',
+    labels: [],
+  },
+  dlqHeld: {
+    type: 'gauge',
+    name: 'weir_sink_dlq_records',
+    help: 'Letters that weir.dlq holds. Every sink sees the same topic: take max().',
+    labels: [],
   },
   lag: {
     type: 'gauge',

@@ -15,6 +15,7 @@ import {
   trackTopics,
 } from '@weir/records';
 import { caseTenant, encodeExport, OtlpClient, pause, TestStack } from '@weir/testkit';
+import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 const NEVER = new AbortController().signal;
@@ -165,21 +166,37 @@ test.each(POINTS)('a sink that is killed at %s decides each row once, and the bo
   expect(row).toEqual({ n: '297', distinct: '297' });
 });
 
-test('where every row is bad the letters hold more than one each, and the pipe goes on', async () => {
-  const tenant = caseTenant(20);
-  const count = 5_000;
-  const startedMs = Date.now();
-  await send(
-    tenant,
-    'none',
-    count,
-    Array.from({ length: count }, (_, at) => at),
+test('rows on which a view throws are stored, and only that view has none of them', async () => {
+  const tenant = caseTenant(21);
+  await stack.query('CREATE TABLE ages (TenantId String, Age UInt8) ENGINE = MergeTree ORDER BY TenantId');
+  await stack.query(
+    'CREATE MATERIALIZED VIEW ages_mv TO ages AS SELECT TenantId, toUInt8(SpanName) AS Age FROM otel_traces',
   );
-  await send(tenant, 'last', 1);
-  await stored(tenant, 1);
+  await send(tenant, '44', 10);
+  await stored(tenant, 10);
+  await send(tenant, 'no number', 30);
+  await stored(tenant, 40);
+  await send(tenant, '45', 5, [2]);
+  await stored(tenant, 44);
   await balanced(tenant);
-  const dead = await letters(tenant);
-  expect(dead.reduce((sum, { meta }) => sum + meta.items, 0)).toBe(count);
-  expect(dead.length).toBeLessThan(count);
-  process.stdout.write(`${count} bad rows in ${Date.now() - startedMs} ms, ${dead.length} letters\n`);
+  expect(await stack.query(countOf(tenant))).toEqual([{ n: '44' }]);
+  expect(await stack.query(`SELECT count() AS n FROM ages WHERE TenantId = '${tenant}'`)).toEqual([{ n: '14' }]);
+  expect((await letters(tenant)).map(rowOf)).toEqual([{ name: BAD, tenant, count: 1 }]);
+  expect(await stack.metric('sink', 'weir_sink_views_passed_over_total')).toBeGreaterThan(0);
+  await stack.query('DROP TABLE ages_mv');
+});
+
+test('letters that the caps of weir.dlq let go are counted', async () => {
+  const { start, end } = await log.bounds(CONTROL_TOPICS.dlq, 0, NEVER);
+  expect(end - start).toBeGreaterThan(3);
+  const kafka = new Kafka({ brokers: [...stack.local.kafka.brokers], logLevel: logLevel.NOTHING });
+  const admin = kafka.admin();
+  await admin.connect();
+  const partitions = [{ partition: 0, offset: String(start + 3) }];
+  await admin.deleteTopicRecords({ topic: CONTROL_TOPICS.dlq, partitions });
+  await admin.disconnect();
+  const evicted = () => stack.metric('sink', 'weir_sink_dlq_evicted_records_total');
+  for (let waitedMs = 0; (await evicted()) < start + 3 && waitedMs < 40_000; waitedMs += 500) await pause(500);
+  expect(await evicted()).toBe(start + 3);
+  expect(await stack.metric('sink', 'weir_sink_dlq_records')).toBe(end - start - 3);
 });
