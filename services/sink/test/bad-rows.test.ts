@@ -187,12 +187,18 @@ test('rows on which a view throws are stored, and only that view has none of the
 });
 
 test('letters that the caps of weir.dlq let go are counted', async () => {
+  const tenant = caseTenant(22);
+  await send(tenant, 'fifth', 9, [0, 2, 4, 6]);
+  await stored(tenant, 5);
+  await balanced(tenant);
   const { start, end } = await log.bounds(CONTROL_TOPICS.dlq, 0, NEVER);
   expect(end - start).toBeGreaterThan(3);
   const kafka = new Kafka({ brokers: [...stack.local.kafka.brokers], logLevel: logLevel.NOTHING });
   const admin = kafka.admin();
   await admin.connect();
   const partitions = [{ partition: 0, offset: String(start + 3) }];
+  // Without it the client knows nothing of the topic.
+  await admin.fetchTopicOffsets(CONTROL_TOPICS.dlq);
   await admin.deleteTopicRecords({ topic: CONTROL_TOPICS.dlq, partitions });
   await admin.disconnect();
   const evicted = () => stack.metric('sink', 'weir_sink_dlq_evicted_records_total');
