@@ -91,6 +91,7 @@ export class Stack {
   }
 
   async #bringUp(specs: readonly ProcessSpec[], signal: AbortSignal): Promise<void> {
+    // Set for fault tests, which kill the same process again and again.
     const steady = process.env.WEIR_LOCAL_STEADY_MS;
     const steadyMs = steady === undefined ? undefined : Number(steady);
     const group = specs.map((spec) => new ManagedProcess(spec, this.#events(), this.#clock, steadyMs));
