@@ -117,6 +117,7 @@ test('one bad row of 1,000 goes to the DLQ with its tenant, place and bytes, the
     table: 'otel_traces',
     sourceTopic: trackTopics('v1').rows,
   });
+  expect(letter!.meta.message).toContain('no_bad');
   expect(rowOf(letter!)).toEqual({ name: BAD, tenant: ONE, count: 1 });
   const { sourceTopic, sourcePartition, sourceOffset, sourceIndex } = letter!.meta;
   const options = { maxBytes: 12 * 1024 ** 2, maxWaitMs: 500 };

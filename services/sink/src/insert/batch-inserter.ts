@@ -104,12 +104,13 @@ export class BatchInserter {
   async #insertPart(work: Work, part: Part, units: RefusedUnits): Promise<void> {
     for (let level: readonly Unit[] = [units.root]; level.length > 0; ) {
       const open = level.filter(({ state }) => state === 'whole');
-      const taken = await Promise.all(open.map((unit) => this.#insertUnit(work, part, unit)));
-      const refused = open.filter((_, at) => taken[at] === false);
+      const refusals = await Promise.all(open.map((unit) => this.#insertUnit(work, part, unit)));
+      const refused = open.filter((_, at) => refusals[at] !== undefined);
+      const whys = new Map(open.map((unit, at) => [unit, refusals[at]]));
       for (const unit of refused) this.#decide(work, part, units, unit);
       if (refused.length > 0) await this.#record(work, part.table, units);
       const dead = level.filter(({ state }) => state === 'dead');
-      if (dead.length > 0) await this.#letters.send(work.batch, deadRows(work, part, dead), work.signal);
+      if (dead.length > 0) await this.#letters.send(work.batch, deadRows(work, part, dead, whys), work.signal);
       level = level.flatMap(({ halves }) => halves ?? []);
     }
   }
@@ -147,29 +148,33 @@ export class BatchInserter {
     const token = `${this.#token(table, work.batch)}:dead`;
     const insert = { table, frames: () => [frame], rows: usage.size, token } as const;
     // Nothing is wrong with these rows: where they are refused an operator has something to put right.
-    while (!(await this.#insert(work, insert))) await this.#clock.sleep(LIMITS.insertRetryMsMax, work.signal);
+    while ((await this.#take(work, insert)) !== undefined)
+      await this.#clock.sleep(LIMITS.insertRetryMsMax, work.signal);
     faultPoint('sink.after_correction');
   }
 
-  /**
-   * False where the table refuses the rows. A materialized view that throws makes an insert fail too, and then the rows are in
-   * the table: so what is refused is tried again without views having a say, under the same token.
-   */
-  async #insertUnit(work: Work, part: Part, { from, to, token }: Unit): Promise<boolean> {
+  #insertUnit(work: Work, part: Part, { from, to, token }: Unit): Promise<DependencyError | undefined> {
     // Only a block that could be read is cut.
     const frames = () =>
       rangesOf(part, from, to).map(({ block, from: first, to: end }) =>
         first === 0 && end === block.rows ? block.frame : work.blocks.open(part.table, block)!.slice(first, end),
       );
-    const insert = { table: part.table, frames, rows: to - from, token };
-    if (await this.#insert(work, insert)) return true;
-    if (!(await this.#insert(work, { ...insert, viewsMayFail: true }))) return false;
-    this.#events.passedOverView(part.table);
-    return true;
+    return this.#take(work, { table: part.table, frames, rows: to - from, token });
   }
 
-  /** False where ClickHouse refuses the rows for good. */
-  async #insert({ ledger, signal }: Work, { frames: take, ...insert }: Insert): Promise<boolean> {
+  /**
+   * Why the table refuses the rows; undefined once it has them. A materialized view that throws makes an insert fail too, and
+   * then the rows are in the table: so what is refused is tried again without views having a say, under the same token.
+   */
+  async #take(work: Work, insert: Insert): Promise<DependencyError | undefined> {
+    if ((await this.#insert(work, insert)) === undefined) return undefined;
+    const refusal = await this.#insert(work, { ...insert, viewsMayFail: true });
+    if (refusal === undefined) this.#events.passedOverView(insert.table);
+    return refusal;
+  }
+
+  /** Why ClickHouse refuses the rows for good; undefined once it has taken them. */
+  async #insert({ ledger, signal }: Work, { frames: take, ...insert }: Insert): Promise<DependencyError | undefined> {
     for (let delayMs: number = LIMITS.insertRetryMs; ; delayMs = Math.min(delayMs * 2, LIMITS.insertRetryMsMax)) {
       try {
         await this.#slots.run(async () => {
@@ -182,13 +187,13 @@ export class BatchInserter {
           const bytes = frames.reduce((sum, frame) => sum + frame.length, 0);
           this.#events.inserted(insert.table, insert.rows, bytes, (this.#clock.nowMs() - startedMs) / 1_000);
         });
-        return true;
+        return undefined;
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof DependencyError) || error.code === 'fenced') throw error;
         if (error.dependency === 'clickhouse') {
           this.#events.failed(insert.table, error);
-          if (!error.retryable) return false;
+          if (!error.retryable) return error;
         } else if (!error.retryable) throw error;
       }
       await this.#clock.sleep(delayMs, signal);
@@ -197,11 +202,19 @@ export class BatchInserter {
 }
 
 /** The rows of dead units as letters, counted for the books as they are taken. */
-function* deadRows(work: Work, part: Part, dead: readonly Unit[]): Generator<DeadRows> {
-  for (const { from, to } of dead) {
+function* deadRows(
+  work: Work,
+  part: Part,
+  dead: readonly Unit[],
+  whys: ReadonlyMap<Unit, DependencyError | undefined>,
+): Generator<DeadRows & { readonly why?: string }> {
+  for (const unit of dead) {
+    const { from, to } = unit;
+    // Of several rows ClickHouse says what is wrong with one, which may be another tenant's.
+    const why = to - from === 1 ? whys.get(unit)?.message : undefined;
     for (const rows of deadRowsOf(part, from, to, work.blocks)) {
       work.corrections.add(rows);
-      yield rows;
+      yield why === undefined ? rows : { ...rows, why };
     }
   }
 }

@@ -16,6 +16,7 @@ interface Letter {
 }
 
 const DLQ_PARTITION = 0;
+const WHY_CHARS_MAX = 500;
 
 /** Writes to weir.dlq. Letters of the same source have the same key, so copies that a crash leaves behind can be told. */
 export class DeadLetters {
@@ -40,12 +41,13 @@ export class DeadLetters {
     }
   }
 
-  /** Dead-letters rows that ClickHouse refuses. */
-  async send(batch: Batch, dead: Iterable<DeadRows>, signal: AbortSignal): Promise<void> {
+  /** Dead-letters rows that ClickHouse refuses; `why` is what it said, where that is known. */
+  async send(batch: Batch, dead: Iterable<DeadRows & { readonly why?: string }>, signal: AbortSignal): Promise<void> {
     let letters: Letter[] = [];
     let bytes = 0;
-    for (const { table, tenant, signal: kind, rows, offset, index, frame } of dead) {
-      const message = `ClickHouse refuses ${rows === 1 ? 'a row' : `${rows} rows`} of ${table}`;
+    for (const { table, tenant, signal: kind, rows, offset, index, frame, why } of dead) {
+      const said = why === undefined ? '' : `: ${why.slice(0, WHY_CHARS_MAX)}`;
+      const message = `ClickHouse refuses ${rows === 1 ? 'a row' : `${rows} rows`} of ${table}${said}`;
       const what = { tenant, signal: kind, reason: 'rows_rejected', message, items: rows, table } as const;
       if (letters.length > 0 && bytes + frame.length > LIMITS.lettersBytesMax) {
         await this.#append(letters, signal);
