@@ -1,25 +1,38 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { derivePorts } from '@weir/local';
 import type { FaultPoint } from '@weir/pipeline';
 import { freePorts, pause, TestStack } from '@weir/testkit';
+import { Member } from './member.ts';
 import { TcpProxy } from './tcp-proxy.ts';
 
 const POLL_MS = 50;
 const BACK_MS = 60_000;
+/** Behind the ports of the stack's own tracks. */
+const MEMBERS_AT = 50;
+const PORTS_PER_MEMBER = 3;
 
 /** The stack of a row: started for fault tests, with proxies before Kafka and ClickHouse. */
 export class FaultStack {
   readonly stack: TestStack;
   readonly kafka: TcpProxy;
   readonly clickhouse: TcpProxy;
+  readonly portBase: number;
+  readonly #members = new Map<string, Member>();
   readonly #scratch: string;
   readonly #pointFile: string;
+  readonly #atStop: (() => void)[] = [];
 
-  private constructor(stack: TestStack, proxies: { kafka: TcpProxy; clickhouse: TcpProxy }, scratch: string) {
+  private constructor(
+    stack: TestStack,
+    portBase: number,
+    proxies: { kafka: TcpProxy; clickhouse: TcpProxy },
+    scratch: string,
+  ) {
     this.stack = stack;
+    this.portBase = portBase;
     this.kafka = proxies.kafka;
     this.clickhouse = proxies.clickhouse;
     this.#scratch = scratch;
@@ -40,7 +53,7 @@ export class FaultStack {
         ...env,
       },
     });
-    return new FaultStack(stack, proxies, scratch);
+    return new FaultStack(stack, portBase, proxies, scratch);
   }
 
   /** Has the service killed at the step, and waits until it was and until it is back. */
@@ -87,8 +100,37 @@ export class FaultStack {
     }
   }
 
+  /** Starts one more process of a service, on the ports of a slot (0 to 2). It is not ready yet. */
+  join(service: string, slot: number): Member {
+    const member = new Member(this.stack, service, slot, this.portBase + MEMBERS_AT + slot * PORTS_PER_MEMBER);
+    this.#members.set(`${service} ${slot}`, member);
+    member.start();
+    return member;
+  }
+
+  /** One that has joined. */
+  member(service: string, slot: number): Member {
+    const found = this.#members.get(`${service} ${slot}`);
+    if (found === undefined) throw new Error(`no ${service} has joined in slot ${slot}`);
+    return found;
+  }
+
+  /** Lets the wall clock of a service be off by so much, at once and when it is started again. Of services that load `shifted-clock.ts`. */
+  setClock(service: string, offsetMs: number): void {
+    const file = join(this.#scratch, `clock-${service}`);
+    writeFileSync(`${file}.new`, String(offsetMs));
+    renameSync(`${file}.new`, file);
+  }
+
+  /** Has something undone once the stack has stopped. */
+  atStop(undo: () => void): void {
+    this.#atStop.push(undo);
+  }
+
   async stop(): Promise<void> {
+    await Promise.all([...this.#members.values()].map((member) => member.end('SIGKILL')));
     await this.stack.stop();
+    for (const undo of this.#atStop) undo();
     await Promise.all([this.kafka.close(), this.clickhouse.close()]);
     rmSync(this.#scratch, { recursive: true, force: true });
   }

@@ -53,6 +53,11 @@ async function main(): Promise<number> {
   let broken = 0;
   for (const row of rows) {
     print(`${row.name}: ${row.fault}`);
+    const why = row.impossible?.();
+    if (why !== undefined) {
+      print(`  not injected here: ${why}`);
+      continue;
+    }
     try {
       const results = await runRow(row, { seeds: seeds!, rate: rate!, seconds: seconds!, onSeed: printSeed });
       broken += results.filter((result) => !isKept(result)).length;
@@ -66,9 +71,11 @@ async function main(): Promise<number> {
 }
 
 function printSeed(result: SeedResult): void {
-  const { seed, sent, acked, lost, doubled, alien, notRetryable, books, recoveryS, reasons } = result;
+  const { seed, sent, acked, lost, doubled, alien, notRetryable, books, recoveryS, reasons, figures } = result;
   const words = `sent ${sent}, acked ${acked}, lost ${lost}, doubled ${doubled}, alien ${alien}, not retryable ${notRetryable}, books off ${books}`;
-  print(`  seed ${seed}: ${words}, recovered in ${recoveryS.toFixed(1)} s ${JSON.stringify(reasons)}`);
+  print(
+    `  seed ${seed}: ${words}, recovered in ${recoveryS.toFixed(1)} s ${JSON.stringify(reasons)} ${JSON.stringify(figures)}`,
+  );
 }
 
 /** The newest results of a row take the place of its former ones. */

@@ -9,11 +9,6 @@ const NOT_INJECTED = `## Not injected here
 | Kafka's disk full, ClickHouse's disk full | needs a file system of its own | ClickHouse's code for it is retried (unit test) |
 | ClickHouse read-only, too many parts | not yet written | their codes are retried (unit test) |
 | packet loss | needs a network emulator | cuts and delays on each link |
-| clock an hour ahead, behind, jumping | needs another clock for one process | limits use the monotonic clock; topics have LogAppendTime |
-| 1 -> 3 -> 1 instances; rebalance in the middle of a batch | not yet written | the simulation; freezing a service is a rebalance |
-| a tenant at 10 times its quota; slow bodies; stale flow reports | issue C | nothing yet |
-| tenant store unreachable | services/edge/test/outage.test.ts | known keys work, unknown ones get 503 |
-| 256 MiB memory limit | not yet written | nothing yet |
 `;
 
 /** bench/results/faults.md out of all results that are kept. */
@@ -21,6 +16,10 @@ export function renderReport(rows: readonly FaultRow[], results: readonly SeedRe
   const lines = rows.flatMap((row) => {
     const own = results.filter((result) => result.row === row.name);
     return own.length === 0 ? [] : [renderRow(row, own)];
+  });
+  const impossible = rows.flatMap(({ fault, impossible }) => {
+    const why = impossible?.();
+    return why === undefined ? [] : [`| ${fault} | ${why} | nothing |\n`];
   });
   const seeds = results.length;
   const acked = results.reduce((total, result) => total + result.acked, 0);
@@ -39,7 +38,7 @@ ${lines.join('\n')}
 "recovery" is from the end of the load until every acknowledged item could be queried. A second copy that a client sends
 because its answer was lost has an id of its own here: nothing is sent twice.
 
-${NOT_INJECTED}`;
+${renderFigures(rows, results)}${NOT_INJECTED}${impossible.join('')}`;
 }
 
 function renderRow(row: FaultRow, results: readonly SeedResult[]): string {
@@ -61,4 +60,28 @@ function renderRow(row: FaultRow, results: readonly SeedResult[]): string {
     `${recoveries[recoveries.length >> 1]!.toFixed(1)} (${recoveries.at(-1)!.toFixed(1)})`,
   ];
   return `| ${cells.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en-US') : cell)).join(' | ')} |`;
+}
+
+/** What rows measured beside the counts: of numbers the median and the greatest, of words those that occurred. */
+function renderFigures(rows: readonly FaultRow[], results: readonly SeedResult[]): string {
+  const lines = rows.flatMap(({ name }) => {
+    const own = results.filter(({ row }) => row === name).map(({ figures }) => figures ?? {});
+    const names = new Set(own.flatMap((figures) => Object.keys(figures)));
+    return [...names].map((figure) => {
+      const values = own.flatMap((figures) => figures[figure] ?? []);
+      const numbers = values.filter((value) => typeof value === 'number').sort((a, b) => a - b);
+      const words = [...new Set(values.filter((value) => typeof value === 'string'))].join('; ');
+      const show = (value: number) => value.toLocaleString('en-US', { maximumFractionDigits: 2 });
+      const text = numbers.length === 0 ? words : `${show(numbers[numbers.length >> 1]!)} (${show(numbers.at(-1)!)})`;
+      return `| \`${name}\` | ${figure} | ${text} |`;
+    });
+  });
+  if (lines.length === 0) return '';
+  return `## What single rows measured
+
+| row | figure | median (max) |
+| --- | --- | ---: |
+${lines.join('\n')}
+
+`;
 }

@@ -1,7 +1,7 @@
 import { Journal, type LoadTotals, runLoad, type Verdict, verify } from '@weir/bench-load';
 import { createRandom, pause } from '@weir/testkit';
 import { FaultStack } from './fault-stack.ts';
-import type { FaultRow } from './rows/row.ts';
+import type { Check, FaultRow, Figures } from './rows/row.ts';
 
 export interface RunOptions {
   readonly seeds: number;
@@ -30,6 +30,8 @@ export interface SeedResult {
   /** Answers that make an SDK drop its data. */
   readonly notRetryable: number;
   readonly reasons: Readonly<Record<string, number>>;
+  /** What the row's own checks measured; not there in results from before there were such checks. */
+  readonly figures?: Figures;
 }
 
 const PRODUCERS = 40;
@@ -49,6 +51,7 @@ export async function runRow(row: FaultRow, options: RunOptions): Promise<SeedRe
   const results: SeedResult[] = [];
   const stack = await FaultStack.start(row.env ?? {}, createRandom(options.seeds));
   try {
+    await row.prepare?.(stack);
     for (let seed = 1; seed <= options.seeds; seed++) {
       const result = await runSeed(row, stack, seed, options);
       results.push(result);
@@ -65,6 +68,8 @@ async function runSeed(row: FaultRow, faults: FaultStack, seed: number, options:
   const { stack } = faults;
   const journal = new Journal();
   const loading = new AbortController();
+  const checks: Check[] = [];
+  let live: LoadTotals | undefined;
   const load = runLoad(
     {
       target: { ...stack.local.otlp, ca: stack.ca },
@@ -79,11 +84,18 @@ async function runSeed(row: FaultRow, faults: FaultStack, seed: number, options:
       gzip: true,
       connections: 4,
       outstandingMax: 400,
+      ...row.load?.(faults, options.rate),
     },
-    { onFate: (fate) => journal.add(fate), signal: loading.signal },
+    {
+      onFate: (fate) => journal.add(fate),
+      onProgress: (totals) => {
+        live = totals;
+      },
+      signal: loading.signal,
+    },
   );
   await pause(1_000 + random() * 2_000);
-  const struck = row.strike(faults, random);
+  const struck = row.strike(faults, random, { totals: () => live!, afterwards: (check) => checks.push(check) });
   await Promise.all([struck, pause(options.seconds * 1_000)]);
   await pause(1_000 + random() * 1_000);
   loading.abort();
@@ -94,17 +106,19 @@ async function runSeed(row: FaultRow, faults: FaultStack, seed: number, options:
   // What comes late would come now: a second copy is looked for after everything had time to arrive.
   await pause(SETTLE_MS);
   verdict = await verify(stack.local.clickhouse, run, journal, RECOVERY_MS);
-  return { ...toResult(row.name, seed, options.rate, totals, verdict, recoveryS), books: await booksOff(stack) };
+  const result = toResult(row.name, seed, options.rate, totals, verdict, recoveryS);
+  const figures = Object.assign({}, ...(await Promise.all(checks.map((check) => check(result.reasons))))) as Figures;
+  return { ...result, books: await booksOff(stack), figures };
 }
 
-/** By how much the books of the tenant are off, over all seeds so far. */
+/** By how much the books of the tenants are off, over all seeds so far. */
 async function booksOff(stack: FaultStack['stack']): Promise<number> {
   const [row] = await stack.query<{ off: string }>(
-    `WITH sumIf(Items, Outcome = 'accepted') AS accepted, sumIf(Items, Outcome = 'stored') AS stored,
-       (SELECT count() FROM otel_traces WHERE TenantId = 'demo') AS rows
-     SELECT abs(toInt64(accepted) - toInt64(stored) - toInt64(sumIf(Items, Outcome = 'dead_lettered')))
-       + abs(toInt64(stored) - toInt64(rows)) AS off
-     FROM weir_usage WHERE TenantId = 'demo' AND Signal = 'traces'`,
+    `SELECT sum(abs(Accepted - Stored - DeadLettered) + abs(Stored - Rows)) AS off FROM (
+       SELECT TenantId, toInt64(sumIf(Items, Outcome = 'accepted')) AS Accepted,
+         toInt64(sumIf(Items, Outcome = 'stored')) AS Stored, toInt64(sumIf(Items, Outcome = 'dead_lettered')) AS DeadLettered
+       FROM weir_usage WHERE Signal = 'traces' GROUP BY TenantId) AS books
+     FULL JOIN (SELECT TenantId, toInt64(count()) AS Rows FROM otel_traces GROUP BY TenantId) AS stored USING (TenantId)`,
   );
   return Number(row?.off ?? 0);
 }
@@ -116,7 +130,7 @@ function toResult(
   totals: LoadTotals,
   verdict: Verdict,
   recoveryS: number,
-): Omit<SeedResult, 'books'> {
+): Omit<SeedResult, 'books' | 'figures'> {
   const reasons = Object.fromEntries(totals.reasons);
   const bad = Object.entries(reasons).filter(([reason]) => !RETRYABLE.test(reason));
   const { stored, lost, doubled, alien, misplaced } = verdict;

@@ -6,6 +6,8 @@ export interface ProxyFault {
   readonly delayMs?: number;
   /** Chance that the answer to come is swallowed and its connection cut: what was asked for has been done. */
   readonly cutAnswers?: number;
+  /** Requests that hold this text are swallowed and their connection cut: they have not arrived. */
+  readonly cutRequests?: string;
   /** Connections are cut and none is made. */
   readonly down?: boolean;
 }
@@ -62,8 +64,14 @@ export class TcpProxy {
       socket.on('error', () => this.#cut(pair));
       socket.on('close', () => this.#cut(pair));
     }
-    client.on('data', (chunk) => server.write(chunk));
+    client.on('data', (chunk: Buffer) => this.#ask(pair, chunk));
     server.on('data', (chunk: Buffer) => this.#answer(pair, chunk));
+  }
+
+  #ask(pair: Pair, chunk: Buffer): void {
+    const { cutRequests } = this.#fault;
+    if (cutRequests !== undefined && chunk.includes(cutRequests)) this.#cut(pair);
+    else pair.server.write(chunk);
   }
 
   #answer(pair: Pair, chunk: Buffer): void {

@@ -27,6 +27,8 @@ export interface LoadOptions {
   readonly run?: string;
   /** Makes trace ids and errors the same in every run that has it. */
   readonly seed?: string;
+  /** The time of an item, ms since the epoch; the machine's clock where it is left out. */
+  readonly timeMs?: () => number;
 }
 
 /** One export's fate, for a journal: items [first, first + items) of the producer. */
@@ -164,7 +166,7 @@ function createProducers(options: LoadOptions, run: string, senders: readonly Se
       tenant,
       signal,
       sender: senders[number % senders.length]!,
-      maker: new Maker(signal, run, number, options.errors, random),
+      maker: new Maker(signal, run, number, options.errors, random, options.timeMs),
       dueMs: (number / options.producers) * intervalMs,
     };
   });

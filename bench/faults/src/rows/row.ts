@@ -1,5 +1,23 @@
+import type { LoadOptions, LoadTotals } from '@weir/bench-load';
 import { pause } from '@weir/testkit';
 import type { FaultStack } from '../fault-stack.ts';
+
+/** What a row measured beside the counts that all rows have, by name. */
+export type Figures = Readonly<Record<string, number | string>>;
+
+/**
+ * Looks after a run at what its strike was for. Gets the items that were not accepted, by reason.
+ * @throws where a promise was broken
+ */
+export type Check = (reasons: Readonly<Record<string, number>>) => Promise<Figures>;
+
+/** The load beside a strike. */
+export interface RunningLoad {
+  /** As they stand. */
+  totals(): LoadTotals;
+  /** Has something checked once the load is over and all that it sent is stored. */
+  afterwards(check: Check): void;
+}
 
 /** One row of the table of faults: where it strikes, and what is done to the running stack. */
 export interface FaultRow {
@@ -8,8 +26,14 @@ export interface FaultRow {
   /** Of the short set, which runs in `npm test`. */
   readonly short?: boolean;
   readonly env?: Readonly<Record<string, string>>;
+  /** Why it cannot be injected on this machine; undefined where it can be. */
+  impossible?(): string | undefined;
+  /** Once, before the first load. */
+  prepare?(stack: FaultStack): Promise<void>;
+  /** In what its load is another than that of other rows. `rate` is in spans a second. */
+  load?(stack: FaultStack, rate: number): Partial<LoadOptions>;
   /** Strikes while a load runs. */
-  strike(stack: FaultStack, random: () => number): Promise<void>;
+  strike(stack: FaultStack, random: () => number, load: RunningLoad): Promise<void>;
 }
 
 /** Lets something be on for a while. */
