@@ -44,16 +44,22 @@ export class FaultStack {
     const portBase = await freePorts();
     const ports = derivePorts(portBase, ['v1']);
     const proxies = { kafka: new TcpProxy(ports.kafka, random), clickhouse: new TcpProxy(ports.clickhouse, random) };
-    const stack = await TestStack.start(join(scratch, 'data'), {
-      portBase,
-      env: {
-        WEIR_LOCAL_PROXY_KAFKA: String(await proxies.kafka.listen()),
-        WEIR_LOCAL_PROXY_CLICKHOUSE: String(await proxies.clickhouse.listen()),
-        WEIR_FAULT_POINTS_FILE: join(scratch, 'fault-point'),
-        ...env,
-      },
-    });
-    return new FaultStack(stack, portBase, proxies, scratch);
+    const settings = {
+      WEIR_LOCAL_PROXY_KAFKA: String(await proxies.kafka.listen()),
+      WEIR_LOCAL_PROXY_CLICKHOUSE: String(await proxies.clickhouse.listen()),
+      WEIR_FAULT_POINTS_FILE: join(scratch, 'fault-point'),
+      // What is killed for the tenth time is started again as soon as for the first.
+      WEIR_LOCAL_STEADY_MS: '0',
+      ...env,
+    };
+    try {
+      const stack = await TestStack.start(join(scratch, 'data'), { portBase, env: settings });
+      return new FaultStack(stack, portBase, proxies, scratch);
+    } catch (error) {
+      await Promise.all([proxies.kafka.close(), proxies.clickhouse.close()]);
+      rmSync(scratch, { recursive: true, force: true });
+      throw error;
+    }
   }
 
   /** Has the service killed at the step, and waits until it was and until it is back. */

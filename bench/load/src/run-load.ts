@@ -64,6 +64,8 @@ export interface LoadResult {
 
 /** Hooks of a load: every export before it is sent, its fate, and the totals as they stand. */
 export interface LoadHooks {
+  /** With the totals, which change as it runs. */
+  readonly onStart?: (totals: LoadTotals) => void;
   readonly onSend?: (attempt: Omit<Fate, 'sent'>) => void;
   readonly onFate?: (fate: Fate) => void;
   readonly onProgress?: (totals: LoadTotals, seconds: number) => void;
@@ -93,6 +95,7 @@ export async function runLoad(options: LoadOptions, hooks: LoadHooks = {}): Prom
   const senders = options.transports.map((transport) => createSender(options.target, transport, options));
   const producers = createProducers(options, run, senders);
   const totals = createTotals();
+  hooks.onStart?.(totals);
   const intervalMs = (options.itemsPerExport / options.rate) * 1_000;
   const flying = new Set<Promise<void>>();
   const startedMs = performance.now();

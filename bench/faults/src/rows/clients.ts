@@ -24,9 +24,9 @@ const quietTenants: FaultRow['load'] = ({ stack }) => ({
 
 /** The slowest hundredth of the answers that came within this time, ms. */
 async function p99Within(load: RunningLoad, work: Promise<unknown>): Promise<number> {
-  load.totals().latency.reset();
+  load.totals.latency.reset();
   await work;
-  return load.totals().latency.getValueAtPercentile(99) / 1_000;
+  return load.totals.latency.getValueAtPercentile(99) / 1_000;
 }
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -194,7 +194,7 @@ const NO_STORE: FaultRow = {
       kafka.fault = { cutRequests: 'weir.tenants' };
       try {
         await until('an unknown key is answered 503', () => answers(unknown, 503));
-        const { reasons } = load.totals();
+        const { reasons } = load.totals;
         expectThat(reasons.size === 0, `known keys were answered ${[...reasons.keys()].join(', ')}`);
         const endMs = performance.now() + OUTAGE_MS;
         while (performance.now() < endMs) {

@@ -14,8 +14,8 @@ export type Check = (reasons: Readonly<Record<string, number>>) => Promise<Figur
 /** The load beside a strike. */
 export interface RunningLoad {
   /** As they stand. */
-  totals(): LoadTotals;
-  /** Has something checked once the load is over and all that it sent is stored. */
+  readonly totals: LoadTotals;
+  /** Has something checked once the load is over and what was acknowledged is stored. */
   afterwards(check: Check): void;
 }
 
