@@ -5,10 +5,7 @@ const NOT_INJECTED = `## Not injected here
 
 | fault | why | what is shown instead |
 | --- | --- | --- |
-| leader move | the embedded Kafka is one broker | nothing yet |
-| Kafka's disk full, ClickHouse's disk full | needs a file system of its own | ClickHouse's code for it is retried (unit test) |
-| ClickHouse read-only, too many parts | not yet written | their codes are retried (unit test) |
-| packet loss | needs a network emulator | cuts and delays on each link |
+| loss of single packets | needs a network emulator in the kernel | what TCP makes of it: stalls and resets on each link |
 | clock an hour ahead, behind, jumping | needs another clock for one process | limits use the monotonic clock; topics have LogAppendTime |
 | 1 -> 3 -> 1 instances; rebalance in the middle of a batch | not yet written | the simulation; freezing a service is a rebalance |
 | a tenant at 10 times its quota; slow bodies; stale flow reports | issue C | nothing yet |
@@ -45,8 +42,9 @@ ${NOT_INJECTED}`;
 function renderRow(row: FaultRow, results: readonly SeedResult[]): string {
   const sum = (pick: (result: SeedResult) => number) => results.reduce((total, result) => total + pick(result), 0);
   const recoveries = results.map(({ recoveryS }) => recoveryS).sort((a, b) => a - b);
+  const seen = results.filter(({ expected }) => expected === true).length;
   const cells = [
-    row.fault,
+    row.expects === undefined ? row.fault : `${row.fault}; answered so in ${seen} of ${results.length}`,
     `\`${row.name}\``,
     results.length,
     results[0]!.rate,

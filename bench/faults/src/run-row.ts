@@ -30,6 +30,8 @@ export interface SeedResult {
   /** Answers that make an SDK drop its data. */
   readonly notRetryable: number;
   readonly reasons: Readonly<Record<string, number>>;
+  /** Whether an answer was seen that the row expects; undefined where it expects none. */
+  readonly expected?: boolean;
 }
 
 const PRODUCERS = 40;
@@ -40,14 +42,14 @@ const SETTLE_MS = 2_500;
 const RETRYABLE = /^(HTTP (429|502|503|504)|gRPC (1|4|8|10|11|14|15)|[A-Z]+_[A-Z_]+|ECONN\w+|failed|UND_\w+)$/;
 
 /** Whether a result keeps the promise. */
-export function isKept({ lost, doubled, alien, misplaced, notRetryable, books }: SeedResult): boolean {
-  return lost + doubled + alien + misplaced + notRetryable === 0 && books === 0;
+export function isKept({ lost, doubled, alien, misplaced, notRetryable, books, expected }: SeedResult): boolean {
+  return lost + doubled + alien + misplaced + notRetryable === 0 && books === 0 && expected !== false;
 }
 
 /** Runs a row: one stack, and for each seed a load, the fault in the middle of it, and the count afterwards. */
 export async function runRow(row: FaultRow, options: RunOptions): Promise<SeedResult[]> {
   const results: SeedResult[] = [];
-  const stack = await FaultStack.start(row.env ?? {}, createRandom(options.seeds));
+  const stack = await FaultStack.start(row, createRandom(options.seeds));
   try {
     for (let seed = 1; seed <= options.seeds; seed++) {
       const result = await runSeed(row, stack, seed, options);
@@ -94,7 +96,9 @@ async function runSeed(row: FaultRow, faults: FaultStack, seed: number, options:
   // What comes late would come now: a second copy is looked for after everything had time to arrive.
   await pause(SETTLE_MS);
   verdict = await verify(stack.local.clickhouse, run, journal, RECOVERY_MS);
-  return { ...toResult(row.name, seed, options.rate, totals, verdict, recoveryS), books: await booksOff(stack) };
+  const result = toResult(row.name, seed, options.rate, totals, verdict, recoveryS);
+  const expected = row.expects && { expected: Object.keys(result.reasons).some((reason) => row.expects!.test(reason)) };
+  return { ...result, ...expected, books: await booksOff(stack) };
 }
 
 /** By how much the books of the tenant are off, over all seeds so far. */
