@@ -6,7 +6,8 @@ import { derivePorts } from '@weir/local';
 import type { FaultPoint } from '@weir/pipeline';
 import { freePorts, pause, TestStack } from '@weir/testkit';
 import { Member } from './member.ts';
-import { TcpProxy } from './tcp-proxy.ts';
+import { OwnDisk } from './own-disk.ts';
+import { type Link, type ProxyFault, TcpProxy } from './tcp-proxy.ts';
 
 const POLL_MS = 50;
 const BACK_MS = 60_000;
@@ -14,13 +15,33 @@ const BACK_MS = 60_000;
 const MEMBERS_AT = 50;
 const PORTS_PER_MEMBER = 3;
 
-/** The stack of a row: started for fault tests, with proxies before Kafka and ClickHouse. */
-export class FaultStack {
-  readonly stack: TestStack;
+/** What a row needs of the stack that it strikes. */
+export interface StackNeeds {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Whose data lies on a file system of its own, so that it can be full. */
+  readonly ownDisk?: 'kafka' | 'clickhouse';
+}
+
+/** One proxy for each link; the edge has a port for each transport. */
+interface Proxies {
   readonly kafka: TcpProxy;
   readonly clickhouse: TcpProxy;
+  readonly edgeGrpc: TcpProxy;
+  readonly edgeHttp: TcpProxy;
+}
+
+/** The stack of a row: started for fault tests, with proxies before Kafka, ClickHouse and the edge. */
+export class FaultStack {
+  readonly stack: TestStack;
+  readonly kafka: Link;
+  readonly clickhouse: Link;
+  /** Between Envoy and the edge. */
+  readonly edge: Link;
+  /** Of the row that asks for one. */
+  readonly disk: OwnDisk | undefined;
   readonly portBase: number;
   readonly #members = new Map<string, Member>();
+  readonly #proxies: Proxies;
   readonly #scratch: string;
   readonly #pointFile: string;
   readonly #atStop: (() => void)[] = [];
@@ -28,35 +49,62 @@ export class FaultStack {
   private constructor(
     stack: TestStack,
     portBase: number,
-    proxies: { kafka: TcpProxy; clickhouse: TcpProxy },
+    proxies: Proxies,
+    disk: OwnDisk | undefined,
     scratch: string,
   ) {
     this.stack = stack;
     this.portBase = portBase;
     this.kafka = proxies.kafka;
     this.clickhouse = proxies.clickhouse;
+    this.edge = {
+      set fault(fault: ProxyFault) {
+        proxies.edgeGrpc.fault = fault;
+        proxies.edgeHttp.fault = fault;
+      },
+    };
+    this.disk = disk;
+    this.#proxies = proxies;
     this.#scratch = scratch;
     this.#pointFile = join(scratch, 'fault-point');
   }
 
-  static async start(env: Readonly<Record<string, string>>, random: () => number): Promise<FaultStack> {
+  /** @throws where the row needs what cannot be had here */
+  static async start({ env = {}, ownDisk }: StackNeeds, random: () => number): Promise<FaultStack> {
     const scratch = mkdtempSync(join(tmpdir(), 'weir-faults-'));
+    const data = join(scratch, 'data');
     const portBase = await freePorts();
     const ports = derivePorts(portBase, ['v1']);
-    const proxies = { kafka: new TcpProxy(ports.kafka, random), clickhouse: new TcpProxy(ports.clickhouse, random) };
-    const settings = {
-      WEIR_LOCAL_PROXY_KAFKA: String(await proxies.kafka.listen()),
-      WEIR_LOCAL_PROXY_CLICKHOUSE: String(await proxies.clickhouse.listen()),
-      WEIR_FAULT_POINTS_FILE: join(scratch, 'fault-point'),
-      // What is killed for the tenth time is started again as soon as for the first.
-      WEIR_LOCAL_STEADY_MS: '0',
-      ...env,
+    const to = (port: number) => new TcpProxy(port, random);
+    const edge = ports.tracks.v1!;
+    const proxies: Proxies = {
+      kafka: to(ports.brokers[0]!.client),
+      clickhouse: to(ports.clickhouse),
+      edgeGrpc: to(edge.edgeGrpc),
+      edgeHttp: to(edge.edgeHttp),
     };
+    let disk: OwnDisk | undefined;
     try {
-      const stack = await TestStack.start(join(scratch, 'data'), { portBase, env: settings });
-      return new FaultStack(stack, portBase, proxies, scratch);
+      if (ownDisk !== undefined) disk = OwnDisk.mount(join(data, ownDisk));
+      // Of several brokers none has a proxy: they would copy from each other through it.
+      const kafka = env.WEIR_LOCAL_KAFKA_BROKERS === undefined ? await proxies.kafka.listen() : '';
+      const stack = await TestStack.start(data, {
+        portBase,
+        env: {
+          WEIR_LOCAL_PROXY_KAFKA: String(kafka),
+          WEIR_LOCAL_PROXY_CLICKHOUSE: String(await proxies.clickhouse.listen()),
+          WEIR_LOCAL_PROXY_EDGE_GRPC: String(await proxies.edgeGrpc.listen()),
+          WEIR_LOCAL_PROXY_EDGE_HTTP: String(await proxies.edgeHttp.listen()),
+          WEIR_FAULT_POINTS_FILE: join(scratch, 'fault-point'),
+          // What is killed for the tenth time is started again as soon as for the first.
+          WEIR_LOCAL_STEADY_MS: '0',
+          ...env,
+        },
+      });
+      return new FaultStack(stack, portBase, proxies, disk, scratch);
     } catch (error) {
-      await Promise.all([proxies.kafka.close(), proxies.clickhouse.close()]);
+      await Promise.all(Object.values(proxies).map((proxy: TcpProxy) => proxy.close()));
+      disk?.unmount();
       rmSync(scratch, { recursive: true, force: true });
       throw error;
     }
@@ -135,9 +183,13 @@ export class FaultStack {
 
   async stop(): Promise<void> {
     await Promise.all([...this.#members.values()].map((member) => member.end('SIGKILL')));
-    await this.stack.stop();
-    for (const undo of this.#atStop) undo();
-    await Promise.all([this.kafka.close(), this.clickhouse.close()]);
+    try {
+      await this.stack.stop();
+    } finally {
+      await Promise.all(Object.values(this.#proxies).map((proxy: TcpProxy) => proxy.close()));
+      this.disk?.unmount();
+      for (const undo of this.#atStop) undo();
+    }
     rmSync(this.#scratch, { recursive: true, force: true });
   }
 }

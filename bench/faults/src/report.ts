@@ -5,10 +5,7 @@ const NOT_INJECTED = `## Not injected here
 
 | fault | why | what is shown instead |
 | --- | --- | --- |
-| leader move | the embedded Kafka is one broker | nothing yet |
-| Kafka's disk full, ClickHouse's disk full | needs a file system of its own | ClickHouse's code for it is retried (unit test) |
-| ClickHouse read-only, too many parts | not yet written | their codes are retried (unit test) |
-| packet loss | needs a network emulator | cuts and delays on each link |
+| loss of single packets | needs a network emulator in the kernel | what TCP makes of it: stalls and resets on each link |
 `;
 
 /** bench/results/faults.md out of all that is kept. */
@@ -79,8 +76,9 @@ ${lines.join('\n')}
 function renderRow(row: FaultRow, results: readonly KeptResult[]): string {
   const sum = (pick: (result: KeptResult) => number) => results.reduce((total, result) => total + pick(result), 0);
   const recoveries = results.map(({ recoveryS }) => recoveryS).sort((a, b) => a - b);
+  const seen = results.filter(({ expected }) => expected === true).length;
   const cells = [
-    row.fault,
+    row.expects === undefined ? row.fault : `${row.fault}; answered so in ${seen} of ${results.length}`,
     `\`${row.name}\``,
     results.length,
     Math.min(...results.map(({ rate }) => rate)),

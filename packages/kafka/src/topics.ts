@@ -1,3 +1,4 @@
+import { DependencyError, systemClock } from '@weir/pipeline';
 import kafkajs, { type Admin } from 'kafkajs';
 import { type KafkaConfig, type KafkaLogger, kafkaLogCreator } from './connection.ts';
 import { fromKafkaError } from './errors.ts';
@@ -28,6 +29,9 @@ export interface PartitionLag {
   readonly start: number;
   readonly end: number;
 }
+
+const LED_MS_MAX = 15_000;
+const LED_POLL_MS = 100;
 
 /** Operator's access to topics and groups. Every call connects, works and disconnects. */
 export interface KafkaAdmin {
@@ -97,10 +101,36 @@ export function createKafkaAdmin(config: KafkaConfig, logger: KafkaLogger): Kafk
   };
 }
 
+/**
+ * Waits until a broker says who leads each partition. The client's own wait gives up where the one it asks has not heard of
+ * the topic yet, as is usual in a cluster.
+ */
+async function untilLed(admin: Admin, topic: TopicSpec): Promise<void> {
+  const deadlineMs = systemClock.nowMs() + LED_MS_MAX;
+  while (!(await isLed(admin, topic))) {
+    if (systemClock.nowMs() > deadlineMs) {
+      throw new DependencyError('kafka', 'unavailable', `kafka: ${topic.name} has no leaders`, { retryable: true });
+    }
+    await systemClock.sleep(LED_POLL_MS);
+  }
+}
+
+async function isLed(admin: Admin, topic: TopicSpec): Promise<boolean> {
+  try {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic.name] });
+    const partitions = topics[0]?.partitions ?? [];
+    return partitions.length === topic.partitions && partitions.every(({ leader }) => leader >= 0);
+  } catch (error) {
+    const failure = fromKafkaError(error);
+    if (failure.code !== 'unavailable') throw failure;
+    return false;
+  }
+}
+
 async function ensureOne(admin: Admin, topic: TopicSpec): Promise<TopicState> {
   const configEntries = Object.entries(topic.config).map(([name, value]) => ({ name, value }));
   const created = await admin.createTopics({
-    waitForLeaders: true,
+    waitForLeaders: false,
     topics: [
       {
         topic: topic.name,
@@ -110,7 +140,10 @@ async function ensureOne(admin: Admin, topic: TopicSpec): Promise<TopicState> {
       },
     ],
   });
-  if (created) return { name: topic.name, state: 'created', partitions: topic.partitions };
+  if (created) {
+    await untilLed(admin, topic);
+    return { name: topic.name, state: 'created', partitions: topic.partitions };
+  }
   const { topics } = await admin.fetchTopicMetadata({ topics: [topic.name] });
   const partitions = topics[0]?.partitions.length ?? 0;
   if (partitions < topic.partitions) {

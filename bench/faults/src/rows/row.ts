@@ -1,6 +1,6 @@
 import type { LoadOptions, LoadTotals } from '@weir/bench-load';
 import { pause } from '@weir/testkit';
-import type { FaultStack } from '../fault-stack.ts';
+import type { FaultStack, StackNeeds } from '../fault-stack.ts';
 
 /** What a row measured beside the counts that all rows have, by name. */
 export type Figures = Readonly<Record<string, number | string>>;
@@ -20,12 +20,13 @@ export interface RunningLoad {
 }
 
 /** One row of the table of faults: where it strikes, and what is done to the running stack. */
-export interface FaultRow {
+export interface FaultRow extends StackNeeds {
   readonly name: string;
   readonly fault: string;
   /** Of the short set, which runs in `npm test`. */
   readonly short?: boolean;
-  readonly env?: Readonly<Record<string, string>>;
+  /** One of the answers must have been like this: otherwise the fault did not strike as it should. */
+  readonly expects?: RegExp;
   /** Why it cannot be injected on this machine; undefined where it can be. */
   impossible?(): string | undefined;
   /** Once, before the first load. */
@@ -36,9 +37,12 @@ export interface FaultRow {
   strike(stack: FaultStack, random: () => number, load: RunningLoad): Promise<void>;
 }
 
-/** Lets something be on for a while. */
-export async function during(set: (on: boolean) => void, ms: number): Promise<void> {
-  set(true);
-  await pause(ms);
-  set(false);
+/** Lets something be on for a while, and off again whatever happens. */
+export async function during(set: (on: boolean) => void | Promise<void>, ms: number): Promise<void> {
+  try {
+    await set(true);
+    await pause(ms);
+  } finally {
+    await set(false);
+  }
 }

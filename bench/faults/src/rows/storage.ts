@@ -1,0 +1,86 @@
+import { pause } from '@weir/testkit';
+import type { FaultStack } from '../fault-stack.ts';
+import { during, type FaultRow } from './row.ts';
+
+const FULL_MS = 6_000;
+const REFUSING_MS = 8_000;
+
+/** A disk without room, for Kafka or ClickHouse alone. */
+function diskFull(name: 'kafka' | 'clickhouse'): FaultRow {
+  return {
+    name: `disk-full-${name}`,
+    fault: `the disk of ${name === 'kafka' ? 'Kafka' : 'ClickHouse'} full for ${FULL_MS / 1_000} s`,
+    ownDisk: name,
+    strike: ({ disk }) =>
+      during((on) => {
+        disk!.setFull(on);
+      }, FULL_MS),
+  };
+}
+
+/** Runs a statement on each of the tables. */
+async function onTables({ stack }: FaultStack, where: string, statement: (table: string) => string): Promise<void> {
+  const { database } = stack.local.clickhouse;
+  const tables = await stack.query<{ name: string }>(
+    `SELECT name FROM system.tables WHERE database = '${database}' AND engine LIKE '%MergeTree' AND ${where}`,
+  );
+  if (tables.length === 0) throw new Error('no table to strike');
+  for (const { name } of tables) await stack.query(statement(`\`${database}\`.\`${name}\``));
+}
+
+/** A table that takes no insert: with TABLE_IS_PERMANENTLY_READ_ONLY. */
+const READ_ONLY: FaultRow = {
+  name: 'clickhouse-read-only',
+  fault: `every table of ClickHouse read-only for ${REFUSING_MS / 1_000} s`,
+  strike: (stack) =>
+    during(
+      (on) =>
+        onTables(stack, 'true', (table) =>
+          on
+            ? `ALTER TABLE ${table} MODIFY SETTING table_readonly = 1`
+            : `ALTER TABLE ${table} RESET SETTING table_readonly`,
+        ),
+      REFUSING_MS,
+    ),
+};
+
+/** Inserts into the table of spans are answered TOO_MANY_PARTS from the second part of a partition on. */
+const TOO_MANY_PARTS: FaultRow = {
+  name: 'clickhouse-too-many-parts',
+  fault: `too many parts in ClickHouse for ${REFUSING_MS / 1_000} s, and no merges`,
+  strike: async (stack) => {
+    const settings = 'parts_to_delay_insert = 1, parts_to_throw_insert = 1';
+    const on = (statement: (table: string) => string) => onTables(stack, "name = 'otel_traces'", statement);
+    await on((table) => `SYSTEM STOP MERGES ${table}`);
+    try {
+      await on((table) => `ALTER TABLE ${table} MODIFY SETTING ${settings}`);
+      await pause(REFUSING_MS);
+    } finally {
+      await on((table) => `ALTER TABLE ${table} RESET SETTING parts_to_delay_insert, parts_to_throw_insert`);
+      await on((table) => `SYSTEM START MERGES ${table}`);
+    }
+  },
+};
+
+const DOWN_MS = 60_000;
+
+/** Long enough for the backlog to reach a bound that is small here: then nothing more is taken. */
+const DOWN: FaultRow = {
+  name: 'clickhouse-down',
+  fault: `ClickHouse down for ${DOWN_MS / 1_000} s, a backlog of 6 MiB allowed: 429`,
+  env: { WEIR_SINK_BACKLOG_BYTES_MAX: '6MiB' },
+  expects: /^(HTTP 429|gRPC 8)$/,
+  strike: (stack) =>
+    during((on) => {
+      stack.clickhouse.fault = on ? { down: true } : {};
+    }, DOWN_MS),
+};
+
+/** Kafka and ClickHouse that run and cannot write. */
+export const STORAGE_ROWS: readonly FaultRow[] = [
+  diskFull('kafka'),
+  diskFull('clickhouse'),
+  READ_ONLY,
+  TOO_MANY_PARTS,
+  DOWN,
+];
