@@ -102,7 +102,7 @@ export function createKafkaAdmin(config: KafkaConfig, logger: KafkaLogger): Kafk
 }
 
 /**
- * Waits until a broker says who leads each partition. The client's own wait gives up where the one it asks has not heard of
+ * Waits until each partition is served by its leader. The client's own wait gives up where the one it asks has not heard of
  * the topic yet, as is usual in a cluster.
  */
 async function untilLed(admin: Admin, topic: TopicSpec): Promise<void> {
@@ -119,7 +119,10 @@ async function isLed(admin: Admin, topic: TopicSpec): Promise<boolean> {
   try {
     const { topics } = await admin.fetchTopicMetadata({ topics: [topic.name] });
     const partitions = topics[0]?.partitions ?? [];
-    return partitions.length === topic.partitions && partitions.every(({ leader }) => leader >= 0);
+    if (partitions.length !== topic.partitions || partitions.some(({ leader }) => leader < 0)) return false;
+    // A broker says that it leads a partition before it has taken it up.
+    await admin.fetchTopicOffsets(topic.name);
+    return true;
   } catch (error) {
     const failure = fromKafkaError(error);
     if (failure.code !== 'unavailable') throw failure;
