@@ -65,7 +65,6 @@ const OVER_QUOTA: FaultRow = {
   prepare: setQuota,
   load: quietTenants,
   strike: async ({ stack }, _random, load) => {
-    const shape = GREEDY_LOAD;
     const greedy: Awaited<ReturnType<typeof runSideLoad>>[] = [];
     const [alone, together] = [new Windows(load), new Windows(load)];
     let greedyS = 0;
@@ -73,7 +72,7 @@ const OVER_QUOTA: FaultRow = {
     for (let round = 0; round < ROUNDS; round++) {
       await alone.during(pause(GREEDY_S * 1_000));
       const startedMs = performance.now();
-      await together.during(runSideLoad(stack, GREEDY, shape).then((side) => greedy.push(side)));
+      await together.during(runSideLoad(stack, GREEDY, GREEDY_LOAD).then((side) => greedy.push(side)));
       greedyS += (performance.now() - startedMs) / 1_000;
     }
     const [without, beside] = [alone.p99Ms, together.p99Ms];
@@ -88,7 +87,7 @@ const OVER_QUOTA: FaultRow = {
       );
       const taken = greedy.reduce((sum, { totals }) => sum + totals.acceptedItems, 0);
       // Its burst comes on top each time, and an export may leave a debt.
-      const mostTaken = QUOTA * greedyS + ROUNDS * (QUOTA + shape.itemsPerExport);
+      const mostTaken = QUOTA * greedyS + ROUNDS * (QUOTA + GREEDY_LOAD.itemsPerExport);
       expectThat(
         taken >= QUOTA * greedyS * 0.8 && taken <= mostTaken,
         `of it were taken ${taken} spans in ${greedyS.toFixed(1)} s`,
