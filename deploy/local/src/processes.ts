@@ -26,7 +26,8 @@ const STOP_MS = 30_000;
 const KILL_MS = 5_000;
 const BACKOFF_MS = 300;
 const BACKOFF_MS_MAX = 10_000;
-const STEADY_MS = 60_000;
+/** One that lived this long had started: it is not the same death again. */
+const STEADY_MS = 10_000;
 const DEATHS_MAX = 20;
 const LOG_BYTES_MAX = 32 * 1024 ** 2;
 const TAIL_BYTES = 3_000;
