@@ -2,7 +2,10 @@ import { pause } from '@weir/testkit';
 import type { FaultStack } from '../fault-stack.ts';
 import { during, type FaultRow } from './row.ts';
 
+const MIB = 1024 ** 2;
 const FULL_MS = 6_000;
+/** Kafka writes to the last byte. ClickHouse keeps room free, and starts no write without 1 MiB more. */
+const LEFT_BYTES = { kafka: 0, clickhouse: 513 * MIB };
 const REFUSING_MS = 8_000;
 
 /** A disk without room, for Kafka or ClickHouse alone. */
@@ -11,9 +14,10 @@ function diskFull(name: 'kafka' | 'clickhouse'): FaultRow {
     name: `disk-full-${name}`,
     fault: `the disk of ${name === 'kafka' ? 'Kafka' : 'ClickHouse'} full for ${FULL_MS / 1_000} s`,
     ownDisk: name,
-    strike: ({ disk }) =>
+    strike: ({ disk }, random) =>
       during((on) => {
-        disk!.setFull(on);
+        if (on) disk!.fill(LEFT_BYTES[name] + random() * MIB);
+        else disk!.free();
       }, FULL_MS),
   };
 }
@@ -25,7 +29,7 @@ async function onTables({ stack }: FaultStack, where: string, statement: (table:
     `SELECT name FROM system.tables WHERE database = '${database}' AND engine LIKE '%MergeTree' AND ${where}`,
   );
   if (tables.length === 0) throw new Error('no table to strike');
-  for (const { name } of tables) await stack.query(statement(`\`${database}\`.\`${name}\``));
+  await Promise.all(tables.map(({ name }) => stack.query(statement(`\`${database}\`.\`${name}\``))));
 }
 
 /** A table that takes no insert: with TABLE_IS_PERMANENTLY_READ_ONLY. */
