@@ -82,6 +82,8 @@ export class FaultStack {
           WEIR_LOCAL_PROXY_EDGE_GRPC: String(await proxies.edgeGrpc.listen()),
           WEIR_LOCAL_PROXY_EDGE_HTTP: String(await proxies.edgeHttp.listen()),
           WEIR_FAULT_POINTS_FILE: join(scratch, 'fault-point'),
+          // What is killed for the tenth time is started again as soon as for the first.
+          WEIR_LOCAL_STEADY_MS: '0',
           ...env,
         },
       });

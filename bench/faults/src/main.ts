@@ -1,31 +1,56 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ROOT } from '@weir/local';
+import { measureRate, searchPeak } from './peak.ts';
 import { renderReport } from './report.ts';
+import {
+  currentCommit,
+  hasRun,
+  type KeptResult,
+  type ResultFile,
+  readResults,
+  withRow,
+  writeResults,
+} from './result-file.ts';
 import { ROWS } from './rows/all.ts';
+import type { FaultRow } from './rows/row.ts';
 import { isKept, runRow, type SeedResult } from './run-row.ts';
+import { Stacks } from './stacks.ts';
 
 const HELP = `Faults injected into the running stack under load.
 
   npm run faults -- --row sink-after-insert --seeds 10 --rate 20000
-  npm run faults -- --row all --seeds 10
+  npm run faults -- --row all --seeds 10 --share-stack --resume
+  npm run faults -- --peak
 
-  --row NAME    a row, a part of its name, or all
-  --seeds K     how often (default 3)
-  --rate R      spans a second (default 10000)
-  --seconds S   how long the load goes on at least (default 6)
-  --long        services are frozen for 60 s instead of 15 s
-  --list        the rows
+  --row NAME     a row, a part of its name, or all
+  --seeds K      how often (default 3)
+  --rate R       spans a second (default 10000)
+  --seconds S    how long the load goes on at least once the fault strikes (default 2)
+  --long         services are frozen for 60 s instead of 15 s
+  --share-stack  rows with the same settings run on one stack, until one of them goes wrong
+  --resume       rows that have as many results at that rate on this commit are left out
+  --peak         looks for the highest rate that this machine bears, before any row
+  --list         the rows
 
 Results are kept in bench/results/faults.json and written to bench/results/faults.md.
-Exit status: 0 nothing lost, doubled or refused for good, 1 something was, 2 wrong usage.
+Exit status: 0 nothing lost, doubled or refused for good, 1 something was or a row could not be run, 2 wrong usage.
 `;
 
 const RESULTS = join(ROOT, 'bench/results/faults.json');
 const REPORT = join(ROOT, 'bench/results/faults.md');
+const WARM_UP_RATE = 5_000;
+const WARM_UP_S = 4;
 const print = (text: string) => process.stdout.write(`${text}\n`);
+
+interface Wanted {
+  readonly seeds: number;
+  readonly rate: number;
+  readonly seconds: number;
+  readonly commit: string;
+}
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -33,8 +58,11 @@ async function main(): Promise<number> {
       row: { type: 'string' },
       seeds: { type: 'string', default: '3' },
       rate: { type: 'string', default: '10000' },
-      seconds: { type: 'string', default: '6' },
+      seconds: { type: 'string', default: '2' },
       long: { type: 'boolean', default: false },
+      'share-stack': { type: 'boolean', default: false },
+      resume: { type: 'boolean', default: false },
+      peak: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h' },
     },
@@ -45,24 +73,75 @@ async function main(): Promise<number> {
     ({ name }) => values.row === 'all' || (values.row !== undefined && name.includes(values.row)),
   );
   const [seeds, rate, seconds] = [values.seeds, values.rate, values.seconds].map(Number);
-  const wrong = rows.length === 0 || ![seeds, rate, seconds].every((value) => value! > 0);
+  const wrong = (rows.length === 0 && !values.peak) || ![seeds, rate, seconds].every((value) => value! > 0);
   if (values.help === true || wrong) {
     print(HELP);
     return values.help === true ? 0 : 2;
   }
+  const wanted = { seeds: seeds!, rate: rate!, seconds: seconds!, commit: currentCommit() };
+  const stacks = new Stacks({ shared: values['share-stack'] });
   let broken = 0;
-  for (const row of rows) {
-    print(`${row.name}: ${row.fault}`);
-    try {
-      const results = await runRow(row, { seeds: seeds!, rate: rate!, seconds: seconds!, onSeed: printSeed });
-      broken += results.filter((result) => !isKept(result)).length;
-      keep(row.name, results);
-    } catch (error) {
-      broken++;
-      print(`  failed: ${error instanceof Error ? error.message : String(error)}`);
+  try {
+    if (values.peak) await keepPeak(stacks, wanted.commit);
+    for (const row of rows) {
+      if (values.resume && hasRun(readResults(RESULTS), row.name, wanted)) print(`${row.name}: has been run`);
+      else await keepRow(row, stacks, wanted);
+      broken += brokenOf(row.name);
     }
+  } finally {
+    await stacks.close();
   }
   return broken === 0 ? 0 : 1;
+}
+
+/** Runs a row and keeps what it showed; one that cannot be run to its end is kept as such. */
+async function keepRow(row: FaultRow, stacks: Stacks, { commit, ...options }: Wanted): Promise<void> {
+  print(`${row.name}: ${row.fault}`);
+  const startedMs = performance.now();
+  const results: KeptResult[] = [];
+  let error: string | undefined;
+  const onSeed = (result: SeedResult) => {
+    printSeed(result);
+    results.push({ ...result, commit });
+  };
+  try {
+    await runRow(row, { ...options, stacks, onSeed });
+  } catch (thrown) {
+    error = thrown instanceof Error ? thrown.message : String(thrown);
+    print(`  failed: ${error}`);
+  }
+  print(`  ${((performance.now() - startedMs) / 1_000).toFixed(1)} s`);
+  save(
+    withRow(
+      readResults(RESULTS),
+      row.name,
+      results,
+      error === undefined ? undefined : { row: row.name, error, commit },
+    ),
+  );
+}
+
+async function keepPeak(stacks: Stacks, commit: string): Promise<void> {
+  print('the highest rate without a fault');
+  const stack = await stacks.take({}, 1);
+  await measureRate(stack, WARM_UP_RATE, WARM_UP_S);
+  const peak = await searchPeak(async (rate) => {
+    const step = await measureRate(stack, rate);
+    print(
+      `  ${rate}/s: accepted ${(step.accepted * 100).toFixed(1)} %, p99 ${step.p99Ms.toFixed(0)} ms, stored after ${step.recoveryS.toFixed(1)} s`,
+    );
+    return step;
+  });
+  await stacks.give(false);
+  print(`  ${peak.rate} spans/s`);
+  save({ ...readResults(RESULTS), peak: { ...peak, commit } });
+}
+
+/** Seeds of a row that broke the promise, and whether it failed. */
+function brokenOf(row: string): number {
+  const { results, failures } = readResults(RESULTS);
+  const broken = results.filter((result) => result.row === row && !isKept(result)).length;
+  return broken + failures.filter((failure) => failure.row === row).length;
 }
 
 function printSeed(result: SeedResult): void {
@@ -71,13 +150,10 @@ function printSeed(result: SeedResult): void {
   print(`  seed ${seed}: ${words}, recovered in ${recoveryS.toFixed(1)} s ${JSON.stringify(reasons)}`);
 }
 
-/** The newest results of a row take the place of its former ones. */
-function keep(row: string, results: readonly SeedResult[]): void {
-  const all = existsSync(RESULTS) ? (JSON.parse(readFileSync(RESULTS, 'utf8')) as SeedResult[]) : [];
-  const kept = [...all.filter((result) => result.row !== row), ...results];
-  writeFileSync(RESULTS, `${JSON.stringify(kept, null, 1)}\n`);
+function save(file: ResultFile): void {
+  writeResults(RESULTS, file);
   const machine = `Everything, the generator too, ran on one machine with ${availableParallelism()} cores.`;
-  writeFileSync(REPORT, renderReport(ROWS, kept, machine));
+  writeFileSync(REPORT, renderReport(ROWS, file, machine));
 }
 
 process.exit(await main());

@@ -1,5 +1,5 @@
+import type { Failure, KeptResult, ResultFile } from './result-file.ts';
 import type { FaultRow } from './rows/row.ts';
-import type { SeedResult } from './run-row.ts';
 
 const NOT_INJECTED = `## Not injected here
 
@@ -14,8 +14,9 @@ const NOT_INJECTED = `## Not injected here
 | 256 MiB memory limit | not yet written | nothing yet |
 `;
 
-/** bench/results/faults.md out of all results that are kept. */
-export function renderReport(rows: readonly FaultRow[], results: readonly SeedResult[], machine: string): string {
+/** bench/results/faults.md out of all that is kept. */
+export function renderReport(rows: readonly FaultRow[], file: ResultFile, machine: string): string {
+  const { results, failures } = file;
   const lines = rows.flatMap((row) => {
     const own = results.filter((result) => result.row === row.name);
     return own.length === 0 ? [] : [renderRow(row, own)];
@@ -28,27 +29,61 @@ Written by \`npm run faults\` from runs on the real stack; the results of each s
 HTTP and gRPC through Envoy (exports of 200 spans, gzip) with the fault in the middle of it; afterwards what the generator's
 journal says is compared with ClickHouse. ${machine}
 
-${seeds} seeds, ${acked.toLocaleString('en-US')} items acknowledged.
+${seeds} seeds, ${acked.toLocaleString('en-US')} items acknowledged. ${renderPeak(file)}
 
-| fault | row | seeds | rate/s | sent | acked | lost | doubled | alien | other tenant | not retryable | books off | recovery s, median (max) |
-| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+| fault | row | seeds | rate/s | sent | acked | lost | doubled | alien | other tenant | not retryable | books off | recovery s, median (max) | commit |
+| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |
 ${lines.join('\n')}
 
 "recovery" is from the end of the load until every acknowledged item could be queried. A second copy that a client sends
 because its answer was lost has an id of its own here: nothing is sent twice.
 
-${NOT_INJECTED}`;
+${renderFailures(failures)}${NOT_INJECTED}`;
 }
 
-function renderRow(row: FaultRow, results: readonly SeedResult[]): string {
-  const sum = (pick: (result: SeedResult) => number) => results.reduce((total, result) => total + pick(result), 0);
+/** At what share of the machine's peak the rows ran. */
+function renderPeak({ peak, results }: ResultFile): string {
+  if (peak === undefined) return 'The peak of the machine was not measured.';
+  const share = (rate: number) => `${Math.round((rate / peak.rate) * 100)} %`;
+  const rates = results.map(({ rate }) => rate);
+  const shares = [...new Set([share(Math.min(...rates)), share(Math.max(...rates))])];
+  const ran = rates.length === 0 ? '' : ` The rows ran at ${shares.join(' to ')} of it.`;
+  const tried = peak.steps.map(
+    ({ rate, accepted, p99Ms, recoveryS }) =>
+      `${rate.toLocaleString('en-US')}: ${(accepted * 100).toFixed(1)} % in a p99 of ${Math.round(p99Ms).toLocaleString('en-US')} ms, all stored after ${recoveryS.toFixed(1)} s`,
+  );
+  return `The highest rate of this load that the machine bears without a fault (99 % acknowledged, p99 of the answers at most 1 s,
+all stored within 5 s of its end) is ${peak.rate.toLocaleString('en-US')} spans/s (commit ${peak.commit}; steps of 8 s by \`npm run faults -- --peak\`).${ran}
+
+Steps, spans/s and what was acknowledged: ${tried.join('; ')}.`;
+}
+
+function renderFailures(failures: readonly Failure[]): string {
+  if (failures.length === 0) return '';
+  const lines = failures.map(({ row, error, commit }) => {
+    const cell = error.split('\n')[0]!.slice(0, 200).replaceAll('|', '\\|');
+    return `| \`${row}\` | ${cell} | ${commit} |`;
+  });
+  return `## Failed
+
+Rows that could not be run to their end, so that their seeds above are missing, fewer, or older.
+
+| row | why | commit |
+| --- | --- | --- |
+${lines.join('\n')}
+
+`;
+}
+
+function renderRow(row: FaultRow, results: readonly KeptResult[]): string {
+  const sum = (pick: (result: KeptResult) => number) => results.reduce((total, result) => total + pick(result), 0);
   const recoveries = results.map(({ recoveryS }) => recoveryS).sort((a, b) => a - b);
   const seen = results.filter(({ expected }) => expected === true).length;
   const cells = [
     row.expects === undefined ? row.fault : `${row.fault}; answered so in ${seen} of ${results.length}`,
     `\`${row.name}\``,
     results.length,
-    results[0]!.rate,
+    Math.min(...results.map(({ rate }) => rate)),
     sum(({ sent }) => sent),
     sum(({ acked }) => acked),
     sum(({ lost }) => lost),
@@ -58,6 +93,7 @@ function renderRow(row: FaultRow, results: readonly SeedResult[]): string {
     sum(({ notRetryable }) => notRetryable),
     sum(({ books }) => books),
     `${recoveries[recoveries.length >> 1]!.toFixed(1)} (${recoveries.at(-1)!.toFixed(1)})`,
+    [...new Set(results.map(({ commit }) => commit ?? 'not kept'))].join(', '),
   ];
   return `| ${cells.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en-US') : cell)).join(' | ')} |`;
 }

@@ -8,4 +8,17 @@ export {
   runLoad,
 } from './run-load.ts';
 export { createSender, type LoadTransport, type Sender, type Sent, type Target } from './sender.ts';
-export { countDistinct, isStored, Journal, type Verdict, verify } from './verify.ts';
+export {
+  compare,
+  countByRun,
+  countDistinct,
+  countRows,
+  isStored,
+  Journal,
+  type Known,
+  type Store,
+  type TimeRange,
+  untilStored,
+  type Verdict,
+  verify,
+} from './verify.ts';

@@ -26,8 +26,7 @@ const STOP_MS = 30_000;
 const KILL_MS = 5_000;
 const BACKOFF_MS = 300;
 const BACKOFF_MS_MAX = 10_000;
-/** One that lived this long had started: it is not the same death again. */
-const STEADY_MS = 10_000;
+const STEADY_MS = 60_000;
 const DEATHS_MAX = 20;
 const LOG_BYTES_MAX = 32 * 1024 ** 2;
 const TAIL_BYTES = 3_000;
@@ -40,16 +39,19 @@ export class ManagedProcess {
   readonly spec: ProcessSpec;
   readonly #events: ProcessEvents;
   readonly #clock: Clock;
+  readonly #steadyMs: number;
   #child: ChildProcess | undefined;
   #exited: Promise<void> = Promise.resolve();
   #stopping = new AbortController();
   #deaths = 0;
   #log = -1;
 
-  constructor(spec: ProcessSpec, events: ProcessEvents, clock: Clock) {
+  /** @param steadyMs a process that lived longer is started again without a growing delay, however often it dies */
+  constructor(spec: ProcessSpec, events: ProcessEvents, clock: Clock, steadyMs = STEADY_MS) {
     this.spec = spec;
     this.#events = events;
     this.#clock = clock;
+    this.#steadyMs = steadyMs;
   }
 
   get pid(): number | undefined {
@@ -119,7 +121,7 @@ export class ManagedProcess {
   }
 
   async #again(how: string, livedMs: number): Promise<void> {
-    this.#deaths = livedMs > STEADY_MS ? 1 : this.#deaths + 1;
+    this.#deaths = livedMs > this.#steadyMs ? 1 : this.#deaths + 1;
     if (this.#deaths > DEATHS_MAX) return this.#events.gaveUp(this.spec.name);
     this.#events.died(this.spec.name, how, this.#deaths);
     const delayMs = Math.min(BACKOFF_MS * 2 ** (this.#deaths - 1), BACKOFF_MS_MAX);

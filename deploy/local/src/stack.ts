@@ -91,7 +91,9 @@ export class Stack {
   }
 
   async #bringUp(specs: readonly ProcessSpec[], signal: AbortSignal): Promise<void> {
-    const group = specs.map((spec) => new ManagedProcess(spec, this.#events(), this.#clock));
+    const steady = process.env.WEIR_LOCAL_STEADY_MS;
+    const steadyMs = steady === undefined ? undefined : Number(steady);
+    const group = specs.map((spec) => new ManagedProcess(spec, this.#events(), this.#clock, steadyMs));
     this.#groups.push(group);
     await Promise.all(
       group.map((managed) => this.#step(`${managed.spec.name} is ready`, managed.start(READY_MS, signal))),

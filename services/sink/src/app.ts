@@ -5,7 +5,7 @@ import { type Clock, type Component, createLifecycle } from '@weir/pipeline';
 import type { ConfigOf, ServiceContext } from '@weir/process';
 import { type FlowReport, trackGroups, trackTopics } from '@weir/records';
 import { createAdmin, createMetrics, type Metrics } from '@weir/telemetry';
-import type { Batch } from './batches.ts';
+import { type Batch, oldestReceivedAtNs } from './batches.ts';
 import type { SINK_CONFIG } from './config.ts';
 import { BacklogMeter } from './flow/backlog.ts';
 import { createReporter } from './flow/reporter.ts';
@@ -51,7 +51,7 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
   const onStored = (batch: Batch): void => {
     meter.stored(batch.bytes);
     metrics.batchRows.observe(batch.rows);
-    const oldest = batch.entries.find(({ meta }) => meta !== undefined)?.meta?.oldestReceivedAtNs;
+    const oldest = oldestReceivedAtNs(batch);
     if (oldest !== undefined) metrics.ageSeconds.observe(Number(clock.wallNs() - oldest) / 1e9);
   };
   const bounds = { ...config.batch, blockBytesMax: LIMITS.partBytesMax };

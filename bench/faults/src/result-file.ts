@@ -1,0 +1,69 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { ROOT } from '@weir/local';
+import type { Peak } from './peak.ts';
+import type { SeedResult } from './run-row.ts';
+
+/** A seed's result and the commit that it was run on; results from before commits were kept have none. */
+export type KeptResult = SeedResult & { readonly commit?: string };
+
+/** A row that could not be run to its end. */
+export interface Failure {
+  readonly row: string;
+  readonly error: string;
+  readonly commit: string;
+}
+
+/** bench/results/faults.json. */
+export interface ResultFile {
+  readonly peak?: Peak & { readonly commit: string };
+  readonly results: readonly KeptResult[];
+  readonly failures: readonly Failure[];
+}
+
+const DIRTY = '-dirty';
+
+/** The newest commit that changed more than results or docs, with `-dirty` where files differ from it. */
+export function currentCommit(): string {
+  const paths = ['--', '.', ':!bench/results', ':!docs'];
+  const git = (...args: string[]) => execFileSync('git', [...args, ...paths], { cwd: ROOT, encoding: 'utf8' }).trim();
+  return git('log', '-1', '--format=%h') + (git('status', '--porcelain') === '' ? '' : DIRTY);
+}
+
+export function readResults(path: string): ResultFile {
+  if (!existsSync(path)) return { results: [], failures: [] };
+  return JSON.parse(readFileSync(path, 'utf8')) as ResultFile;
+}
+
+export function writeResults(path: string, file: ResultFile): void {
+  writeFileSync(path, `${JSON.stringify(file, null, 1)}\n`);
+}
+
+/** The newest results of a row take the place of its former ones; a failure stands until the row is run without one. */
+export function withRow(
+  file: ResultFile,
+  row: string,
+  results: readonly KeptResult[],
+  failure: Failure | undefined,
+): ResultFile {
+  const others = file.results.filter((result) => result.row !== row);
+  const former = file.results.filter((result) => result.row === row);
+  return {
+    ...file,
+    results: [...others, ...(results.length > 0 ? results : former)],
+    failures: [...file.failures.filter((one) => one.row !== row), ...(failure === undefined ? [] : [failure])],
+  };
+}
+
+/** Whether a row was run with as many seeds at that rate or more on this very commit, whatever came of it. */
+export function hasRun(
+  file: ResultFile,
+  row: string,
+  wanted: { seeds: number; rate: number; commit: string },
+): boolean {
+  if (wanted.commit.endsWith(DIRTY)) return false;
+  const same = file.results.filter(
+    ({ row: name, rate, commit }) => name === row && rate >= wanted.rate && commit === wanted.commit,
+  );
+  return same.length >= wanted.seeds;
+}
