@@ -1,12 +1,11 @@
 import { pause } from '@weir/testkit';
 import type { FaultStack } from '../fault-stack.ts';
+import { settled } from './brokers.ts';
 import { during, type FaultRow } from './row.ts';
 
 const MIB = 1024 ** 2;
 const FULL_MS = 6_000;
 const REFUSING_MS = 8_000;
-const BACK_MS = 60_000;
-const POLL_MS = 200;
 
 /** A disk without room for a while, but for a random bit. */
 function diskFull(leftBytes: number): FaultRow['strike'] {
@@ -35,11 +34,7 @@ const KAFKA_FULL: FaultRow = {
   expects: /^(HTTP 503|gRPC 14)$/,
   strike: async (stack, random) => {
     await diskFull(0)(stack, random);
-    const deadline = Date.now() + BACK_MS;
-    while (!(await stack.stack.ready('edge'))) {
-      if (Date.now() > deadline) throw new Error('the edge is not ready although Kafka has room again');
-      await pause(POLL_MS);
-    }
+    await settled(stack);
   },
 };
 
