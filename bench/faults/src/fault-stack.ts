@@ -62,6 +62,9 @@ export class FaultStack {
         proxies.edgeGrpc.fault = fault;
         proxies.edgeHttp.fault = fault;
       },
+      get losses() {
+        return proxies.edgeGrpc.losses + proxies.edgeHttp.losses;
+      },
     };
     this.disk = disk;
     this.#proxies = proxies;

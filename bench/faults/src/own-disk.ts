@@ -21,11 +21,11 @@ export class OwnDisk {
     return new OwnDisk(dir);
   }
 
-  /** Takes away the room that is left, or gives it back. */
-  setFull(full: boolean): void {
+  /** Takes away the room that is left, but for so much. */
+  fill(leftBytes: number): void {
     for (let tries = 1; ; tries++) {
       try {
-        mount(['-o', `remount,size=${full ? this.#used() : ROOM_BYTES}`, this.#dir]);
+        this.#resize(this.#used() + Math.round(leftBytes));
         return;
       } catch (error) {
         // What was written since the look does not fit.
@@ -34,9 +34,18 @@ export class OwnDisk {
     }
   }
 
+  /** Gives the room back. */
+  free(): void {
+    this.#resize(ROOM_BYTES);
+  }
+
   /** Whoever still has files open there keeps them until they are closed. */
   unmount(): void {
     spawnSync('umount', ['--lazy', this.#dir]);
+  }
+
+  #resize(bytes: number): void {
+    mount(['-o', `remount,size=${bytes}`, this.#dir]);
   }
 
   #used(): number {

@@ -5,6 +5,7 @@ const NOT_INJECTED = `## Not injected here
 
 | fault | why | what is shown instead |
 | --- | --- | --- |
+| ClickHouse's disk full to the last byte within a write | the engine (26.7) commits broken parts then | it is told to leave room free, and refuses before (\`disk-full-clickhouse\`) |
 | loss of single packets | needs a network emulator in the kernel | what TCP makes of it: stalls and resets on each link |
 `;
 

@@ -21,6 +21,8 @@ export interface ProxyFault {
 /** Something that can be struck by a {@link ProxyFault}. */
 export interface Link {
   set fault(fault: ProxyFault);
+  /** Pieces that were lost so far, and came late or never. */
+  readonly losses: number;
 }
 
 interface Pair {
@@ -37,7 +39,6 @@ export class TcpProxy implements Link {
   #fault: ProxyFault = {};
   /** Answers that were swallowed. */
   cuts = 0;
-  /** Pieces that came late because they were lost before. */
   losses = 0;
 
   constructor(target: number, random: () => number) {

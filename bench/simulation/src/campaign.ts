@@ -8,6 +8,7 @@ export interface Outcome {
   readonly lost: number;
   readonly doubled: number;
   readonly alien: number;
+  readonly misbooked: number;
   readonly stuck: number;
   /** Seeds that showed anything but acknowledged items stored once; each replays exactly. */
   readonly bad: readonly number[];
@@ -23,19 +24,19 @@ export interface CampaignOptions {
   readonly onSeed?: (seed: number, verdict: Verdict) => void;
 }
 
-export function isBad({ lost, doubled, alien, stuck }: Verdict): boolean {
-  return lost + doubled + alien > 0 || stuck;
+export function isBad({ lost, doubled, alien, misbooked, stuck }: Verdict): boolean {
+  return lost + doubled + alien + misbooked > 0 || stuck;
 }
 
 /** Runs one seed after another. */
 export function runSeeds({ from, seeds, untilBad, onSeed, ...options }: CampaignOptions): Promise<Outcome> {
   return without(options.without, async () => {
-    const sum = { seeds: 0, acked: 0, lost: 0, doubled: 0, alien: 0, stuck: 0 };
+    const sum = { seeds: 0, acked: 0, lost: 0, doubled: 0, alien: 0, misbooked: 0, stuck: 0 };
     const bad: number[] = [];
     for (let seed = from; seed < from + seeds; seed++) {
       const verdict = await new World(seed, { tokens: options.without !== 'token' }).run();
       sum.seeds++;
-      for (const key of ['acked', 'lost', 'doubled', 'alien'] as const) sum[key] += verdict[key];
+      for (const key of ['acked', 'lost', 'doubled', 'alien', 'misbooked'] as const) sum[key] += verdict[key];
       if (verdict.stuck) sum.stuck++;
       if (isBad(verdict)) bad.push(seed);
       onSeed?.(seed, verdict);

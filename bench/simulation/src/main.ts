@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { isBad, runSeeds } from './campaign.ts';
 import { RULES, type Rule } from './rules.ts';
-import { World } from './world.ts';
+import { type Verdict, World } from './world.ts';
 
 const HELP = `A seeded simulation of the delivery protocol, made of the services' own code.
 
@@ -69,9 +69,10 @@ function inParts(from: number, seeds: number, rule: Rule | undefined): number {
 }
 
 async function campaign(from: number, seeds: number, rule: Rule | undefined): Promise<number> {
-  const onSeed = (seed: number, verdict: object & { lost: number; doubled: number; alien: number }) => {
-    const { lost, doubled, alien } = verdict;
-    if (lost + doubled + alien > 0) print(`seed ${seed}: lost ${lost}, doubled ${doubled}, alien ${alien}`);
+  const onSeed = (seed: number, verdict: Verdict) => {
+    const { lost, doubled, alien, misbooked } = verdict;
+    const words = `lost ${lost}, doubled ${doubled}, alien ${alien}, misbooked ${misbooked}`;
+    if (isBad(verdict)) print(`seed ${seed}: ${words}`);
     if ((seed - from + 1) % LINE_EVERY === 0) print(`${seed - from + 1} of ${seeds}`);
   };
   const { bad, ...sum } = await runSeeds({ from, seeds, without: rule, onSeed });

@@ -1,7 +1,7 @@
 import { CutLedger, EdgeMarks, ProgressLog, RowsReader, RowsWriter } from '@weir/delivery';
 
 /** The rules of the protocol; each is needed. `token` is ClickHouse's own and is switched off in the simulated one. */
-export const RULES = ['seq', 'epoch', 'range', 'gap', 'cut', 'split', 'progress', 'token'] as const;
+export const RULES = ['seq', 'epoch', 'range', 'gap', 'cut', 'split', 'progress', 'doubt', 'token'] as const;
 
 export type Rule = (typeof RULES)[number];
 
@@ -44,6 +44,8 @@ const SWITCHES: Readonly<Record<Rule, () => () => void>> = {
   split: () => replace(CutLedger.prototype, 'split', () => async () => undefined),
   /** What the group has lost is nowhere else. */
   progress: () => replace(ProgressLog.prototype, 'read', () => async () => null),
+  /** What stays without an answer counts as not there. */
+  doubt: () => replace(EdgeMarks.prototype, 'hasAllBefore', () => () => false),
   token: () => () => undefined,
 };
 

@@ -1,38 +1,41 @@
 import type { EdgeMarks } from '@weir/delivery';
-import type { Normalized } from '@weir/normalizer';
-import type { RawMeta, RowsSection, TableName } from '@weir/records';
-
-interface Entry {
-  readonly kind: string;
-  readonly offset: number;
-  readonly appendedMs?: number;
-  readonly meta?: RawMeta;
-  readonly value: Buffer;
-}
+import type { Normalized, RawEntry } from '@weir/normalizer';
+import type { RowsSection, TableName, Usage } from '@weir/records';
 
 const ENTRIES_MAX = 3;
+/** What stands before the number of an id in the books. */
+export const REFUSED = 'r';
+export const UNANSWERED = 'u';
 const TABLES: readonly TableName[] = ['otel_traces', 'otel_logs'];
 
 /**
  * Stands where exports are transcoded: what an export holds is its ids, and its rows are the same ids, spread over two
- * tables. Which records are taken is decided by the real marks.
+ * tables; the books have the ids of what edges were in doubt of. Which records are taken is decided by the real marks.
  */
 export function normalizeIds(
-  entries: readonly Entry[],
+  entries: readonly RawEntry[],
   from: number,
   marks: EdgeMarks,
 ): { readonly next: number; readonly done: Normalized } {
   const next = Math.min(entries.length, from + ENTRIES_MAX);
   const ids: string[] = [];
-  for (const { meta, appendedMs, value } of entries.slice(from, next)) {
-    if (meta !== undefined && marks.takes(meta.edge, meta.seq, appendedMs ?? 0))
-      ids.push(...value.toString().split(','));
+  const booked: string[] = [];
+  for (const entry of entries.slice(from, next)) {
+    if (entry.kind === 'poison') continue;
+    const { edge, seq } = entry.kind === 'note' ? entry.note : entry.meta;
+    const found = marks.hasAllBefore(edge, seq);
+    if (!marks.takes(edge, seq, entry.appendedMs)) continue;
+    if (entry.kind === 'export') ids.push(...entry.value.toString().split(','));
+    else booked.push(...entry.note.doubtful.flatMap((usage) => bookedIds(usage, found ? UNANSWERED : REFUSED)));
   }
   const frames: Buffer[] = [];
   const sections: RowsSection[] = [];
   let start = 0;
-  for (const [index, table] of TABLES.entries()) {
-    const own = ids.filter((id) => idNumber(id) % TABLES.length === index);
+  const rowsOf = TABLES.map((table, index) => ({
+    table,
+    ids: ids.filter((id) => idNumber(id) % TABLES.length === index),
+  }));
+  for (const { table, ids: own } of [...rowsOf, { table: 'weir_usage' as const, ids: booked }]) {
     if (own.length === 0) continue;
     const frame = Buffer.from(own.join(','));
     frames.push(frame);
@@ -42,6 +45,11 @@ export function normalizeIds(
   const range = { rawFirst: entries[from]!.offset, rawLast: entries[next - 1]!.offset };
   const value = Buffer.concat(frames);
   return { next, done: { ...range, oldestReceivedAtNs: 0n, sections, value, rows: ids.length, dead: [] } };
+}
+
+/** The tenant of an export is made of its ids, so that the books have them too. */
+function bookedIds({ tenant }: Usage, outcome: string): string[] {
+  return tenant.split('+').map((id) => `${outcome}${idNumber(id)}`);
 }
 
 /** Ids are numbers, and a mark behind those that ClickHouse refuses. */

@@ -5,7 +5,7 @@ import { BatchInserter, PartitionWorker as SinkWorker } from '@weir/sink';
 import { SimulatedLog, VirtualTime } from '@weir/testkit';
 import { BAD, DOUBTFUL, type Inserts, SimulatedClickHouse } from './simulated-clickhouse.ts';
 import { SimulatedGroup } from './simulated-group.ts';
-import { normalizeIds } from './simulated-normalizer.ts';
+import { idNumber, normalizeIds, REFUSED, UNANSWERED } from './simulated-normalizer.ts';
 import { SimulatedProcess } from './simulated-process.ts';
 
 /** What one run of a world showed. */
@@ -17,6 +17,11 @@ export interface Verdict {
   readonly doubled: number;
   /** In a table and never sent (I2). */
   readonly alien: number;
+  /**
+   * Of ids whose answer was not success: in a table though it was certain that they are not, in the books as refused though
+   * in a table or twice, or nowhere though their edge lives (I5).
+   */
+  readonly misbooked: number;
   /** Whether the logs had not been read to their ends when the time was up (I7). */
   readonly stuck: boolean;
 }
@@ -57,6 +62,9 @@ export class World {
   readonly #services: readonly Service[];
   readonly #acked = new Set<string>();
   readonly #sent = new Set<string>();
+  readonly #refused = new Set<string>();
+  /** Those that were answered as unknown by edges that live. */
+  readonly #unknown = new Map<PartitionLane, string[]>();
   readonly #trace: (line: string) => void;
   #names = 0;
   #calm = false;
@@ -98,8 +106,24 @@ export class World {
     const dead = this.#deadIds();
     const lost = [...this.#acked].filter((id) => !counts.has(id) && !dead.has(id)).length;
     const doubled = [...counts].filter(([id, count]) => count > 1 || dead.has(id)).length;
-    const alien = [...counts.keys()].filter((id) => !this.#sent.has(id)).length;
-    return { acked: this.#acked.size, lost, doubled, alien, stuck: !this.#drained() };
+    const alien = [...counts.keys()].filter((id) => !this.#sent.has(id) && !isBooked(id)).length;
+    const misbooked = this.#misbooked(dead);
+    return { acked: this.#acked.size, lost, doubled, alien, misbooked, stuck: !this.#drained() };
+  }
+
+  #misbooked(dead: ReadonlySet<string>): number {
+    const { counts } = this.#clickhouse;
+    const there = new Set([...counts.keys(), ...dead].filter((id) => !isBooked(id)).map(idNumber));
+    const booked = (outcome: string) =>
+      [...counts.keys()].filter((id) => id.startsWith(outcome)).map((id) => idNumber(id.slice(1)));
+    const refused = new Set(booked(REFUSED));
+    const wrong = [
+      ...[...this.#refused].filter((id) => there.has(idNumber(id))),
+      ...[...refused].filter((id) => there.has(id)),
+      ...booked(UNANSWERED).filter((id) => !there.has(id)),
+      ...[...this.#unknown.values()].flat().filter((id) => !there.has(idNumber(id)) && !refused.has(idNumber(id))),
+    ];
+    return wrong.length;
   }
 
   /** Ids in the DLQ; a letter that was written twice is one, by its key. */
@@ -134,12 +158,15 @@ export class World {
       const log = process.log(this.#log);
       const options = { topic: RAW, partition: 0, edge: this.#owner(), batchBytesMax: 24, deadlineMs: DEADLINE_MS };
       const lane = new PartitionLane(log, process.clock, options);
+      this.#unknown.set(lane, []);
       const diesMs = this.#time.nowMs() + 300 + this.#time.random() * 2_000;
       while (!this.#calm && this.#time.nowMs() < diesMs) {
         void this.#send(lane);
         await this.#time.sleep(this.#time.random() * 60);
       }
-      if (!this.#calm) process.kill();
+      if (this.#calm) return;
+      process.kill();
+      this.#unknown.delete(lane);
     }
   }
 
@@ -153,7 +180,7 @@ export class World {
       ids.push(id);
     }
     const meta = {
-      tenant: 't',
+      tenant: ids.join('+'),
       signal: 'traces' as const,
       encoding: 'identity' as const,
       priority: false,
@@ -162,7 +189,8 @@ export class World {
       receivedAtNs: this.#time.wallNs(),
     };
     const outcome = await lane.publish({ meta, value: Buffer.from(ids.join(',')) });
-    if (outcome === 'acked') for (const id of ids) this.#acked.add(id);
+    if (outcome === 'unknown') this.#unknown.get(lane)?.push(...ids);
+    else for (const id of ids) (outcome === 'acked' ? this.#acked : this.#refused).add(id);
   }
 
   #normalizer(process: SimulatedProcess, group: SimulatedGroup): GroupWorkers<NormalizerWorker> {
@@ -276,4 +304,9 @@ export class World {
     service.running.push({ process, workers });
     void workers.start(new AbortController().signal).catch(() => undefined);
   }
+}
+
+/** Whether an id is one of the books, and not a row. */
+function isBooked(id: string): boolean {
+  return id.startsWith(REFUSED) || id.startsWith(UNANSWERED);
 }

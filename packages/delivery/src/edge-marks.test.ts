@@ -45,3 +45,12 @@ test('marks are bounded: the longest silent are forgotten first', () => {
   expect(kept).toHaveLength(MARKS_MAX);
   expect(kept[0]?.edge).toBe('edge-3');
 });
+
+test('what stands before a note is known by the mark that it meets', () => {
+  const marks = new EdgeMarks();
+  expect(marks.hasAllBefore('a', 3)).toBe(false);
+  marks.takes('a', 1, 1);
+  expect(marks.hasAllBefore('a', 3)).toBe(false);
+  marks.takes('a', 2, 1);
+  expect(marks.hasAllBefore('a', 3)).toBe(true);
+});

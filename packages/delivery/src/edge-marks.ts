@@ -42,6 +42,15 @@ export class EdgeMarks {
     return true;
   }
 
+  /**
+   * Whether the records right before a note of the edge are in the log: they are one append and come before the note, or
+   * never count.
+   */
+  hasAllBefore(edge: string, seq: number): boolean {
+    const mark = this.#marks.get(edge);
+    return mark !== undefined && mark.seq >= seq - 1;
+  }
+
   /** The marks that still count, for the next rows record; forgets the others. */
   snapshot(): EdgeMark[] {
     const oldest = this.#newestMs - MARK_AGE_MS_MAX;

@@ -21,8 +21,12 @@ function setUp(run: PartitionWork['run']) {
     owned: (partitions: readonly number[]) => void told.push(`owns ${partitions.join()}`),
     fatal: (error: unknown) => void told.push(`fatal ${(error as Error).message}`),
   };
-  const workers = new GroupWorkers(membership, clock, events, () => ({ run }));
-  return { clock, told, workers, group: () => group! };
+  const formers: unknown[] = [];
+  const workers = new GroupWorkers<PartitionWork>(membership, clock, events, (_partition, former) => {
+    formers.push(former);
+    return { run };
+  });
+  return { clock, told, formers, workers, group: () => group! };
 }
 
 const untilAborted = (signal: AbortSignal) =>
@@ -30,7 +34,7 @@ const untilAborted = (signal: AbortSignal) =>
 
 test('a worker that a dependency fails is begun anew after a second', async () => {
   let runs = 0;
-  const { clock, told, workers, group } = setUp(async (session) => {
+  const { clock, told, formers, workers, group } = setUp(async (session) => {
     if (runs++ === 0) throw new DependencyError('kafka', 'timeout', 'no answer', { retryable: true });
     await untilAborted(session);
   });
@@ -38,8 +42,22 @@ test('a worker that a dependency fails is begun anew after a second', async () =
   group().assigned([3]);
   await clock.advance(999);
   expect([runs, told]).toEqual([1, ['owns ', 'owns 3', 'failed 3 no answer']]);
+  const failed = workers.workers.get(3);
   await clock.advance(1);
   expect(runs).toBe(2);
+  // What is known of the partition outlives the worker; another assignment begins without.
+  expect(formers).toEqual([undefined, failed]);
+  group().assigned([3]);
+  expect(formers.slice(2)).toEqual([undefined]);
+});
+
+test('the membership’s sign of life is the group’s', async () => {
+  const { clock, workers, group } = setUp(untilAborted);
+  await workers.start(new AbortController().signal);
+  await clock.advance(5_000);
+  expect(workers.aliveMs).toBe(0);
+  group().alive?.();
+  expect(workers.aliveMs).toBe(5_000);
 });
 
 test('a broken invariant is fatal, and not tried again', async () => {

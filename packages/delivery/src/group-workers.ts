@@ -28,22 +28,35 @@ export class GroupWorkers<W extends PartitionWork> implements Component {
   readonly #membership: Membership;
   readonly #clock: Clock;
   readonly #events: GroupEvents;
-  readonly #create: (partition: number) => W;
+  readonly #create: (partition: number, former: W | undefined) => W;
   readonly #running = new Map<number, { worker: W; done: Promise<void> }>();
   readonly #draining = new AbortController();
   #session = new AbortController();
   #joined = false;
+  #aliveMs: number;
 
-  constructor(membership: Membership, clock: Clock, events: GroupEvents, create: (partition: number) => W) {
+  /** @param create makes the worker of a partition; `former` is the one that failed, undefined where the partition was just given */
+  constructor(
+    membership: Membership,
+    clock: Clock,
+    events: GroupEvents,
+    create: (partition: number, former: W | undefined) => W,
+  ) {
     this.#membership = membership;
     this.#clock = clock;
     this.#events = events;
     this.#create = create;
+    this.#aliveMs = clock.nowMs();
   }
 
   /** Whether the group has given out partitions, be it none to this process. */
   get joined(): boolean {
     return this.#joined;
+  }
+
+  /** Monotonic time of the membership's last sign of life. */
+  get aliveMs(): number {
+    return this.#aliveMs;
   }
 
   /** The workers of the partitions that are owned now. */
@@ -56,6 +69,9 @@ export class GroupWorkers<W extends PartitionWork> implements Component {
       {
         assigned: (partitions) => this.#assign(partitions),
         revoked: () => this.#revoke(),
+        alive: () => {
+          this.#aliveMs = this.#clock.nowMs();
+        },
       },
       signal,
     );
@@ -85,7 +101,7 @@ export class GroupWorkers<W extends PartitionWork> implements Component {
   }
 
   #begin(partition: number, session: AbortSignal): void {
-    const worker = this.#create(partition);
+    const worker = this.#create(partition, undefined);
     this.#running.set(partition, { worker, done: this.#keepRunning(partition, worker, session) });
   }
 
@@ -103,7 +119,7 @@ export class GroupWorkers<W extends PartitionWork> implements Component {
         this.#events.failed(partition, error);
       }
       await this.#clock.sleep(RESTART_MS, session).catch(() => undefined);
-      worker = this.#create(partition);
+      worker = this.#create(partition, worker);
       const entry = this.#running.get(partition);
       if (entry !== undefined && !session.aborted) entry.worker = worker;
     }

@@ -65,6 +65,8 @@ export interface MembershipEvents {
   assigned(partitions: readonly number[]): void;
   /** Nothing is owned until the next `assigned`: a rebalance began, or the group was lost. */
   revoked(): void;
+  /** The loop that joins and heartbeats begins another round, whatever came of the last one. */
+  alive?(): void;
 }
 
 /** Membership of a consumer group on one topic: who owns which partition, and commits that only the present owner can make. */

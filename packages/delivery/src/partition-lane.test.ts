@@ -1,5 +1,5 @@
 import { DependencyError } from '@weir/pipeline';
-import { decodeRawMeta } from '@weir/records';
+import { decodeNote, decodeRawMeta, isNote, type Usage } from '@weir/records';
 import { FakeClock } from '@weir/testkit';
 import { expect, test } from 'vitest';
 import type { Log, NewRecord } from './log.ts';
@@ -24,14 +24,26 @@ function setUp(batchBytesMax = 100) {
         appends.push({ records, done: () => resolve(0), fail });
       }),
   };
-  const options = { topic: 't', partition: 0, edge: '0'.repeat(16), batchBytesMax, deadlineMs: DEADLINE_MS };
-  const lane = new PartitionLane(log as Log, clock, options);
+  const late: string[] = [];
+  const lane = new PartitionLane(log as Log, clock, {
+    topic: 't',
+    partition: 0,
+    edge: '0'.repeat(16),
+    batchBytesMax,
+    deadlineMs: DEADLINE_MS,
+    onLate: ({ tenant }) => void late.push(tenant),
+  });
   const seqs = (index: number) =>
     appends[index]!.records.map(({ meta }) => {
       const decoded = decodeRawMeta(meta);
       return decoded.ok ? decoded.value.seq : -1;
     });
-  return { clock, appends, lane, seqs };
+  const notes = () =>
+    appends.flatMap(({ records }) => {
+      const decoded = decodeNote(records[0]!.meta, records[0]!.value);
+      return decoded.ok && isNote(records[0]!.meta) ? [decoded.value] : [];
+    });
+  return { clock, appends, lane, seqs, notes, late };
 }
 
 function record(bytes = 10): RawRecord {
@@ -139,4 +151,98 @@ test('draining waits for what is in flight, and gives up when its signal aborts'
   await clock.advance(0);
   expect(drained).toBe(true);
   expect(seen).toEqual(['unknown', 'expired']);
+});
+
+const USAGE: Usage = {
+  tenant: 'acme',
+  signal: 'traces',
+  minute: 7,
+  outcome: 'refused',
+  reason: 'tenant_items_rate',
+  items: 3,
+  bytes: 9,
+};
+
+test('behind an append without an answer goes a note of what was in it, and nothing else before that has one', async () => {
+  const { clock, appends, lane, seqs, notes } = setUp(15);
+  const seen = watch([lane.publish(record()), lane.publish(record())]);
+  await clock.advance(0);
+  appends[0]!.fail('unavailable');
+  await clock.advance(DEADLINE_MS);
+  appends[1]!.fail('unavailable');
+  await clock.advance(0);
+  expect(seen).toEqual(['unknown', 'expired']);
+  expect(lane.inDoubt).toBe(true);
+  const later = watch([lane.publish(record())]);
+  const doubtful = { tenant: 'acme', signal: 'traces', minute: 0, outcome: 'refused', reason: 'kafka_unavailable' };
+  for (let attempt = 0; attempt < 3; attempt++) {
+    expect(appends.at(-1)!.records).toHaveLength(1);
+    expect(notes().at(-1)).toEqual({
+      edge: '0'.repeat(16),
+      seq: 1,
+      settled: [],
+      doubtful: [{ ...doubtful, items: 1, bytes: 10 }],
+    });
+    appends.at(-1)!.fail('unavailable');
+    await clock.advance(1_000);
+  }
+  appends.at(-1)!.done();
+  await clock.advance(0);
+  expect(lane.inDoubt).toBe(false);
+  expect(seqs(appends.length - 1)).toEqual([2]);
+  appends.at(-1)!.done();
+  await clock.advance(0);
+  expect(later).toEqual(['acked']);
+});
+
+test('what was answered as unknown and is there after all is told', async () => {
+  const { clock, appends, lane, late, notes } = setUp();
+  const seen = watch([lane.publish(record())]);
+  await clock.advance(DEADLINE_MS);
+  expect(seen).toEqual(['unknown']);
+  appends[0]!.done();
+  await clock.advance(0);
+  expect(late).toEqual(['acme']);
+  expect(notes()).toEqual([]);
+});
+
+test('a refusal after an attempt without an answer is not certain', async () => {
+  const { clock, appends, lane } = setUp();
+  const seen = watch([lane.publish(record())]);
+  await clock.advance(0);
+  appends[0]!.fail('unavailable');
+  await clock.advance(100);
+  appends[1]!.fail('rejected');
+  await clock.advance(0);
+  expect(seen).toEqual(['unknown']);
+});
+
+test('usage is written as a note, once Kafka takes it', async () => {
+  const { clock, appends, lane, notes } = setUp();
+  let written: boolean | undefined;
+  void lane.note([USAGE]).then((outcome) => (written = outcome));
+  await clock.advance(0);
+  appends[0]!.fail('unavailable');
+  await clock.advance(10 * DEADLINE_MS);
+  expect(written).toBeUndefined();
+  expect(notes()).toEqual([
+    { edge: '0'.repeat(16), seq: 0, settled: [USAGE], doubtful: [] },
+    { edge: '0'.repeat(16), seq: 0, settled: [USAGE], doubtful: [] },
+  ]);
+  appends[1]!.done();
+  await clock.advance(0);
+  expect(written).toBe(true);
+});
+
+test('a lane that ends with its note unwritten says so', async () => {
+  const { clock, appends, lane } = setUp();
+  let written: boolean | undefined;
+  void lane.note([USAGE]).then((outcome) => (written = outcome));
+  await clock.advance(0);
+  const stop = new AbortController();
+  void lane.drain(stop.signal);
+  stop.abort();
+  appends[0]!.fail('unavailable');
+  await clock.advance(0);
+  expect(written).toBe(false);
 });

@@ -1,5 +1,5 @@
 import { type Clock, DependencyError, faultPoint } from '@weir/pipeline';
-import { encodeRawMeta, type RawMeta } from '@weir/records';
+import { encodeNote, encodeRawMeta, minuteOf, type RawMeta, type Usage, UsageTally } from '@weir/records';
 import type { Log, NewRecord } from './log.ts';
 
 /** What became of a published record: `unknown` may or may not be in the log, `rejected` and `expired` are not. */
@@ -23,6 +23,8 @@ export interface LaneOptions {
   readonly deadlineMs: number;
   /** Called with the seconds that each acknowledged produce took. */
   readonly onProduced?: (seconds: number) => void;
+  /** Called with what was answered as unknown, and is in the log after all. */
+  readonly onLate?: (meta: RawRecord['meta']) => void;
 }
 
 interface Entry {
@@ -32,13 +34,21 @@ interface Entry {
   settled: boolean;
 }
 
+/** Usage that waits to be written as a note. */
+interface Waiting {
+  readonly usage: readonly Usage[];
+  resolve(written: boolean): void;
+}
+
 const RETRY_DELAY_MS = 50;
 const RETRY_DELAY_MS_MAX = 1_000;
 
 /**
  * The way of one edge into one raw partition. One produce is in flight; what comes meanwhile goes into the next one. A
  * retry repeats exactly the newest records with their seqs, so that the normalizer can tell a repeated append from a new
- * record. Bounded by its caller: what is queued was admitted by a budget.
+ * record. After an append without an answer nothing is sent until a note stands behind it: whoever reads the note knows
+ * whether the records came before it, and after it they no longer count. Bounded by its caller: what is queued was
+ * admitted by a budget.
  */
 export class PartitionLane {
   readonly #log: Log;
@@ -49,6 +59,9 @@ export class PartitionLane {
   #queue: Entry[] = [];
   #inFlight: readonly Entry[] = [];
   #queuedBytes = 0;
+  #notes: Waiting[] = [];
+  /** What was in the append of which it is not known whether it happened. */
+  #doubt: UsageTally | undefined;
   #seq = 0;
   #pumping: Promise<void> | undefined;
   #expiring = false;
@@ -90,6 +103,19 @@ export class PartitionLane {
     return promise;
   }
 
+  /** Whether an append stays without an answer, so that what is published now may wait for long. */
+  get inDoubt(): boolean {
+    return this.#doubt !== undefined;
+  }
+
+  /** Writes usage into the log, however long it takes; resolves false where that cannot be, or the lane ends before. */
+  note(usage: readonly Usage[]): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#notes.push({ usage, resolve });
+    this.#pumping ??= this.#pump();
+    return promise;
+  }
+
   /** Resolves when nothing is queued or in flight any more, or when the signal aborts. */
   async drain(signal: AbortSignal): Promise<void> {
     const onAbort = () => this.#stopping.abort(signal.reason);
@@ -103,16 +129,35 @@ export class PartitionLane {
   }
 
   async #pump(): Promise<void> {
-    while (this.#queue.length > 0) {
+    while (this.#queue.length > 0 || this.#notes.length > 0 || this.#doubt !== undefined) {
+      if (this.#notes.length > 0 || this.#doubt !== undefined) await this.#writeNote();
       const batch = this.#take();
       if (batch.length === 0) continue;
       this.#inFlight = batch;
       const records = batch.map((entry) => this.#encode(entry.record));
       const outcome = await this.#produce(records, batch[0]!.dueMs);
       this.#inFlight = [];
-      for (const entry of batch) entry.settle(outcome);
+      if (outcome === 'unknown') this.#doubt = usageOf(batch);
+      for (const entry of batch) {
+        if (outcome === 'acked' && entry.settled) this.#options.onLate?.(entry.record.meta);
+        entry.settle(outcome);
+      }
     }
     this.#pumping = undefined;
+  }
+
+  /** One note for all that waits, and for what is in doubt. */
+  async #writeNote(): Promise<void> {
+    const waiting = this.#notes.splice(0);
+    const settled = waiting.flatMap(({ usage }) => usage);
+    const doubtful = this.#doubt?.entries() ?? [];
+    let written = false;
+    if (!this.#stopping.signal.aborted) {
+      const note = encodeNote({ edge: this.#options.edge, seq: this.#seq++, settled, doubtful });
+      written = (await this.#produce([{ key: null, ...note }], Number.POSITIVE_INFINITY)) === 'acked';
+    }
+    this.#doubt = undefined;
+    for (const { resolve } of waiting) resolve(written);
   }
 
   /**
@@ -159,6 +204,7 @@ export class PartitionLane {
   async #produce(records: readonly NewRecord[], dueMs: number): Promise<Published> {
     const { topic, partition, onProduced } = this.#options;
     const startedMs = this.#clock.nowMs();
+    let failed: Published = 'rejected';
     for (let delayMs = RETRY_DELAY_MS; ; delayMs = Math.min(delayMs * 2, RETRY_DELAY_MS_MAX)) {
       try {
         faultPoint('edge.before_produce');
@@ -168,7 +214,9 @@ export class PartitionLane {
         return 'acked';
       } catch (error) {
         if (!(error instanceof DependencyError)) return 'unknown';
-        if (error.code === 'rejected') return 'rejected';
+        // Where an attempt before stayed without an answer, that one may be in the log.
+        if (error.code === 'rejected') return failed;
+        failed = 'unknown';
         if (this.#clock.nowMs() + delayMs >= dueMs) return 'unknown';
       }
       try {
@@ -178,4 +226,15 @@ export class PartitionLane {
       }
     }
   }
+}
+
+/** What is in doubt, as it counts where it is not in the log. */
+function usageOf(batch: readonly Entry[]): UsageTally {
+  const tally = new UsageTally();
+  for (const { record } of batch) {
+    const { tenant, signal, items, bytes, receivedAtNs } = record.meta;
+    const minute = minuteOf(receivedAtNs);
+    tally.add({ tenant, signal, minute, outcome: 'refused', reason: 'kafka_unavailable', items, bytes });
+  }
+  return tally;
 }

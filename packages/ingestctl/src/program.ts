@@ -1,6 +1,6 @@
 import { DependencyError } from '@weir/pipeline';
 import { Command, CommanderError } from 'commander';
-import { type AuditOptions, audit } from './audit.ts';
+import { type AuditOptions, audit } from './audit/audit.ts';
 import { showConfig } from './config.ts';
 import { Context, type GlobalOptions, type Outside, UsageError } from './context.ts';
 import { lag } from './lag.ts';
@@ -55,7 +55,7 @@ export function createProgram(outside: Outside): Program {
     .exitOverride();
   addTopics(program, act, outside.env);
   addLag(program, act, outside.env);
-  addAudit(program, act);
+  addAudit(program, act, outside.env);
   addSchema(program, act);
   addTenants(program, act);
   addStatus(program, act, outside.env);
@@ -105,15 +105,16 @@ function addLag(program: Command, act: Act, env: Outside['env']): void {
     .action((options: { tracks: string }) => act((context) => lag(context, options)));
 }
 
-function addAudit(program: Command, act: Act): void {
+function addAudit(program: Command, act: Act, env: Outside['env']): void {
   program
     .command('audit')
     .description(
-      "Prints a tenant's books for whole days (UTC) beside what the tables hold; status 1 where they differ.",
+      "Prints a tenant's books for whole days (UTC) beside what the tables hold; status 1 where they do not balance.",
     )
     .requiredOption('--tenant <NAME>', 'the tenant')
     .option('--from <DAY>', 'first day, within the retention (default: --to, or today)')
     .option('--to <DAY>', 'last day, inclusive (default: today)')
+    .option('--tracks <LIST>', 'tracks to count what is in flight of', trackOf(env))
     .addHelpText('after', '\nExample:\n  ingestctl audit --tenant acme --from 2026-11-01 --to 2026-11-07')
     .action((options: AuditOptions) => act((context, signal) => audit(context, options, signal)));
 }

@@ -168,19 +168,24 @@ test('audit balances what was accepted, stored and dead-lettered, and finds a ro
     ({ n }) => n === '2',
   );
   await stack.until<{ n: string }>(
-    `SELECT sum(Items) AS n FROM weir_usage WHERE TenantId = '${tenant}' AND Outcome = 'accepted'`,
+    `SELECT sum(Items) AS n FROM weir_usage WHERE TenantId = '${tenant}' AND Outcome = 'acked'`,
     ({ n }) => n === '3',
   );
   // Yesterday too, should the day end meanwhile.
   const yesterday = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
   const lines = await json<{ items: string; traces: number }[]>('audit', '--tenant', tenant, '--from', yesterday);
   expect(lines.map(({ items, traces }) => [items, traces])).toEqual([
+    ['received', 3],
     ['accepted', 3],
     ['stored', 2],
-    ['dead_lettered: invalid_span_id', 1],
+    ['dead-lettered: invalid_span_id', 1],
+    ['in flight', 0],
     ['rows in the tables', 2],
-    ['difference: accepted - stored - dead-lettered', 0],
+    ['answered with success', 3],
+    ['accepted, but answered 503', 0],
+    ['difference: accepted - stored - dead-lettered - in flight', 0],
     ['difference: stored - rows in the tables', 0],
+    ['difference: answered with success, not accepted', 0],
   ]);
   await stack.query(`DELETE FROM otel_traces WHERE TenantId = '${tenant}' AND SpanId = '${'01'.repeat(8)}'`);
   const missing = await ingestctl('audit', '--tenant', tenant, '--from', yesterday);
@@ -190,4 +195,36 @@ test('audit balances what was accepted, stored and dead-lettered, and finds a ro
   ]);
   const wrong = await ingestctl('audit', '--tenant', tenant, '--from', 'today');
   expect([wrong.status, wrong.err]).toEqual([2, expect.stringContaining('must be days')]);
+});
+
+test('audit counts what is in flight, and finds what was acknowledged and is nowhere', async () => {
+  const tenant = caseTenant(38);
+  const span = { traceId: new Uint8Array(16).fill(7), spanId: new Uint8Array(8).fill(1), startTimeUnixNano: 1n };
+  const body = encodeExport('traces', { resourceSpans: [{ scopeSpans: [{ spans: [span, span, span, span] }] }] });
+  const yesterday = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
+  const readBooks = async () => {
+    const { status, out } = await ingestctl('--json', 'audit', '--tenant', tenant, '--from', yesterday);
+    const lines = JSON.parse(out) as { items: string; traces: number }[];
+    const of = (what: string) => lines.find(({ items }) => items === what)?.traces;
+    return [
+      status,
+      of('received'),
+      of('in flight'),
+      of('stored'),
+      of('difference: answered with success, not accepted'),
+    ];
+  };
+  stack.signal('sink', 'SIGSTOP');
+  try {
+    expect((await client.export('traces', Buffer.from(body), { key: stack.key(tenant) })).status).toBe(200);
+    expect(await readBooks()).toEqual([0, 4, 4, 0, 0]);
+  } finally {
+    stack.signal('sink', 'SIGCONT');
+  }
+  const acked = `SELECT sum(Items) AS n FROM weir_usage WHERE TenantId = '${tenant}' AND Outcome = 'acked'`;
+  await stack.until<{ n: string }>(acked, ({ n }) => n === '4');
+  expect(await readBooks()).toEqual([0, 4, 0, 4, 0]);
+  // As if two more had been answered with success.
+  await stack.query(`INSERT INTO weir_usage VALUES ('${tenant}', 'traces', now(), 'acked', '', 2, 0)`);
+  expect(await readBooks()).toEqual([1, 4, 0, 4, 2]);
 });

@@ -131,6 +131,7 @@ class KafkaMembership implements Membership {
     const leaving = this.#leaving.signal;
     let failures = 0;
     while (!leaving.aborted) {
+      this.#events.alive?.();
       try {
         const session = await this.#joinGroup();
         if (leaving.aborted) return;
@@ -195,6 +196,7 @@ class KafkaMembership implements Membership {
     const { signal } = session.ending;
     let aliveMs = this.#clock.nowMs();
     while (!signal.aborted) {
+      this.#events.alive?.();
       await this.#clock.sleep(HEARTBEAT_MS, signal).catch(() => undefined);
       if (signal.aborted) return;
       // When it was sent: the broker counts from there, or later.

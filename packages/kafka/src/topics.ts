@@ -6,6 +6,9 @@ import { fromKafkaError } from './errors.ts';
 // The package is CommonJS: not all of its names can be imported one by one.
 const { ConfigResourceTypes, Kafka, logLevel } = kafkajs;
 
+const LEADERS_MS_MAX = 30_000;
+const LEADERS_POLL_MS = 100;
+
 /** A topic as it should be. */
 export interface TopicSpec {
   readonly name: string;
@@ -29,9 +32,6 @@ export interface PartitionLag {
   readonly start: number;
   readonly end: number;
 }
-
-const LED_MS_MAX = 15_000;
-const LED_POLL_MS = 100;
 
 /** Operator's access to topics and groups. Every call connects, works and disconnects. */
 export interface KafkaAdmin {
@@ -102,30 +102,30 @@ export function createKafkaAdmin(config: KafkaConfig, logger: KafkaLogger): Kafk
 }
 
 /**
- * Waits until each partition is served by its leader. The client's own wait gives up where the one it asks has not heard of
- * the topic yet, as is usual in a cluster.
+ * Waits until each of so many partitions is served by its leader. The client's own wait gives up where the broker that it
+ * asks has not heard of the topic yet, as is usual in a cluster and on a busy machine.
  */
-async function untilLed(admin: Admin, topic: TopicSpec): Promise<void> {
-  const deadlineMs = systemClock.nowMs() + LED_MS_MAX;
-  while (!(await isLed(admin, topic))) {
+async function untilLed(admin: Admin, topic: string, least: number): Promise<void> {
+  const deadlineMs = systemClock.nowMs() + LEADERS_MS_MAX;
+  while (!(await isLed(admin, topic, least))) {
     if (systemClock.nowMs() > deadlineMs) {
-      throw new DependencyError('kafka', 'unavailable', `kafka: ${topic.name} has no leaders`, { retryable: true });
+      throw new DependencyError('kafka', 'unavailable', `kafka: ${topic} has no leaders`, { retryable: true });
     }
-    await systemClock.sleep(LED_POLL_MS);
+    await systemClock.sleep(LEADERS_POLL_MS);
   }
 }
 
-async function isLed(admin: Admin, topic: TopicSpec): Promise<boolean> {
+async function isLed(admin: Admin, topic: string, least: number): Promise<boolean> {
   try {
-    const { topics } = await admin.fetchTopicMetadata({ topics: [topic.name] });
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
     const partitions = topics[0]?.partitions ?? [];
-    if (partitions.length !== topic.partitions || partitions.some(({ leader }) => leader < 0)) return false;
+    if (partitions.length < least || partitions.some(({ leader }) => leader < 0)) return false;
     // A broker says that it leads a partition before it has taken it up.
-    await admin.fetchTopicOffsets(topic.name);
+    await admin.fetchTopicOffsets(topic);
     return true;
   } catch (error) {
     const failure = fromKafkaError(error);
-    if (failure.code !== 'unavailable') throw failure;
+    if (!failure.retryable) throw failure;
     return false;
   }
 }
@@ -143,10 +143,8 @@ async function ensureOne(admin: Admin, topic: TopicSpec): Promise<TopicState> {
       },
     ],
   });
-  if (created) {
-    await untilLed(admin, topic);
-    return { name: topic.name, state: 'created', partitions: topic.partitions };
-  }
+  await untilLed(admin, topic.name, created ? topic.partitions : 1);
+  if (created) return { name: topic.name, state: 'created', partitions: topic.partitions };
   const { topics } = await admin.fetchTopicMetadata({ topics: [topic.name] });
   const partitions = topics[0]?.partitions.length ?? 0;
   if (partitions < topic.partitions) {

@@ -40,11 +40,12 @@ interface Watched {
   readonly membership: Membership;
   owned: readonly number[];
   assignments: number;
+  signsOfLife: number;
 }
 
 async function join_(): Promise<Watched> {
   const membership = createMembership(config, { groupId: GROUP, topic: TOPIC }, QUIET, systemClock);
-  const watched: Watched = { membership, owned: [], assignments: 0 };
+  const watched: Watched = { membership, owned: [], assignments: 0, signsOfLife: 0 };
   const assigned = (partitions: readonly number[]) => {
     watched.owned = partitions;
     watched.assignments++;
@@ -52,7 +53,10 @@ async function join_(): Promise<Watched> {
   const revoked = () => {
     watched.owned = [];
   };
-  await membership.join({ assigned, revoked }, NEVER);
+  const alive = () => {
+    watched.signsOfLife++;
+  };
+  await membership.join({ assigned, revoked, alive }, NEVER);
   return watched;
 }
 
@@ -106,6 +110,17 @@ test('a commit without an answer is an error, ends the generation, and cannot ov
   await pause(2_000);
   expect(await member.membership.committed(1, NEVER)).toEqual({ offset: 103, metadata: 'after' });
   await until(async () => (await membersOfGroup()) === 1);
+  await member.membership.leave(NEVER);
+}, 120_000);
+
+test('a member whose work waits for longer than its session keeps its partitions', async () => {
+  const member = await join_();
+  await until(() => member.owned.length === PARTITIONS);
+  member.signsOfLife = 0;
+  await pause(13_000);
+  expect([member.owned.length, member.assignments]).toEqual([PARTITIONS, 1]);
+  expect(member.signsOfLife).toBeGreaterThan(5);
+  expect(await codeOf(member.membership.commit(2, { offset: 7, metadata: '' }, NEVER))).toBe('no error');
   await member.membership.leave(NEVER);
 }, 120_000);
 

@@ -70,6 +70,50 @@ test('two readers of one partition at once each get the page that they asked for
   expect(pages.map(({ records }) => records[0]?.offset)).toEqual(asked);
 });
 
+test('a partition that cannot be read does not fail the others that are read with it', async () => {
+  const first = await log.append(TOPIC, 7, [record('there')], NEVER);
+  const { end } = await log.bounds(TOPIC, 1, NEVER);
+  const reads = [
+    log.read(TOPIC, 1, end + 1_000, READ, NEVER),
+    log.read(TOPIC, 7, first, READ, NEVER),
+    log.read(TOPIC, 3, 1_000_000, READ, NEVER),
+  ];
+  const [beyond, there, further] = await Promise.allSettled(reads);
+  expect(there?.status === 'fulfilled' && String(there.value.records[0]?.value)).toBe('there');
+  expect([beyond?.status, further?.status]).toEqual(['rejected', 'rejected']);
+});
+
+test('calls that come at once on a new connection all succeed', async () => {
+  const fresh = createKafkaLog(config, QUIET, systemClock);
+  const calls = Array.from({ length: 8 }, (_, partition) => [
+    fresh.bounds(TOPIC, partition, NEVER),
+    fresh.append(TOPIC, partition, [record('at once')], NEVER),
+  ]);
+  const settled = await Promise.allSettled(calls.flat());
+  expect(settled.map(({ status }) => status)).toEqual(settled.map(() => 'fulfilled'));
+  await fresh.close();
+});
+
+test('a connection that waits for nothing sets no timers', async () => {
+  const idle = createKafkaLog(config, QUIET, systemClock);
+  await idle.append(TOPIC, 0, [record('warm')], NEVER);
+  await pause(500);
+  const real = globalThis.setTimeout;
+  let timers = 0;
+  globalThis.setTimeout = ((...args: Parameters<typeof real>) => {
+    timers++;
+    return real(...args);
+  }) as typeof real;
+  try {
+    await new Promise((resolve) => real(resolve, 1_000));
+  } finally {
+    globalThis.setTimeout = real;
+  }
+  // Unpatched it is one a millisecond; the log that the other tests use is idle, too.
+  expect(timers).toBeLessThan(20);
+  await idle.close();
+});
+
 test('long polls do not hold up appends', async () => {
   const stop = new AbortController();
   const { end } = await log.bounds(TOPIC, 3, NEVER);

@@ -1,5 +1,12 @@
 import { SIGNALS, type SignalKind } from '@weir/pipeline';
-import { decodeExport, encodeExport, expectedRows, exportRequest, type OracleRequest } from '@weir/testkit';
+import {
+  damagedExport,
+  decodeExport,
+  encodeExport,
+  expectedRows,
+  exportRequest,
+  type OracleRequest,
+} from '@weir/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Scanner } from './scan.ts';
@@ -56,23 +63,7 @@ function scannedCounts() {
   return { items, rejectedItems, rejected: [...rejected], errorItems, slowItems };
 }
 
-function damaged(signal: SignalKind): fc.Arbitrary<{ signal: SignalKind; bytes: Buffer }> {
-  const edits = fc.array(fc.record({ at: fc.nat(), byte: fc.nat(255), kind: fc.nat(3) }), {
-    minLength: 1,
-    maxLength: 3,
-  });
-  return fc.tuple(exportRequest(signal), edits).map(([init, changes]) => {
-    let bytes = Buffer.from(encodeExport(signal, init));
-    for (const { at, byte, kind } of changes) {
-      const from = at % (bytes.length + 1);
-      if (kind === 0) bytes = bytes.subarray(0, from);
-      else if (kind === 1) bytes = Buffer.concat([bytes.subarray(0, from), Buffer.of(byte), bytes.subarray(from)]);
-      else if (kind === 2) bytes = Buffer.concat([bytes.subarray(0, from), bytes.subarray(from + 1)]);
-      else if (from < bytes.length) bytes[from] = byte;
-    }
-    return { signal, bytes };
-  });
-}
+const damaged = (signal: SignalKind) => damagedExport(signal, { min: 1, max: 3 });
 
 function decodes(signal: SignalKind, bytes: Uint8Array): boolean {
   try {

@@ -1,6 +1,7 @@
 export { DLQ_REASONS, type DlqMeta, type DlqReason, decodeDlqMeta, dlqKey, encodeDlqMeta } from './dlq.ts';
 export { decodeFlowReport, encodeFlowReport, type FlowReport } from './flow.ts';
 export type { Readable, Unreadable } from './layout.ts';
+export { decodeNote, encodeNote, isNote, type Note } from './note.ts';
 export { decodeProgress, encodeProgress, type Progress, progressKey } from './progress.ts';
 export { decodeRawMeta, ENCODINGS, type Encoding, encodeRawMeta, type RawMeta } from './raw.ts';
 export {
@@ -15,3 +16,4 @@ export { TABLE_COLUMNS, type TableColumn } from './table-columns.ts';
 export { TABLES, type TableName } from './tables.ts';
 export { DEFAULTS_KEY, decodeTenantValue, encodeTenantValue } from './tenants.ts';
 export { CONTROL_TOPICS, isTrack, type Track, trackGroups, trackTopics } from './topics.ts';
+export { minuteOf, USAGE_OUTCOMES, type Usage, type UsageOutcome, UsageTally } from './usage.ts';

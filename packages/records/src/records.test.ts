@@ -1,19 +1,24 @@
-import { SIGNALS } from '@weir/pipeline';
+import { REFUSALS, type RefusalReason, SIGNALS } from '@weir/pipeline';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   DLQ_REASONS,
   decodeDlqMeta,
   decodeFlowReport,
+  decodeNote,
   decodeRawMeta,
   decodeRowsMeta,
   ENCODINGS,
   encodeDlqMeta,
   encodeFlowReport,
+  encodeNote,
   encodeRawMeta,
   encodeRowsMeta,
+  isNote,
   isTrack,
   TABLES,
+  USAGE_OUTCOMES,
+  UsageTally,
 } from './index.ts';
 
 const id = fc.bigInt(0n, 2n ** 64n - 1n).map((n) => n.toString(16).padStart(16, '0'));
@@ -141,3 +146,78 @@ test('a section outside the value is refused', () => {
 
 test.each(['v1', 'v2', 'v999'])('%s is a track', (name) => expect(isTrack(name)).toBe(true));
 test.each(['', 'v0', 'v1000', 'V1', 'v1,v2', 'v1/..'])('%s is no track', (name) => expect(isTrack(name)).toBe(false));
+
+const usage = fc.record({
+  tenant,
+  signal,
+  minute: fc.nat(71_582_788),
+  outcome: fc.constantFrom(...USAGE_OUTCOMES),
+  reason: fc.constantFrom('' as const, ...(Object.keys(REFUSALS) as RefusalReason[])),
+  items: offset,
+  bytes: offset,
+});
+const note = fc.record({ edge: id, seq: offset, settled: fc.array(usage), doubtful: fc.array(usage) });
+
+test('a note comes back as it was, and is not taken for an export', () => {
+  fc.assert(
+    fc.property(note, raw, (given, export_) => {
+      const { meta, value } = encodeNote(given);
+      expect(decodeNote(meta, value)).toEqual({ ok: true, value: given });
+      expect([isNote(meta), isNote(encodeRawMeta(export_)), isNote(null)]).toEqual([true, false, false]);
+      expect(decodeRawMeta(meta).ok).toBe(false);
+      expect(decodeNote(encodeRawMeta(export_), value).ok).toBe(false);
+    }),
+  );
+});
+
+test('a note that is damaged is unreadable', () => {
+  const one = {
+    tenant: 'acme',
+    signal: 'traces',
+    minute: 1,
+    outcome: 'refused',
+    reason: '',
+    items: 1,
+    bytes: 1,
+  } as const;
+  const { meta, value } = encodeNote({ edge: '0'.repeat(16), seq: 1, settled: [one], doubtful: [] });
+  const reason = (header: Buffer | null, body: Buffer | null) => {
+    const decoded = decodeNote(header, body);
+    return decoded.ok ? 'ok' : decoded.reason;
+  };
+  expect(reason(meta, value)).toBe('ok');
+  expect(reason(null, value)).toBe('unknown_version');
+  expect(reason(Buffer.concat([Buffer.of(9), meta.subarray(1)]), value)).toBe('unknown_version');
+  expect(reason(meta.subarray(0, -1), value)).toBe('corrupt_record');
+  for (const text of [
+    '',
+    '[]',
+    '[[],[1]]',
+    '[[["acme",9,1,3,"",1,1]],[]]',
+    '[[["acme",0,1,3,"no",1,1]],[]]',
+    '[[["acme",0,1,3,"",-1,1]],[]]',
+  ]) {
+    expect(reason(meta, Buffer.from(text))).toBe('corrupt_record');
+  }
+});
+
+test('a tally adds up what is of one kind', () => {
+  const tally = new UsageTally();
+  const one = {
+    tenant: 'acme',
+    signal: 'traces',
+    minute: 1,
+    outcome: 'refused',
+    reason: 'edge_full',
+    items: 2,
+    bytes: 5,
+  } as const;
+  tally.add(one);
+  tally.add(one);
+  tally.add({ ...one, reason: 'sink_full' });
+  tally.add({ ...one, tenant: 'other', items: 0, bytes: 0 });
+  expect(tally.entries()).toEqual([
+    { ...one, items: 4, bytes: 10 },
+    { ...one, reason: 'sink_full' },
+  ]);
+});

@@ -1,3 +1,4 @@
+export { damagedExport } from './arbitrary/damaged-export.ts';
 export { exportRequest } from './arbitrary/exports.ts';
 export { Engine, type EngineRow } from './engine/engine.ts';
 export { FakeClock } from './fakes/fake-clock.ts';

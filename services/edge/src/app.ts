@@ -11,6 +11,7 @@ import { FlowFollower } from './flow/flow-follower.ts';
 import { KafkaCheck } from './health.ts';
 import { LIMITS } from './limits.ts';
 import { EDGE_METRICS } from './metrics.ts';
+import { Books, bookedAs } from './publish/books.ts';
 import { Publisher } from './publish/publisher.ts';
 import { GrpcReceiver } from './receive/grpc-receiver.ts';
 import { HttpReceiver } from './receive/http-receiver.ts';
@@ -49,6 +50,8 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
   );
   const budget = new Budget(config.queue);
 
+  const onLost = (items: number) => metrics.booksLost.inc(items);
+  const books: Books = new Books({ clock, write: (usage) => publish.note(usage), onLost });
   const publish = new Publisher({
     log,
     clock,
@@ -58,6 +61,7 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
     deadlineMs: config.kafka.deadlineMs,
     partitions: (signal) => countPartitions(kafkaAdmin, topic, clock, signal),
     onProduced: (seconds) => metrics.produceSeconds.observe(seconds),
+    books,
   });
   const admission = createAdmission(
     {
@@ -77,15 +81,12 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
     budget,
     clock,
     authenticate: (headers) => authenticate(directory, headers),
-    events: receiverEvents(metrics, context),
+    events: receiverEvents(metrics, books, context),
   };
   const http = new HttpReceiver({ ...receiver, listen: config.httpListen }, admission);
   const grpc = new GrpcReceiver({ ...receiver, listen: config.grpcListen }, admission);
 
-  collectQueue(metrics, budget);
-  collectWith(metrics.sinkFill, () => metrics.sinkFill.set(flow.current().fill));
-  collectWith(metrics.tenants, () => metrics.tenants.set(directory.size));
-  collectWith(metrics.certificateExpiry, () => metrics.certificateExpiry.set(tls.current.expiresS));
+  collectGauges(metrics, { budget, flow, directory, tls });
   const admin = createAdmin({
     listen: config.adminListen,
     registry,
@@ -96,7 +97,7 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
     liveness: () => [],
   });
   const connections: Component = { name: 'connections', start: async () => undefined, stop: () => log.close() };
-  const parts = [http, grpc, publish, flow, tenants, tls, kafkaCheck, connections, admin];
+  const parts = [http, grpc, books, publish, flow, tenants, tls, kafkaCheck, connections, admin];
   return createLifecycle(parts, {
     clock,
     stopDeadlineMs: STOP_DEADLINE_MS,
@@ -104,7 +105,7 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
   });
 }
 
-function receiverEvents(metrics: Metrics<typeof EDGE_METRICS>, context: ServiceContext): ReceiverEvents {
+function receiverEvents(metrics: Metrics<typeof EDGE_METRICS>, books: Books, context: ServiceContext): ReceiverEvents {
   const tenantLabel = createTopLabels(TENANT_LABELS_MAX);
   return {
     failed: (error) => {
@@ -121,6 +122,9 @@ function receiverEvents(metrics: Metrics<typeof EDGE_METRICS>, context: ServiceC
       if (answer.kind === 'refused') {
         metrics.refused.inc({ signal, transport, reason: answer.reason });
         if (answer.items !== undefined) metrics.refusedItems.inc({ signal, reason: answer.reason }, answer.items);
+        if (tenant !== undefined && answer.booked !== true) {
+          books.refused(bookedAs(tenant.name, signal, answer, context.clock.wallNs()), answer.reason);
+        }
         return;
       }
       metrics.accepted.inc({ signal, transport, tenant: tenantLabel(tenant?.name ?? '') }, answer.acceptedItems);
@@ -128,10 +132,16 @@ function receiverEvents(metrics: Metrics<typeof EDGE_METRICS>, context: ServiceC
   };
 }
 
-function collectQueue(metrics: Metrics<typeof EDGE_METRICS>, budget: Budget): void {
+function collectGauges(
+  metrics: Metrics<typeof EDGE_METRICS>,
+  { budget, flow, directory, tls }: { budget: Budget; flow: FlowFollower; directory: TenantDirectory; tls: TlsFiles },
+): void {
   collectWith(metrics.queueBytes, () => metrics.queueBytes.set(budget.bytes));
   collectWith(metrics.queueItems, () => metrics.queueItems.set(budget.items));
   collectWith(metrics.queueFill, () => metrics.queueFill.set(budget.fill));
+  collectWith(metrics.sinkFill, () => metrics.sinkFill.set(flow.current().fill));
+  collectWith(metrics.tenants, () => metrics.tenants.set(directory.size));
+  collectWith(metrics.certificateExpiry, () => metrics.certificateExpiry.set(tls.current.expiresS));
 }
 
 /** Waits for the topic: an edge may start before it is there. */

@@ -29,8 +29,14 @@ export interface AdmittedExport {
   readonly rejectedItems: number;
 }
 
-/** What became of an export, and how many items it had as far as it could be read. */
-export type Answer = Outcome & { readonly items?: number };
+/** What became of an export, and how many items and bytes it had as far as it could be read. */
+export type Answer = Outcome & {
+  readonly items?: number;
+  /** Of OTLP protobuf, decompressed. */
+  readonly bytes?: number;
+  /** Whether the books have it: what was handed to Kafka is booked record by record. */
+  readonly booked?: boolean;
+};
 
 /** How full the sinks are, by their own reports. */
 export interface SinkFill {

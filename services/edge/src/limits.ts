@@ -58,6 +58,14 @@ export const LIMITS = {
   kafkaSilentMsMax: 10_000,
   tlsPollMs: 1_000,
   topicRetryMs: 500,
+  /** How old the books may become before they are told: an edge that is killed takes so much of them along. */
+  booksMs: 5_000,
+  /** How long an edge that stops tries to tell them. */
+  booksStopMs: 3_000,
+  /** Rows of the books in one record, some 60 bytes each. */
+  noteRowsMax: 2_000,
+  /** Rows that are kept while Kafka does not take them: 5 MB. Above it only minutes are no longer told apart. */
+  bookRowsMax: 20_000,
 } as const;
 
 invariant(

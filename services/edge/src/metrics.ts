@@ -44,6 +44,12 @@ export const EDGE_METRICS = {
     help: 'Items of exports that could be read and were refused.',
     labels: ['signal', 'reason'],
   },
+  booksLost: {
+    type: 'counter',
+    name: 'weir_edge_books_lost_items_total',
+    help: 'Items whose answers could not be told to the books: Kafka did not take them until the edge ended.',
+    labels: [],
+  },
   requestSeconds: {
     type: 'histogram',
     name: 'weir_edge_request_seconds',

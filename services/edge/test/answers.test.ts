@@ -144,14 +144,22 @@ describe('over HTTP', () => {
 
   test('over the rate: 429 with Retry-After, the limit and the usage, and others are not touched', async () => {
     const limited = { key: stack.key('limited') };
+    let exports = 1;
     let answer = await client.export('traces', spans(10), limited);
-    for (let i = 0; i < 5 && answer.status === 200; i++) answer = await client.export('traces', spans(10), limited);
+    for (; exports < 6 && answer.status === 200; exports++) answer = await client.export('traces', spans(10), limited);
     expect(answer.status).toBe(429);
     expect(Number(answer.headers['retry-after'])).toBeGreaterThanOrEqual(1);
     expect(answer.body.toString()).toMatch(/items are limited to 10 a second \(burst 20\), used \d+ a second/);
     expect((await client.export('traces', spans(10), { key: stack.key('demo') })).status).toBe(200);
     await pause(Number(answer.headers['retry-after']) * 1_000 + 200);
     expect((await client.export('traces', spans(10), limited)).status).toBe(200);
+    const taken = exports * 10;
+    const booked = `accepted  ${taken}, acked  ${taken}, refused tenant_items_rate 10, stored  ${taken}`;
+    await stack.until<{ outcomes: string }>(
+      `SELECT arrayStringConcat(arraySort(groupArray(concat(Outcome, ' ', Reason, ' ', toString(n)))), ', ') AS outcomes
+       FROM (SELECT Outcome, Reason, sum(Items) AS n FROM weir_usage WHERE TenantId = 'limited' GROUP BY ALL)`,
+      ({ outcomes }) => outcomes === booked,
+    );
   });
 });
 

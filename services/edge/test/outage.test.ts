@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureCertificates, stackPaths } from '@weir/local';
 import { createKey } from '@weir/tenancy';
-import { encodeExport, type HttpAnswer, OtlpClient, pause, TestStack } from '@weir/testkit';
+import { caseTenant, encodeExport, type HttpAnswer, OtlpClient, pause, TestStack } from '@weir/testkit';
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -123,6 +123,38 @@ test('while Kafka hangs the queue fills to its bound and then answers 503, and w
   expect(await stack.metric('edge', 'weir_edge_refused_exports_total', { reason: 'edge_full' })).toBeGreaterThan(0);
   expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 503]));
   await untilAccepted();
+});
+
+test('what Kafka gave no answer for is in the books as what became of it', async () => {
+  const tenant = caseTenant(0);
+  const statuses: number[] = [];
+  const sendAs = () =>
+    envoy.export('traces', spans().body, { key: stack.key(tenant) }).then(({ status }) => void statuses.push(status));
+  await sendAs();
+  stack.signal('kafka', 'SIGSTOP');
+  const held: Promise<void>[] = [];
+  // Each partition has an append without an answer, and more behind it.
+  for (let i = 0; i < 40; i++) {
+    held.push(sendAs());
+    await sleep(20);
+  }
+  await Promise.all(held);
+  stack.signal('kafka', 'SIGCONT');
+  await untilAccepted();
+  await sendAs();
+  const answered = (status: number) => statuses.filter((each) => each === status).length;
+  expect([answered(503) > 10, answered(200) + answered(503)]).toEqual([true, statuses.length]);
+  const sum = (outcome: string) => `toInt64(sumIf(Items, Outcome = '${outcome}'))`;
+  const books = await stack.until<Record<string, string>>(
+    `SELECT ${sum('acked')} AS acked, ${sum('accepted')} AS accepted, ${sum('refused')} AS refused,
+       ${sum('unanswered')} AS unanswered, (SELECT count() FROM otel_traces WHERE TenantId = '${tenant}') AS rows
+     FROM weir_usage WHERE TenantId = '${tenant}'`,
+    ({ acked, accepted, refused }) =>
+      Number(acked) === answered(200) && Number(accepted) + Number(refused) === statuses.length,
+  );
+  expect(Number(books.unanswered) + Number(books.refused)).toBe(answered(503));
+  expect(Number(books.accepted)).toBe(answered(200) + Number(books.unanswered));
+  expect(books.rows).toBe(books.accepted);
 });
 
 test('an edge that starts while Kafka is down knows its tenants, and answers 503 to all others', async () => {

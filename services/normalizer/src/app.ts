@@ -48,7 +48,7 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
   });
   const unknownTenants = new UnknownTenants(directory, clock);
 
-  const partitions = new GroupWorkers(
+  const partitions = new GroupWorkers<PartitionWorker>(
     membership,
     clock,
     {
@@ -59,8 +59,8 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
         metrics.lag.reset();
       },
     },
-    (partition) =>
-      new PartitionWorker(partition, {
+    (partition, former) => {
+      const parts = {
         log,
         membership,
         normalizer,
@@ -70,12 +70,14 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
         rawTopic,
         rowsTopic,
         onTakeOver: () => metrics.takeOvers.inc(),
-        onTranscoded: (seconds) => metrics.transcodeSeconds.observe(seconds),
-        onProduced: (rows, seconds) => {
+        onTranscoded: (seconds: number) => metrics.transcodeSeconds.observe(seconds),
+        onProduced: (rows: number, seconds: number) => {
           metrics.recordRows.observe(rows);
           metrics.produceSeconds.observe(seconds);
         },
-      }),
+      };
+      return new PartitionWorker(partition, parts, former?.progress.movedMs);
+    },
   );
   collectWith(metrics.lag, () => {
     for (const [partition, { progress }] of partitions.workers) {

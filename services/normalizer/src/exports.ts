@@ -1,4 +1,4 @@
-import type { DlqReason, RawMeta } from '@weir/records';
+import type { DlqReason, Note, RawMeta } from '@weir/records';
 
 /** A raw record that can be read: an export on its way. */
 export interface RawExport {
@@ -20,7 +20,16 @@ export interface PoisonRecord {
   readonly value: Buffer;
 }
 
-export type RawEntry = RawExport | PoisonRecord;
+/** What an edge says about items that are in no export. */
+export interface RawNote {
+  readonly kind: 'note';
+  readonly offset: number;
+  /** When the broker appended it, ms since the epoch. */
+  readonly appendedMs: number;
+  readonly note: Note;
+}
+
+export type RawEntry = RawExport | RawNote | PoisonRecord;
 
 /** Bytes that go to weir.dlq, and why. */
 export interface DeadLetter {

@@ -1,4 +1,5 @@
 export { NORMALIZER_CONFIG } from './config.ts';
+export type { RawEntry } from './exports.ts';
 export { NORMALIZER_METRICS } from './metrics.ts';
 export type { Normalized } from './normalize.ts';
 export { PartitionWorker } from './partition-worker.ts';

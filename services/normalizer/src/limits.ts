@@ -26,8 +26,9 @@ export const LIMITS = {
   /** For this long a tenant that did not become known is not waited for again. */
   tenantUnknownMs: 60_000,
   tenantsUnknownMax: 1_000,
-  /** A partition with lag that makes no progress for longer is not ready, and later not live. */
+  /** A partition with lag that makes no progress for longer makes the normalizer not ready. */
   stuckMsMax: 20_000,
+  /** A partition loop that gives no sign of life for longer makes the process not live. */
   silentMsMax: 300_000,
 } as const;
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { zstdDecompressSync } from 'node:zlib';
 import { EdgeMarks } from '@weir/delivery';
 import type { Tenant } from '@weir/tenancy';
-import { encodeExport } from '@weir/testkit';
+import { Engine, encodeExport } from '@weir/testkit';
 import { expect, test } from 'vitest';
 import type { RawEntry } from './exports.ts';
 import { LIMITS } from './limits.ts';
@@ -148,4 +148,49 @@ test('an export whose rows fit no record is dead-lettered, its neighbours are wr
   }
   expect({ rows, dead, last }).toEqual({ rows: 3, dead: [1], last: 2 });
   expect(counted).toEqual({ received: 3, repeated: 0, written: 3, dead: ['rows_rejected 1'] });
+});
+
+function note(offset: number, seq: number): RawEntry {
+  const row = {
+    tenant: 'acme',
+    signal: 'traces',
+    minute: 29_920_620,
+    outcome: 'refused',
+    items: 5,
+    bytes: 50,
+  } as const;
+  const settled = [{ ...row, reason: 'tenant_items_rate' as const }];
+  const doubtful = [{ ...row, reason: 'kafka_unavailable' as const }];
+  return { kind: 'note', offset, appendedMs: 1_000 + offset, note: { edge: EDGE, seq, settled, doubtful } };
+}
+
+test.each<[string, RawEntry[], string[]]>([
+  [
+    'before the note were taken, and the client has no answer',
+    [raw(1, spans(1, 16), 'acme', 0), note(2, 1)],
+    ['accepted  1', 'refused tenant_items_rate 5', 'stored  1', 'unanswered  5'],
+  ],
+  [
+    'are not before the note never are',
+    [note(2, 1), raw(3, spans(1, 16), 'acme', 0)],
+    ['refused kafka_unavailable 5', 'refused tenant_items_rate 5'],
+  ],
+  [
+    'were told of twice are booked once',
+    [note(2, 1), note(3, 1)],
+    ['refused kafka_unavailable 5', 'refused tenant_items_rate 5'],
+  ],
+])('records in doubt that %s', async (_what, entries, booked) => {
+  const { normalizer } = create();
+  const { done } = normalizer.run(entries, 0, new EdgeMarks());
+  expect([done.rawFirst, done.rawLast]).toEqual([entries[0]!.offset, entries.at(-1)!.offset]);
+  const section = done.sections.find(({ table }) => table === 'weir_usage')!;
+  const block = zstdDecompressSync(done.value.subarray(section.start, section.end));
+  const engine = await Engine.open();
+  try {
+    const rows = engine.readBlock(block, 'Outcome, Reason, Items');
+    expect(rows.map(({ Outcome, Reason, Items }) => `${Outcome} ${Reason} ${Items}`).toSorted()).toEqual(booked);
+  } finally {
+    engine.close();
+  }
 });

@@ -1,12 +1,20 @@
 import type { EdgeMarks } from '@weir/delivery';
 import type { SignalKind } from '@weir/pipeline';
-import type { DlqReason, RawMeta, RowsSection } from '@weir/records';
+import {
+  type DlqReason,
+  minuteOf,
+  type Note,
+  type RawMeta,
+  type RowsSection,
+  type Usage,
+  UsageTally,
+} from '@weir/records';
 import type { Tenant } from '@weir/tenancy';
 import { inflate } from './consume/inflate.ts';
 import type { DeadLetter, RawEntry, RawExport } from './exports.ts';
 import { LIMITS } from './limits.ts';
 import { RowsRecordBuilder } from './publish/rows-record.ts';
-import { UsageRows } from './publish/usage-rows.ts';
+import { usageBlock } from './publish/usage-rows.ts';
 import { type TranscodeFault, Transcoder } from './transcode/transcoder.ts';
 
 /** What became of a run of raw records: the content of one rows record, and what goes to the DLQ before it. */
@@ -35,12 +43,18 @@ interface OpenExport {
   readonly body: Buffer;
 }
 
+/** What an edge said, and whether what it doubted is in the log. */
+interface TakenNote extends Note {
+  readonly found: boolean;
+}
+
 /** What one attempt at a run of entries found; counted only once it is what will be written. */
 interface Attempt {
   readonly next: number;
   readonly open: readonly OpenExport[];
   /** All exports that are new, those that were dead-lettered too. */
   readonly taken: readonly RawExport[];
+  readonly notes: readonly TakenNote[];
   readonly dead: DeadLetter[];
   readonly repeated: number;
   readonly oldestReceivedAtNs: bigint;
@@ -104,6 +118,7 @@ export class Normalizer {
     const dead: DeadLetter[] = [];
     const open: OpenExport[] = [];
     const taken: RawExport[] = [];
+    const notes: TakenNote[] = [];
     let bytes = 0;
     let repeated = 0;
     let next = from;
@@ -114,11 +129,17 @@ export class Normalizer {
         dead.push({ tenant: '', signal: 'traces', items: 1, index: 0, ...pick(entry) });
         continue;
       }
-      const { meta } = entry;
-      if (!marks.takes(meta.edge, meta.seq, entry.appendedMs)) {
+      const { edge, seq } = entry.kind === 'note' ? entry.note : entry.meta;
+      const found = marks.hasAllBefore(edge, seq);
+      if (!marks.takes(edge, seq, entry.appendedMs)) {
         repeated++;
         continue;
       }
+      if (entry.kind === 'note') {
+        notes.push({ ...entry.note, found });
+        continue;
+      }
+      const { meta } = entry;
       taken.push(entry);
       if (oldest === undefined || meta.receivedAtNs < oldest) oldest = meta.receivedAtNs;
       const opened = this.#open(entry);
@@ -128,7 +149,7 @@ export class Normalizer {
         bytes += opened.body.length;
       }
     }
-    return { next, open, taken, dead, repeated, oldestReceivedAtNs: oldest ?? 0n };
+    return { next, open, taken, notes, dead, repeated, oldestReceivedAtNs: oldest ?? 0n };
   }
 
   #count({ open, dead, repeated }: Attempt, written: ReadonlyMap<RawExport, number>): void {
@@ -203,22 +224,33 @@ export class Normalizer {
   }
 }
 
-/** The books of one record: what was taken, and what became of it. */
+/**
+ * The books of one record: what was taken, what became of it, and what edges told. They are a section of the same record
+ * as the rows they count, so they reach ClickHouse exactly when those do, once.
+ */
 function addUsage(record: RowsRecordBuilder, attempt: Attempt, written: ReadonlyMap<RawExport, number>): void {
-  const usage = new UsageRows();
+  const tally = new UsageTally();
   const byOffset = new Map<number, RawMeta>();
   for (const raw of attempt.taken) {
     const { meta } = raw;
     byOffset.set(raw.offset, meta);
-    usage.add({ ...meta, outcome: 'accepted', reason: '' });
-    usage.add({ ...meta, outcome: 'stored', reason: '', items: written.get(raw) ?? 0, bytes: 0 });
+    tally.add({ ...usageOf(meta), outcome: 'accepted' });
+    tally.add({ ...usageOf(meta), outcome: 'stored', items: written.get(raw) ?? 0, bytes: 0 });
   }
   for (const { offset, reason, items } of attempt.dead) {
     const meta = byOffset.get(offset);
     // A record that cannot be read is nobody's.
-    if (meta !== undefined) usage.add({ ...meta, outcome: 'dead_lettered', reason, items, bytes: 0 });
+    if (meta !== undefined) tally.add({ ...usageOf(meta), outcome: 'dead_lettered', reason, items, bytes: 0 });
   }
-  if (usage.count > 0) record.add('weir_usage', usage.count, usage.block());
+  for (const { settled, doubtful, found } of attempt.notes) {
+    for (const usage of settled) tally.add(usage);
+    for (const usage of doubtful) tally.add(found ? { ...usage, outcome: 'unanswered', reason: '' } : usage);
+  }
+  if (tally.size > 0) record.add('weir_usage', tally.size, usageBlock(tally.entries()));
+}
+
+function usageOf({ tenant, signal, receivedAtNs, items, bytes }: RawMeta): Omit<Usage, 'outcome'> {
+  return { tenant, signal, minute: minuteOf(receivedAtNs), reason: '', items, bytes };
 }
 
 const ROWS_TOO_LARGE = 'its items repeat what they share so often that the rows fit no record';

@@ -38,8 +38,10 @@ export interface PartitionProgress {
   /** First raw offset that is not in the rows log. */
   doneTo: number;
   endOffset: number;
-  /** Monotonic time when it last moved, or had nothing to do. */
+  /** Monotonic time when it last moved, or had nothing to do; a worker that failed leaves it to the next one. */
   movedMs: number;
+  /** Monotonic time of the last sign of life, of which beginning anew is one. */
+  aliveMs: number;
 }
 
 /**
@@ -55,10 +57,11 @@ export class PartitionWorker implements PartitionWork {
   #committedTo = -1;
   #committing: Promise<void> | undefined;
 
-  constructor(partition: number, parts: WorkerParts) {
+  /** @param movedMs when the partition last moved, where another worker of it has failed */
+  constructor(partition: number, parts: WorkerParts, movedMs = parts.clock.nowMs()) {
     this.#partition = partition;
     this.#parts = parts;
-    this.progress = { doneTo: 0, endOffset: 0, movedMs: parts.clock.nowMs() };
+    this.progress = { doneTo: 0, endOffset: 0, movedMs, aliveMs: parts.clock.nowMs() };
   }
 
   async run(session: AbortSignal, draining: AbortSignal): Promise<void> {
@@ -66,7 +69,7 @@ export class PartitionWorker implements PartitionWork {
     const committed = await membership.committed(this.#partition, session);
     this.#checkpoint = committed === null ? null : decodeCommitMetadata(committed.metadata);
     const onRead = () => {
-      this.progress.movedMs = clock.nowMs();
+      this.progress.aliveMs = clock.nowMs();
     };
     const rows = { log, clock, topic: rowsTopic, partition: this.#partition, onRead };
     while (!session.aborted && !draining.aborted) {
@@ -113,7 +116,7 @@ export class PartitionWorker implements PartitionWork {
       offset = page.nextOffset;
       this.progress.endOffset = page.endOffset;
       if (page.entries.length === 0) {
-        this.progress.movedMs = this.#parts.clock.nowMs();
+        this.#moved();
         if (!(await appending)) return;
         this.#commitLater(session);
       }
@@ -154,9 +157,13 @@ export class PartitionWorker implements PartitionWork {
     const { epoch, owner } = ownership;
     this.#checkpoint = { mark: offset, state: { epoch, owner, rawLast: rawFirst - 1 } };
     this.progress.doneTo = rawLast + 1;
-    this.progress.movedMs = clock.nowMs();
+    this.#moved();
     this.#commitLater(session);
     return true;
+  }
+
+  #moved(): void {
+    this.progress.aliveMs = this.progress.movedMs = this.#parts.clock.nowMs();
   }
 
   /**

@@ -38,7 +38,7 @@ export class UnknownTenants {
   #missing(entries: readonly RawEntry[]): Set<string> {
     const missing = new Set<string>();
     for (const entry of entries) {
-      if (entry.kind === 'poison') continue;
+      if (entry.kind !== 'export') continue;
       const { tenant } = entry.meta;
       if (this.#directory.get(tenant) !== undefined) continue;
       if ((this.#untilMs.get(tenant) ?? 0) > this.#clock.nowMs()) continue;

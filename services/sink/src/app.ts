@@ -5,7 +5,7 @@ import { type Clock, type Component, createLifecycle } from '@weir/pipeline';
 import type { ConfigOf, ServiceContext } from '@weir/process';
 import { type FlowReport, trackGroups, trackTopics } from '@weir/records';
 import { createAdmin, createMetrics, type Metrics } from '@weir/telemetry';
-import type { Batch } from './batches.ts';
+import { type Batch, oldestReceivedAtNs } from './batches.ts';
 import type { SINK_CONFIG } from './config.ts';
 import { BacklogMeter } from './flow/backlog.ts';
 import { createReporter } from './flow/reporter.ts';
@@ -27,7 +27,7 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
   const kafka = { brokers: config.kafka.brokers, clientId: `weir-sink-${instance}` };
   const metrics = createMetrics(SINK_METRICS, registry);
   metrics.buildInfo.set({ version, track: config.track }, 1);
-  const health = new Health(clock);
+  const health = new Health(clock, config.batch.ageMsMax);
   const meter = new BacklogMeter(config.backlog);
 
   const log = createKafkaLog(kafka, logger, clock);
@@ -51,12 +51,12 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
   const onStored = (batch: Batch): void => {
     meter.stored(batch.bytes);
     metrics.batchRows.observe(batch.rows);
-    const oldest = batch.entries.find(({ meta }) => meta !== undefined)?.meta?.oldestReceivedAtNs;
+    const oldest = oldestReceivedAtNs(batch);
     if (oldest !== undefined) metrics.ageSeconds.observe(Number(clock.wallNs() - oldest) / 1e9);
   };
   const bounds = { ...config.batch, blockBytesMax: LIMITS.partBytesMax };
   let owned = 1;
-  const partitions = new GroupWorkers(
+  const partitions = new GroupWorkers<PartitionWorker>(
     membership,
     clock,
     {
@@ -69,8 +69,8 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
         metrics.lag.reset();
       },
     },
-    (partition) =>
-      new PartitionWorker(partition, {
+    (partition, former) => {
+      const parts = {
         log,
         membership,
         inserter,
@@ -79,8 +79,10 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
         // Two batches of a partition are in memory: one fills while the other is inserted.
         bounds: { ...bounds, bytesMax: Math.min(bounds.bytesMax, Math.floor(config.bufferBytesMax / owned / 2)) },
         onStored,
-        onTakeOver: (cut) => metrics.takeOvers.inc({ cut: String(cut) }),
-      }),
+        onTakeOver: (cut: boolean) => metrics.takeOvers.inc({ cut: String(cut) }),
+      };
+      return new PartitionWorker(partition, parts, former?.progress.movedMs);
+    },
   );
 
   const look = createLook(partitions, meter, health, metrics, clock, { reporter: instance, track: config.track });

@@ -30,3 +30,9 @@ export interface Batch {
   /** Tables whose part a former owner began to insert block by block. */
   readonly split: ReadonlySet<TableName>;
 }
+
+/** When the first of its exports was received, ns since the epoch; undefined where it holds none, but notes or poison. */
+export function oldestReceivedAtNs({ entries }: Pick<Batch, 'entries'>): bigint | undefined {
+  const first = entries.find(({ meta }) => meta !== undefined && meta.oldestReceivedAtNs > 0n);
+  return first?.meta?.oldestReceivedAtNs;
+}

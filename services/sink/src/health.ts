@@ -6,11 +6,14 @@ import type { PartitionWorker } from './partition-worker.ts';
 /** What readiness and liveness say: ready while it can do its work, live while it makes progress at all. */
 export class Health {
   readonly #clock: Clock;
+  readonly #stuckMsMax: number;
   #failingSinceMs: number | undefined;
   #failedMs = 0;
 
-  constructor(clock: Clock) {
+  /** @param batchAgeMsMax a record waits this long for its batch, and that is no standstill */
+  constructor(clock: Clock, batchAgeMsMax: number) {
     this.#clock = clock;
+    this.#stuckMsMax = LIMITS.stuckMsMax + batchAgeMsMax;
   }
 
   /** An insert that fails is tried again at least this often: after a longer silence nothing is being tried. */
@@ -45,18 +48,25 @@ export class Health {
     }
     const now = this.#clock.nowMs();
     for (const [partition, { progress }] of partitions.workers) {
-      if (now - (progress.insertingSinceMs ?? now) <= LIMITS.insertingMsMax) continue;
-      reasons.push(`a batch of partition ${partition} has been inserted for ${LIMITS.insertingMsMax / 1_000} s`);
+      const { insertingSinceMs, movedMs } = progress;
+      if (insertingSinceMs === undefined) {
+        if (now - movedMs > this.#stuckMsMax) reasons.push(`partition ${partition} does not move`);
+      } else if (now - insertingSinceMs > LIMITS.insertingMsMax) {
+        reasons.push(`a batch of partition ${partition} has been inserted for ${LIMITS.insertingMsMax / 1_000} s`);
+      }
     }
     return reasons;
   }
 
-  /** On progress, not on ClickHouse: while inserts fail a partition waits, and that is no reason to restart. */
+  /** On signs of life, not on ClickHouse: while inserts fail a partition waits, and that is no reason to restart. */
   liveness(partitions: GroupWorkers<PartitionWorker>): string[] {
-    if (!this.insertsWork) return [];
     const now = this.#clock.nowMs();
-    return [...partitions.workers]
-      .filter(([, { progress }]) => now - progress.aliveMs > LIMITS.silentMsMax)
-      .map(([partition]) => `partition ${partition} makes no progress`);
+    const silent = now - partitions.aliveMs > LIMITS.silentMsMax;
+    const reasons = silent ? ['the group membership gives no sign of life'] : [];
+    if (!this.insertsWork) return reasons;
+    for (const [partition, { progress }] of partitions.workers) {
+      if (now - progress.aliveMs > LIMITS.silentMsMax) reasons.push(`partition ${partition} gives no sign of life`);
+    }
+    return reasons;
   }
 }

@@ -20,6 +20,8 @@ export const LIMITS = {
   failingMsMax: 15_000,
   /** So does one batch that takes longer, whether its inserts fail or hang. */
   insertingMsMax: 30_000,
+  /** A partition that has something to store, inserts nothing, and stores nothing for longer does not move. */
+  stuckMsMax: 20_000,
   /** A request may take 120 s, and the pause before the next one 5 s. */
   failureMsMax: 130_000,
   /** A partition loop that gives no sign of life for longer makes the process not live. */

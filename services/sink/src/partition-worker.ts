@@ -37,8 +37,10 @@ export interface PartitionProgress {
   bufferedBytes: number;
   /** Mean size of a record's value, smoothed. */
   recordBytes: number;
-  /** Monotonic time of the last sign of life. */
+  /** Monotonic time of the last sign of life, of which beginning anew is one. */
   aliveMs: number;
+  /** Monotonic time when it last stored something, or had nothing to store; a worker that failed leaves it to the next one. */
+  movedMs: number;
   /** Monotonic time since when the present batch is being inserted, retries included; undefined between batches. */
   insertingSinceMs: number | undefined;
 }
@@ -56,7 +58,8 @@ export class PartitionWorker implements PartitionWork {
   readonly #waiting = new Set<() => void>();
   #inHandBytes = 0;
 
-  constructor(partition: number, parts: WorkerParts) {
+  /** @param movedMs when the partition last moved, where another worker of it has failed */
+  constructor(partition: number, parts: WorkerParts, movedMs = parts.clock.nowMs()) {
     this.#partition = partition;
     this.#parts = parts;
     this.progress = {
@@ -65,6 +68,7 @@ export class PartitionWorker implements PartitionWork {
       bufferedBytes: 0,
       recordBytes: 0,
       aliveMs: parts.clock.nowMs(),
+      movedMs,
       insertingSinceMs: undefined,
     };
   }
@@ -157,6 +161,7 @@ export class PartitionWorker implements PartitionWork {
     progress.endOffset = page.endOffset;
     progress.bufferedBytes = buffer.bytes + this.#inHandBytes;
     progress.aliveMs = clock.nowMs();
+    if (buffer.isEmpty && this.#inHandBytes === 0) progress.movedMs = progress.aliveMs;
     if (page.entries.length > 0) this.#wake();
   }
 
@@ -197,7 +202,7 @@ export class PartitionWorker implements PartitionWork {
     await this.#parts.inserter.insert(batch, ledger, signal);
     this.progress.insertingSinceMs = undefined;
     this.#inHandBytes = 0;
-    this.progress.aliveMs = this.#parts.clock.nowMs();
+    this.progress.aliveMs = this.progress.movedMs = this.#parts.clock.nowMs();
   }
 
   #stored(batch: Batch): void {

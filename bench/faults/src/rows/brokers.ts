@@ -45,12 +45,14 @@ async function partitions(admin: Admin): Promise<Led[]> {
   );
 }
 
-/** Waits until every copy is in sync, so that the next strike finds a whole cluster. */
-async function settled(stack: FaultStack): Promise<void> {
+/** Waits until every partition is led and every copy in sync, so that the next strike finds a whole cluster. */
+export async function settled(stack: FaultStack): Promise<void> {
   const deadline = Date.now() + SETTLED_MS;
   const isWhole = () =>
     withAdmin(stack, async (admin) =>
-      (await partitions(admin)).every(({ leader, insync }) => leader > 0 && insync.length === 3),
+      (await partitions(admin)).every(
+        ({ leader, replicas, insync }) => leader > 0 && insync.length === replicas.length,
+      ),
     );
   while (!(await isWhole().catch(() => false))) {
     if (Date.now() > deadline) throw new Error('the copies of the partitions are not in sync again');

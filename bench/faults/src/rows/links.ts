@@ -22,10 +22,13 @@ const LINKS: readonly FaultRow[] = (['kafka', 'clickhouse', 'edge'] as const).fl
   {
     name: `loss-${link}`,
     fault: `packet loss on the link to ${PLACES[link]}, as TCP shows it: stalls and resets`,
-    strike: (stack) =>
-      during((on) => {
+    strike: async (stack) => {
+      const before = stack[link].losses;
+      await during((on) => {
         stack[link].fault = on ? { loss: 0.03 } : {};
-      }, 8_000),
+      }, 8_000);
+      if (stack[link].losses === before) throw new Error('nothing was lost on the link');
+    },
   },
 ]);
 

@@ -63,16 +63,17 @@ export function createAdmission(
   // Not async: what waits for Kafka holds the value that goes there, and not the plain bytes, which no budget counts.
   const pass = (export_: RawExport, found: ReadExport, receivedAtNs: bigint, signal: AbortSignal): Promise<Answer> => {
     const { items, plain } = found;
+    const plainBytes = plain.length;
     const admitted = toAdmitted(export_, found, receivedAtNs);
     const bytes = ownBytes(export_, admitted);
     if (!parts.budget.tryTake(bytes, 0)) {
       parts.budget.give(0, items);
-      parts.limiter.giveBack(export_.tenant, items, plain.length);
-      return Promise.resolve({ ...refuse('edge_full', 'the edge is full'), items });
+      parts.limiter.giveBack(export_.tenant, items, plainBytes);
+      return Promise.resolve({ ...refuse('edge_full', 'the edge is full'), items, bytes: plainBytes });
     }
     return next
       .consume(admitted, signal)
-      .then((answer) => ({ ...answer, items }))
+      .then((answer) => ({ ...answer, items, bytes: plainBytes }))
       .finally(() => parts.budget.give(bytes, items));
   };
 
@@ -86,7 +87,9 @@ export function createAdmission(
     const { items, priority, plain } = found;
     if (items === 0) return { kind: 'accepted', acceptedItems: 0, rejectedItems: 0, items: 0 };
     const refused = admit(parts, export_, items, plain.length, priority);
-    return refused === undefined ? pass(export_, found, receivedAtNs, signal) : { ...refused, items };
+    return refused === undefined
+      ? pass(export_, found, receivedAtNs, signal)
+      : { ...refused, items, bytes: plain.length };
   };
 
   return {

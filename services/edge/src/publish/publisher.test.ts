@@ -11,7 +11,7 @@ import { Publisher } from './publisher.ts';
 const tenant = effectiveTenant('acme', { keys: [] }, undefined);
 
 /** A publisher whose log answers only when it is told to. */
-async function setUp(bytesMax = 100 * LIMITS.recordBodyBytesMax) {
+async function setUp(bytesMax = 100 * LIMITS.recordBodyBytesMax, partitions = 1) {
   const clock = new FakeClock();
   const budget = new Budget({ bytesMax, itemsMax: 1_000_000 });
   const appended: NewRecord[] = [];
@@ -23,6 +23,7 @@ async function setUp(bytesMax = 100 * LIMITS.recordBodyBytesMax) {
         done.push(() => resolve(0));
       }),
   };
+  const booked: string[] = [];
   const publisher = new Publisher({
     log: log as Log,
     clock,
@@ -30,8 +31,13 @@ async function setUp(bytesMax = 100 * LIMITS.recordBodyBytesMax) {
     budget,
     edge: '0'.repeat(16),
     deadlineMs: 5_000,
-    partitions: async () => 1,
+    partitions: async () => partitions,
     onProduced: () => undefined,
+    books: {
+      refused: ({ items }, reason) => void booked.push(`refused ${items} ${reason}`),
+      acked: ({ items }) => void booked.push(`acked ${items}`),
+      unanswered: ({ items }) => void booked.push(`unanswered ${items}`),
+    },
   });
   await publisher.start();
   await clock.advance(0);
@@ -41,7 +47,7 @@ async function setUp(bytesMax = 100 * LIMITS.recordBodyBytesMax) {
       await clock.advance(0);
     }
   };
-  return { publisher, budget, appended, acknowledge, clock };
+  return { publisher, budget, appended, acknowledge, clock, booked };
 }
 
 function admitted(init: object, signal: 'traces' | 'metrics' = 'traces'): AdmittedExport {
@@ -98,5 +104,39 @@ describe('an export that is too large for one record', () => {
     const { publisher, budget, appended } = await setUp();
     expect(await publisher.consume(export_)).toMatchObject({ kind: 'refused', reason: 'too_large' });
     expect([budget.bytes, appended.length]).toEqual([0, 0]);
+  });
+});
+
+describe('the books', () => {
+  test('have what was acknowledged', async () => {
+    const { publisher, acknowledge, clock, booked } = await setUp();
+    const answer = publisher.consume(admitted(spans(10, 1)));
+    await clock.advance(0);
+    await acknowledge();
+    await answer;
+    expect(booked).toEqual(['acked 10']);
+  });
+
+  test('have what was never sent, and later what was in the log after all', async () => {
+    const { publisher, acknowledge, clock, booked } = await setUp();
+    const answers = [publisher.consume(admitted(spans(1, 1))), publisher.consume(admitted(spans(1, 1)))];
+    await clock.advance(5_000);
+    expect(await Promise.all(answers)).toMatchObject([
+      { reason: 'kafka_unavailable', booked: true },
+      { reason: 'kafka_unavailable', booked: true },
+    ]);
+    expect(booked).toEqual(['refused 10 kafka_unavailable']);
+    await acknowledge();
+    expect(booked).toEqual(['refused 10 kafka_unavailable', 'unanswered 10']);
+  });
+
+  test('know the parts of a split export one by one', async () => {
+    const { publisher, acknowledge, clock, booked, appended } = await setUp(undefined, 4);
+    const answer = publisher.consume(admitted(spans(10, 1024 ** 2)));
+    await clock.advance(0);
+    expect(appended).toHaveLength(4);
+    await acknowledge();
+    expect(await answer).toMatchObject({ kind: 'accepted' });
+    expect(booked.toSorted()).toEqual(['acked 1', 'acked 3', 'acked 3', 'acked 3']);
   });
 });

@@ -1,9 +1,11 @@
 import { type Log, PartitionLane, type Published, type RawRecord } from '@weir/delivery';
 import { createTotals, repeatedBytesMax, Scanner, splitExport } from '@weir/otlp';
 import { type Budget, type Clock, type Component, type Consumer, type Refused, refuse } from '@weir/pipeline';
+import type { Usage } from '@weir/records';
 import type { AdmittedExport, Answer } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { toStoredValue } from '../stored-value.ts';
+import type { Books } from './books.ts';
 
 /** What publishing needs of the world. */
 export interface PublisherParts {
@@ -18,6 +20,7 @@ export interface PublisherParts {
   /** Partitions of the topic, once Kafka answers; rejects only when the signal aborts. */
   readonly partitions: (signal: AbortSignal) => Promise<number>;
   readonly onProduced: (seconds: number) => void;
+  readonly books: Pick<Books, 'refused' | 'acked' | 'unanswered'>;
 }
 
 /**
@@ -44,7 +47,9 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
   async stop(signal: AbortSignal): Promise<void> {
     this.#stopping.abort();
     await this.#discovering;
-    await Promise.all(this.#lanes.map((lane) => lane.drain(signal)));
+    // Exports end by their deadline; a note would wait for Kafka as long as it takes.
+    const last = AbortSignal.any([signal, AbortSignal.timeout(this.#parts.deadlineMs + LIMITS.booksStopMs)]);
+    await Promise.all(this.#lanes.map((lane) => lane.drain(last)));
   }
 
   async consume(export_: AdmittedExport): Promise<Answer> {
@@ -67,36 +72,56 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
     return this.#publish(records, items, rejectedItems).finally(() => budget.give(bytes, 0));
   }
 
+  /** Writes usage into the log; false where that cannot be. */
+  async note(usage: readonly Usage[]): Promise<boolean> {
+    return this.#lanes.length > 0 && this.#lane().note(usage);
+  }
+
   async #publish(records: readonly RawRecord[], items: number, rejectedItems: number): Promise<Answer> {
     const results = await Promise.all(records.map((record) => this.#lane().publish(record)));
     const failed = results.find((result) => result !== 'acked');
+    for (const [at, { meta }] of records.entries()) this.#book(meta, results[at]!, failed === undefined);
     if (failed !== undefined) return refusal(failed);
     const accepted = { kind: 'accepted', acceptedItems: items - rejectedItems, rejectedItems } as const;
     if (rejectedItems === 0) return accepted;
     return { ...accepted, message: `${rejectedItems} items are invalid (ids, times or buckets) and were not stored` };
   }
 
+  /** Record by record: of a split export some may be in the log. What is not known the lane books when it is. */
+  #book(meta: RawRecord['meta'], result: Published, whole: boolean): void {
+    const { books } = this.#parts;
+    if (result === 'acked') whole ? books.acked(meta) : books.unanswered(meta);
+    else if (result !== 'unknown') books.refused(meta, 'kafka_unavailable');
+  }
+
   async #discover(): Promise<void> {
-    const { log, clock, topic, edge, deadlineMs, onProduced, partitions } = this.#parts;
+    const { log, clock, topic, edge, deadlineMs, onProduced, partitions, books } = this.#parts;
     const count = await partitions(this.#stopping.signal).catch(() => 0);
-    const options = { topic, edge, batchBytesMax: LIMITS.produceBytesMax, deadlineMs, onProduced };
+    const onLate = (meta: RawRecord['meta']) => books.unanswered(meta);
+    const options = { topic, edge, batchBytesMax: LIMITS.produceBytesMax, deadlineMs, onProduced, onLate };
     this.#lanes = Array.from(
       { length: count },
       (_, partition) => new PartitionLane(log, clock, { ...options, partition }),
     );
   }
 
-  /** All partitions belong to every tenant for now. Ties go round, so that idle lanes share evenly. */
+  /**
+   * All partitions belong to every tenant for now. Ties go round, so that idle lanes share evenly; a lane that waits for an
+   * append without an answer is the last choice.
+   */
   #lane(): PartitionLane {
     let best = this.#lanes[this.#next++ % this.#lanes.length]!;
-    for (const lane of this.#lanes) if (lane.queuedBytes < best.queuedBytes) best = lane;
+    for (const lane of this.#lanes) {
+      const less = lane.inDoubt === best.inDoubt ? lane.queuedBytes < best.queuedBytes : best.inDoubt;
+      if (less) best = lane;
+    }
     return best;
   }
 }
 
 function refusal(failed: Exclude<Published, 'acked'>): Answer {
-  if (failed === 'rejected') return refuse('kafka_unavailable', 'Kafka refused the export', LIMITS.kafkaRetryAfterS);
-  return refuse('kafka_unavailable', 'Kafka did not acknowledge the export in time', LIMITS.kafkaRetryAfterS);
+  const message = failed === 'rejected' ? 'Kafka refused the export' : 'Kafka did not acknowledge the export in time';
+  return { ...refuse('kafka_unavailable', message, LIMITS.kafkaRetryAfterS), booked: true };
 }
 
 /** The raw records of an export that is too large for one, or why there are none. */

@@ -1,5 +1,5 @@
-import type { Log } from '@weir/delivery';
-import { decodeRawMeta } from '@weir/records';
+import type { Log, LogRecord } from '@weir/delivery';
+import { decodeNote, decodeRawMeta, isNote } from '@weir/records';
 import type { RawEntry } from '../exports.ts';
 
 const EMPTY = Buffer.alloc(0);
@@ -12,7 +12,7 @@ export interface RawPage {
   readonly endOffset: number;
 }
 
-/** Reads a page of a raw partition and decodes what the edges say about each export. */
+/** Reads a page of a raw partition and decodes what the edges say. */
 export async function readRaw(
   log: Log,
   topic: string,
@@ -22,11 +22,18 @@ export async function readRaw(
   signal: AbortSignal,
 ): Promise<RawPage> {
   const page = await log.read(topic, partition, offset, options, signal);
-  const entries = page.records.map(({ offset: at, timestampMs, meta: header, value }): RawEntry => {
-    const decoded = decodeRawMeta(header);
-    const body = value ?? EMPTY;
-    if (decoded.ok) return { kind: 'export', offset: at, appendedMs: timestampMs, meta: decoded.value, value: body };
-    return { kind: 'poison', offset: at, reason: decoded.reason, message: decoded.message, value: body };
-  });
+  const entries = page.records.map(toEntry);
   return { entries, nextOffset: page.nextOffset, endOffset: page.endOffset };
+}
+
+function toEntry({ offset, timestampMs: appendedMs, meta: header, value }: LogRecord): RawEntry {
+  const body = value ?? EMPTY;
+  if (isNote(header)) {
+    const decoded = decodeNote(header, value);
+    if (decoded.ok) return { kind: 'note', offset, appendedMs, note: decoded.value };
+    return { kind: 'poison', offset, reason: decoded.reason, message: decoded.message, value: body };
+  }
+  const decoded = decodeRawMeta(header);
+  if (decoded.ok) return { kind: 'export', offset, appendedMs, meta: decoded.value, value: body };
+  return { kind: 'poison', offset, reason: decoded.reason, message: decoded.message, value: body };
 }

@@ -1,7 +1,7 @@
-import { TABLE_COLUMNS } from '@weir/records';
+import { minuteOf, TABLE_COLUMNS, UsageTally } from '@weir/records';
 import { Engine } from '@weir/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { UsageRows } from './usage-rows.ts';
+import { usageBlock } from './usage-rows.ts';
 
 let engine: Engine;
 
@@ -11,17 +11,18 @@ beforeAll(async () => {
 
 afterAll(() => engine.close());
 
-const AT = { tenant: 'acme', signal: 'traces', receivedAtNs: 1_795_237_259_999_999_999n } as const;
+const ENDING_NS = 1_795_237_259_999_999_999n;
+const AT = { tenant: 'acme', signal: 'traces', minute: minuteOf(ENDING_NS) } as const;
 
 test('what is added for the same minute and outcome is one row, as ClickHouse reads it', () => {
-  const usage = new UsageRows();
+  const usage = new UsageTally();
   usage.add({ ...AT, outcome: 'accepted', reason: '', items: 3, bytes: 100 });
-  usage.add({ ...AT, receivedAtNs: AT.receivedAtNs - 1n, outcome: 'accepted', reason: '', items: 4, bytes: 50 });
-  usage.add({ ...AT, receivedAtNs: AT.receivedAtNs + 1n, outcome: 'accepted', reason: '', items: 2 ** 33, bytes: 1 });
+  usage.add({ ...AT, minute: minuteOf(ENDING_NS - 1n), outcome: 'accepted', reason: '', items: 4, bytes: 50 });
+  usage.add({ ...AT, minute: minuteOf(ENDING_NS + 1n), outcome: 'accepted', reason: '', items: 2 ** 33, bytes: 1 });
   usage.add({ ...AT, outcome: 'dead_lettered', reason: 'invalid_time', items: 1, bytes: 0 });
   usage.add({ ...AT, outcome: 'stored', reason: '', items: 0, bytes: 0 });
-  expect(usage.count).toBe(3);
-  const block = usage.block();
+  expect(usage.size).toBe(3);
+  const block = usageBlock(usage.entries());
   expect(engine.describeBlock(block)).toEqual(TABLE_COLUMNS.weir_usage);
   expect(
     engine.readBlock(block, 'TenantId, Signal, toUnixTimestamp(Minute) AS Second, Outcome, Reason, Items, Bytes'),
@@ -57,8 +58,8 @@ test('what is added for the same minute and outcome is one row, as ClickHouse re
 });
 
 test('a clock that is far off makes a row all the same', () => {
-  const usage = new UsageRows();
-  usage.add({ ...AT, receivedAtNs: 2n ** 64n - 1n, outcome: 'accepted', reason: '', items: 1, bytes: 1 });
-  usage.add({ ...AT, receivedAtNs: 0n, outcome: 'accepted', reason: '', items: 1, bytes: 1 });
-  expect(engine.readBlock(usage.block(), 'Items')).toHaveLength(2);
+  const usage = new UsageTally();
+  usage.add({ ...AT, minute: minuteOf(2n ** 64n - 1n), outcome: 'accepted', reason: '', items: 1, bytes: 1 });
+  usage.add({ ...AT, minute: 0, outcome: 'accepted', reason: '', items: 1, bytes: 1 });
+  expect(engine.readBlock(usageBlock(usage.entries()), 'Items')).toHaveLength(2);
 });

@@ -1,6 +1,6 @@
 import { createTotals, ITEM_FAULTS, Scanner } from '@weir/otlp';
 import { SIGNALS, type SignalKind } from '@weir/pipeline';
-import { encodeExport, exportRequest, type OracleRequestInit } from '@weir/testkit';
+import { damagedExport, encodeExport, type OracleRequestInit } from '@weir/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Transcoder } from './transcoder.ts';
@@ -13,21 +13,7 @@ function traces(init: OracleRequestInit<'traces'>): Uint8Array {
   return encodeExport('traces', init);
 }
 
-/** Exports with some of their bytes changed, cut off or put in. */
-function damaged(signal: SignalKind): fc.Arbitrary<{ signal: SignalKind; bytes: Uint8Array }> {
-  const edits = fc.array(fc.record({ at: fc.nat(), byte: fc.nat(255), kind: fc.nat(3) }), { maxLength: 4 });
-  return fc.tuple(exportRequest(signal), edits).map(([init, changes]) => {
-    let bytes = Buffer.from(encodeExport(signal, init));
-    for (const { at, byte, kind } of changes) {
-      const from = at % (bytes.length + 1);
-      if (kind === 0) bytes = bytes.subarray(0, from);
-      else if (kind === 1) bytes = Buffer.concat([bytes.subarray(0, from), Buffer.of(byte), bytes.subarray(from)]);
-      else if (kind === 2) bytes = Buffer.concat([bytes.subarray(0, from), bytes.subarray(from + 1)]);
-      else if (from < bytes.length) bytes[from] = byte;
-    }
-    return { signal, bytes };
-  });
-}
+const damaged = (signal: SignalKind) => damagedExport(signal, { min: 0, max: 4 });
 
 describe('an export that the edge would take', () => {
   test('is taken, with the same items written and refused, whatever else its bytes say', () => {

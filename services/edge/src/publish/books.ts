@@ -1,0 +1,94 @@
+import type { Clock, Component, RefusalReason, SignalKind } from '@weir/pipeline';
+import { minuteOf, type RawMeta, type Usage, UsageTally } from '@weir/records';
+import { LIMITS } from '../limits.ts';
+
+type Booked = Pick<RawMeta, 'tenant' | 'signal' | 'items' | 'bytes' | 'receivedAtNs'>;
+
+/** What the books need of the world. */
+export interface BooksParts {
+  readonly clock: Clock;
+  /** Writes usage into the raw log, however long it takes; false where that cannot be. */
+  readonly write: (usage: readonly Usage[]) => Promise<boolean>;
+  /** Called with the items of usage that could not be written. */
+  readonly onLost: (items: number) => void;
+}
+
+/**
+ * What this edge has answered, for weir_usage. It goes into the raw log now and then, as notes: each is counted once, and an
+ * edge that is killed takes along only what it had not told.
+ */
+export class Books implements Component {
+  readonly name = 'books';
+  readonly #parts: BooksParts;
+  readonly #stopping = new AbortController();
+  #tally = new UsageTally();
+  /** Once there are too many rows, because Kafka does not take them, time is no longer told apart. */
+  #fullMinute: number | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(parts: BooksParts) {
+    this.#parts = parts;
+  }
+
+  async start(): Promise<void> {
+    this.#running = this.#run();
+  }
+
+  /** Hands over what is left. What the lanes cannot write until they end is lost. */
+  async stop(signal: AbortSignal): Promise<void> {
+    this.#stopping.abort();
+    const waited = this.#parts.clock.sleep(LIMITS.booksStopMs, signal).catch(() => undefined);
+    await Promise.race([this.#running?.then(() => this.#write()), waited]);
+  }
+
+  refused(booked: Booked, reason: RefusalReason): void {
+    this.#add(booked, 'refused', reason);
+  }
+
+  /** Answered with success. */
+  acked(booked: Booked): void {
+    this.#add(booked, 'acked', '');
+  }
+
+  /** In the raw log, and the client was told that it may not be. */
+  unanswered(booked: Booked): void {
+    this.#add(booked, 'unanswered', '');
+  }
+
+  #add(
+    { tenant, signal, items, bytes, receivedAtNs }: Booked,
+    outcome: Usage['outcome'],
+    reason: Usage['reason'],
+  ): void {
+    const minute = this.#fullMinute ?? minuteOf(receivedAtNs);
+    this.#tally.add({ tenant, signal, minute, outcome, reason, items, bytes });
+    if (this.#tally.size >= LIMITS.bookRowsMax) this.#fullMinute ??= minute;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      await this.#parts.clock.sleep(LIMITS.booksMs, this.#stopping.signal).catch(() => undefined);
+      if (!this.#stopping.signal.aborted) await this.#write();
+    }
+  }
+
+  async #write(): Promise<void> {
+    const usage = this.#tally.entries();
+    this.#tally = new UsageTally();
+    this.#fullMinute = undefined;
+    for (let from = 0; from < usage.length; from += LIMITS.noteRowsMax) {
+      const part = usage.slice(from, from + LIMITS.noteRowsMax);
+      if (!(await this.#parts.write(part))) this.#parts.onLost(part.reduce((sum, { items }) => sum + items, 0));
+    }
+  }
+}
+
+/** How an answer stands in the books. */
+export function bookedAs(
+  tenant: string,
+  signal: SignalKind,
+  answer: { readonly items?: number; readonly bytes?: number },
+  nowNs: bigint,
+): Booked {
+  return { tenant, signal, items: answer.items ?? 0, bytes: answer.bytes ?? 0, receivedAtNs: nowNs };
+}
