@@ -1,49 +1,113 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { derivePorts } from '@weir/local';
 import type { FaultPoint } from '@weir/pipeline';
 import { freePorts, pause, TestStack } from '@weir/testkit';
-import { TcpProxy } from './tcp-proxy.ts';
+import { Member } from './member.ts';
+import { OwnDisk } from './own-disk.ts';
+import { type Link, type ProxyFault, TcpProxy } from './tcp-proxy.ts';
 
 const POLL_MS = 50;
 const BACK_MS = 60_000;
+/** Behind the ports of the stack's own tracks. */
+const MEMBERS_AT = 50;
+const PORTS_PER_MEMBER = 3;
 
-/** The stack of a row: started for fault tests, with proxies before Kafka and ClickHouse. */
-export class FaultStack {
-  readonly stack: TestStack;
+/** What a row needs of the stack that it strikes. */
+export interface StackNeeds {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Whose data lies on a file system of its own, so that it can be full. */
+  readonly ownDisk?: 'kafka' | 'clickhouse';
+}
+
+/** One proxy for each link; the edge has a port for each transport. */
+interface Proxies {
   readonly kafka: TcpProxy;
   readonly clickhouse: TcpProxy;
+  readonly edgeGrpc: TcpProxy;
+  readonly edgeHttp: TcpProxy;
+}
+
+/** The stack of a row: started for fault tests, with proxies before Kafka, ClickHouse and the edge. */
+export class FaultStack {
+  readonly stack: TestStack;
+  readonly kafka: Link;
+  readonly clickhouse: Link;
+  /** Between Envoy and the edge. */
+  readonly edge: Link;
+  /** Of the row that asks for one. */
+  readonly disk: OwnDisk | undefined;
+  readonly portBase: number;
+  readonly #members = new Map<string, Member>();
+  readonly #proxies: Proxies;
   readonly #scratch: string;
   readonly #pointFile: string;
+  readonly #atStop: (() => void)[] = [];
 
-  private constructor(stack: TestStack, proxies: { kafka: TcpProxy; clickhouse: TcpProxy }, scratch: string) {
+  private constructor(
+    stack: TestStack,
+    portBase: number,
+    proxies: Proxies,
+    disk: OwnDisk | undefined,
+    scratch: string,
+  ) {
     this.stack = stack;
+    this.portBase = portBase;
     this.kafka = proxies.kafka;
     this.clickhouse = proxies.clickhouse;
+    this.edge = {
+      set fault(fault: ProxyFault) {
+        proxies.edgeGrpc.fault = fault;
+        proxies.edgeHttp.fault = fault;
+      },
+      get losses() {
+        return proxies.edgeGrpc.losses + proxies.edgeHttp.losses;
+      },
+    };
+    this.disk = disk;
+    this.#proxies = proxies;
     this.#scratch = scratch;
     this.#pointFile = join(scratch, 'fault-point');
   }
 
-  static async start(env: Readonly<Record<string, string>>, random: () => number): Promise<FaultStack> {
+  /** @throws where the row needs what cannot be had here */
+  static async start({ env = {}, ownDisk }: StackNeeds, random: () => number): Promise<FaultStack> {
     const scratch = mkdtempSync(join(tmpdir(), 'weir-faults-'));
+    const data = join(scratch, 'data');
     const portBase = await freePorts();
     const ports = derivePorts(portBase, ['v1']);
-    const proxies = { kafka: new TcpProxy(ports.kafka, random), clickhouse: new TcpProxy(ports.clickhouse, random) };
-    const settings = {
-      WEIR_LOCAL_PROXY_KAFKA: String(await proxies.kafka.listen()),
-      WEIR_LOCAL_PROXY_CLICKHOUSE: String(await proxies.clickhouse.listen()),
-      WEIR_FAULT_POINTS_FILE: join(scratch, 'fault-point'),
-      // What is killed for the tenth time is started again as soon as for the first.
-      WEIR_LOCAL_STEADY_MS: '0',
-      ...env,
+    const to = (port: number) => new TcpProxy(port, random);
+    const edge = ports.tracks.v1!;
+    const proxies: Proxies = {
+      kafka: to(ports.brokers[0]!.client),
+      clickhouse: to(ports.clickhouse),
+      edgeGrpc: to(edge.edgeGrpc),
+      edgeHttp: to(edge.edgeHttp),
     };
+    let disk: OwnDisk | undefined;
     try {
-      const stack = await TestStack.start(join(scratch, 'data'), { portBase, env: settings });
-      return new FaultStack(stack, proxies, scratch);
+      if (ownDisk !== undefined) disk = OwnDisk.mount(join(data, ownDisk));
+      // Of several brokers none has a proxy: they would copy from each other through it.
+      const kafka = env.WEIR_LOCAL_KAFKA_BROKERS === undefined ? await proxies.kafka.listen() : '';
+      const stack = await TestStack.start(data, {
+        portBase,
+        env: {
+          WEIR_LOCAL_PROXY_KAFKA: String(kafka),
+          WEIR_LOCAL_PROXY_CLICKHOUSE: String(await proxies.clickhouse.listen()),
+          WEIR_LOCAL_PROXY_EDGE_GRPC: String(await proxies.edgeGrpc.listen()),
+          WEIR_LOCAL_PROXY_EDGE_HTTP: String(await proxies.edgeHttp.listen()),
+          WEIR_FAULT_POINTS_FILE: join(scratch, 'fault-point'),
+          // What is killed for the tenth time is started again as soon as for the first.
+          WEIR_LOCAL_STEADY_MS: '0',
+          ...env,
+        },
+      });
+      return new FaultStack(stack, portBase, proxies, disk, scratch);
     } catch (error) {
-      await Promise.all([proxies.kafka.close(), proxies.clickhouse.close()]);
+      await Promise.all(Object.values(proxies).map((proxy: TcpProxy) => proxy.close()));
+      disk?.unmount();
       rmSync(scratch, { recursive: true, force: true });
       throw error;
     }
@@ -93,9 +157,42 @@ export class FaultStack {
     }
   }
 
+  /** Starts one more process of a service, on the ports of a slot (0 to 2). It is not ready yet. */
+  join(service: string, slot: number): Member {
+    const member = new Member(this.stack, service, slot, this.portBase + MEMBERS_AT + slot * PORTS_PER_MEMBER);
+    this.#members.set(`${service} ${slot}`, member);
+    member.start();
+    return member;
+  }
+
+  /** One that has joined. */
+  member(service: string, slot: number): Member {
+    const found = this.#members.get(`${service} ${slot}`);
+    if (found === undefined) throw new Error(`no ${service} has joined in slot ${slot}`);
+    return found;
+  }
+
+  /** Lets the wall clock of a service be off by so much, at once and when it is started again. Of services that load `shifted-clock.ts`. */
+  setClock(service: string, offsetMs: number): void {
+    const file = join(this.#scratch, `clock-${service}`);
+    writeFileSync(`${file}.new`, String(offsetMs));
+    renameSync(`${file}.new`, file);
+  }
+
+  /** Has something undone once the stack has stopped. */
+  atStop(undo: () => void): void {
+    this.#atStop.push(undo);
+  }
+
   async stop(): Promise<void> {
-    await this.stack.stop();
-    await Promise.all([this.kafka.close(), this.clickhouse.close()]);
+    await Promise.all([...this.#members.values()].map((member) => member.end('SIGKILL')));
+    try {
+      await this.stack.stop();
+    } finally {
+      await Promise.all(Object.values(this.#proxies).map((proxy: TcpProxy) => proxy.close()));
+      this.disk?.unmount();
+      for (const undo of this.#atStop) undo();
+    }
     rmSync(this.#scratch, { recursive: true, force: true });
   }
 }

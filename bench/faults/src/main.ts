@@ -97,6 +97,11 @@ async function main(): Promise<number> {
 /** Runs a row and keeps what it showed; one that cannot be run to its end is kept as such. */
 async function keepRow(row: FaultRow, stacks: Stacks, { commit, ...options }: Wanted): Promise<void> {
   print(`${row.name}: ${row.fault}`);
+  const why = row.impossible?.();
+  if (why !== undefined) {
+    print(`  not injected here: ${why}`);
+    return;
+  }
   const startedMs = performance.now();
   const results: KeptResult[] = [];
   let error: string | undefined;
@@ -145,9 +150,11 @@ function brokenOf(row: string): number {
 }
 
 function printSeed(result: SeedResult): void {
-  const { seed, sent, acked, lost, doubled, alien, notRetryable, books, recoveryS, reasons } = result;
+  const { seed, sent, acked, lost, doubled, alien, notRetryable, books, recoveryS, reasons, figures } = result;
   const words = `sent ${sent}, acked ${acked}, lost ${lost}, doubled ${doubled}, alien ${alien}, not retryable ${notRetryable}, books off ${books}`;
-  print(`  seed ${seed}: ${words}, recovered in ${recoveryS.toFixed(1)} s ${JSON.stringify(reasons)}`);
+  print(
+    `  seed ${seed}: ${words}, recovered in ${recoveryS.toFixed(1)} s ${JSON.stringify(reasons)} ${JSON.stringify(figures)}`,
+  );
 }
 
 function save(file: ResultFile): void {

@@ -5,20 +5,17 @@ const NOT_INJECTED = `## Not injected here
 
 | fault | why | what is shown instead |
 | --- | --- | --- |
-| leader move | the embedded Kafka is one broker | nothing yet |
-| Kafka's disk full, ClickHouse's disk full | needs a file system of its own | ClickHouse's code for it is retried (unit test) |
-| ClickHouse read-only, too many parts | not yet written | their codes are retried (unit test) |
-| packet loss | needs a network emulator | cuts and delays on each link |
-| clock an hour ahead, behind, jumping | needs another clock for one process | limits use the monotonic clock; topics have LogAppendTime |
-| 1 -> 3 -> 1 instances; rebalance in the middle of a batch | not yet written | the simulation; freezing a service is a rebalance |
-| a tenant at 10 times its quota; slow bodies; stale flow reports | issue C | nothing yet |
-| tenant store unreachable | services/edge/test/outage.test.ts | known keys work, unknown ones get 503 |
-| 256 MiB memory limit | not yet written | nothing yet |
+| ClickHouse's disk full to the last byte within a write | the engine (26.7) commits broken parts then | it is told to leave room free, and refuses before (\`disk-full-clickhouse\`) |
+| loss of single packets | needs a network emulator in the kernel | what TCP makes of it: stalls and resets on each link |
 `;
 
 /** bench/results/faults.md out of all that is kept. */
 export function renderReport(rows: readonly FaultRow[], file: ResultFile, machine: string): string {
   const { results, failures } = file;
+  const impossible = rows.flatMap(({ fault, impossible }) => {
+    const why = impossible?.();
+    return why === undefined ? [] : [`| ${fault} | ${why} | nothing |\n`];
+  });
   const lines = rows.flatMap((row) => {
     const own = results.filter((result) => result.row === row.name);
     return own.length === 0 ? [] : [renderRow(row, own)];
@@ -40,7 +37,7 @@ ${lines.join('\n')}
 "recovery" is from the end of the load until every acknowledged item could be queried. A second copy that a client sends
 because its answer was lost has an id of its own here: nothing is sent twice.
 
-${renderFailures(failures)}${NOT_INJECTED}`;
+${renderFigures(rows, results)}${renderFailures(failures)}${NOT_INJECTED}${impossible.join('')}`;
 }
 
 /** At what share of the machine's peak the rows ran. */
@@ -80,8 +77,9 @@ ${lines.join('\n')}
 function renderRow(row: FaultRow, results: readonly KeptResult[]): string {
   const sum = (pick: (result: KeptResult) => number) => results.reduce((total, result) => total + pick(result), 0);
   const recoveries = results.map(({ recoveryS }) => recoveryS).sort((a, b) => a - b);
+  const seen = results.filter(({ expected }) => expected === true).length;
   const cells = [
-    row.fault,
+    row.expects === undefined ? row.fault : `${row.fault}; answered so in ${seen} of ${results.length}`,
     `\`${row.name}\``,
     results.length,
     Math.min(...results.map(({ rate }) => rate)),
@@ -97,4 +95,28 @@ function renderRow(row: FaultRow, results: readonly KeptResult[]): string {
     [...new Set(results.map(({ commit }) => commit ?? 'not kept'))].join(', '),
   ];
   return `| ${cells.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en-US') : cell)).join(' | ')} |`;
+}
+
+/** What rows measured beside the counts: of numbers the median and the greatest, of words those that occurred. */
+function renderFigures(rows: readonly FaultRow[], results: readonly KeptResult[]): string {
+  const lines = rows.flatMap(({ name }) => {
+    const own = results.filter(({ row }) => row === name).map(({ figures }) => figures ?? {});
+    const names = new Set(own.flatMap((figures) => Object.keys(figures)));
+    return [...names].map((figure) => {
+      const values = own.flatMap((figures) => figures[figure] ?? []);
+      const numbers = values.filter((value) => typeof value === 'number').sort((a, b) => a - b);
+      const words = [...new Set(values.filter((value) => typeof value === 'string'))].join('; ');
+      const show = (value: number) => value.toLocaleString('en-US', { maximumFractionDigits: 2 });
+      const text = numbers.length === 0 ? words : `${show(numbers[numbers.length >> 1]!)} (${show(numbers.at(-1)!)})`;
+      return `| \`${name}\` | ${figure} | ${text} |`;
+    });
+  });
+  if (lines.length === 0) return '';
+  return `## What single rows measured
+
+| row | figure | median (max) |
+| --- | --- | ---: |
+${lines.join('\n')}
+
+`;
 }

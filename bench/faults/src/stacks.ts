@@ -1,7 +1,5 @@
 import { createRandom } from '@weir/testkit';
-import { FaultStack } from './fault-stack.ts';
-
-type Env = Readonly<Record<string, string>>;
+import { FaultStack, type StackNeeds } from './fault-stack.ts';
 
 /** Where ClickHouse's own merges begin to show beside the load. */
 const SEEDS_PER_STACK = 60;
@@ -19,12 +17,13 @@ export class Stacks {
   }
 
   /** Starts one where none fits; a start that fails is tried once more. */
-  async take(env: Env, seeds: number): Promise<FaultStack> {
-    const settings = JSON.stringify(env);
+  async take({ env = {}, ownDisk }: StackNeeds, seeds: number): Promise<FaultStack> {
+    const needs: StackNeeds = ownDisk === undefined ? { env } : { env, ownDisk };
+    const settings = JSON.stringify(needs);
     if (this.#kept !== undefined && (this.#kept.settings !== settings || this.#kept.seeds + seeds > SEEDS_PER_STACK)) {
       await this.close();
     }
-    this.#kept ??= { stack: await start(env), settings, seeds: 0 };
+    this.#kept ??= { stack: await start(needs), settings, seeds: 0 };
     this.#kept.seeds += seeds;
     return this.#kept.stack;
   }
@@ -41,7 +40,7 @@ export class Stacks {
   }
 }
 
-async function start(env: Env): Promise<FaultStack> {
+async function start(needs: StackNeeds): Promise<FaultStack> {
   const random = createRandom(1);
-  return FaultStack.start(env, random).catch(() => FaultStack.start(env, random));
+  return FaultStack.start(needs, random).catch(() => FaultStack.start(needs, random));
 }

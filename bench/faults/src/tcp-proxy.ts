@@ -1,4 +1,5 @@
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
+import { LossyPath } from './lossy-path.ts';
 
 /** What a proxy does to the connections that go through it. */
 export interface ProxyFault {
@@ -6,8 +7,22 @@ export interface ProxyFault {
   readonly delayMs?: number;
   /** Chance that the answer to come is swallowed and its connection cut: what was asked for has been done. */
   readonly cutAnswers?: number;
+  /** Requests that hold this text are swallowed and their connection cut: they have not arrived. */
+  readonly cutRequests?: string;
+  /**
+   * Chance that a piece is lost on its way, in either direction: it comes as late as TCP would bring it again, and what
+   * follows it waits behind it. One that is lost over and over ends its connection.
+   */
+  readonly loss?: number;
   /** Connections are cut and none is made. */
   readonly down?: boolean;
+}
+
+/** Something that can be struck by a {@link ProxyFault}. */
+export interface Link {
+  set fault(fault: ProxyFault);
+  /** Pieces that were lost so far, and came late or never. */
+  readonly losses: number;
 }
 
 interface Pair {
@@ -16,7 +31,7 @@ interface Pair {
 }
 
 /** Stands between a client and a server on loopback, and lets everything pass until it is told otherwise. */
-export class TcpProxy {
+export class TcpProxy implements Link {
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
   readonly #target: number;
@@ -24,6 +39,7 @@ export class TcpProxy {
   #fault: ProxyFault = {};
   /** Answers that were swallowed. */
   cuts = 0;
+  losses = 0;
 
   constructor(target: number, random: () => number) {
     this.#target = target;
@@ -46,6 +62,7 @@ export class TcpProxy {
 
   async close(): Promise<void> {
     for (const pair of this.#pairs) this.#cut(pair);
+    // Calls back with an error, and at once, where it never listened.
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
@@ -62,24 +79,41 @@ export class TcpProxy {
       socket.on('error', () => this.#cut(pair));
       socket.on('close', () => this.#cut(pair));
     }
-    client.on('data', (chunk) => server.write(chunk));
-    server.on('data', (chunk: Buffer) => this.#answer(pair, chunk));
+    const there = new LossyPath(server, this.#random);
+    const back = new LossyPath(client, this.#random);
+    client.on('data', (chunk: Buffer) => this.#ask(pair, there, chunk));
+    server.on('data', (chunk: Buffer) => this.#answer(pair, back, chunk));
   }
 
-  #answer(pair: Pair, chunk: Buffer): void {
+  #ask(pair: Pair, there: LossyPath, chunk: Buffer): void {
+    const { cutRequests } = this.#fault;
+    if (cutRequests !== undefined && chunk.includes(cutRequests)) this.#cut(pair);
+    else this.#pass(pair, there, chunk, 0);
+  }
+
+  #answer(pair: Pair, back: LossyPath, chunk: Buffer): void {
     const { delayMs = 0, cutAnswers = 0 } = this.#fault;
     if (cutAnswers > 0 && this.#random() < cutAnswers) {
       this.cuts++;
       this.#cut(pair);
       return;
     }
-    if (delayMs === 0) pair.client.write(chunk);
-    else setTimeout(() => pair.client.writable && pair.client.write(chunk), delayMs);
+    this.#pass(pair, back, chunk, delayMs);
+  }
+
+  #pass(pair: Pair, path: LossyPath, chunk: Buffer, delayMs: number): void {
+    const passed = path.pass(chunk, delayMs, this.#fault.loss ?? 0);
+    if (passed === 'on time') return;
+    this.losses++;
+    if (passed === 'never') this.#cut(pair);
   }
 
   #cut(pair: Pair): void {
     if (!this.#pairs.delete(pair)) return;
-    pair.client.destroy();
-    pair.server.destroy();
+    for (const socket of [pair.client, pair.server]) {
+      // As a connection that TCP gives up ends: not in order.
+      if (this.#fault.loss === undefined) socket.destroy();
+      else socket.resetAndDestroy();
+    }
   }
 }

@@ -8,37 +8,48 @@ export class JsonPayloadMaker {
   readonly #producer: number;
   readonly #errors: number;
   readonly #random: RandomBytes;
+  readonly #timeMs: () => number;
   #next = 0;
 
-  /** @param errors share of items with an error, 0 to 1 */
-  constructor(signal: LoadSignal, run: string, producer: number, errors: number, random: RandomBytes) {
+  /**
+   * @param errors share of items with an error, 0 to 1
+   * @param timeMs the time of an item
+   */
+  constructor(
+    signal: LoadSignal,
+    run: string,
+    producer: number,
+    errors: number,
+    random: RandomBytes,
+    timeMs = Date.now,
+  ) {
     this.#signal = signal;
     this.#run = run;
     this.#producer = producer;
     this.#errors = errors;
     this.#random = random;
+    this.#timeMs = timeMs;
   }
 
   make(items: number): Payload {
     const first = this.#next;
     const random = this.#random(items * 16);
-    const nowMs = Date.now();
     const parts: string[] = [];
-    for (let i = 0; i < items; i++) parts.push(this.#item(random, i * 16, nowMs));
+    for (let i = 0; i < items; i++) parts.push(this.#item(random, i * 16, this.#timeMs()));
     const { resources, scopes, list } = ENVELOPES[this.#signal];
     const resource = `{"attributes":[${attribute('service.name', `load-${this.#producer % 20}`)}]}`;
     const text = `{"${resources}":[{"resource":${resource},"${scopes}":[{"scope":{"name":"weir.load"},"${list}":[${parts.join(',')}]}]}]}`;
     return { body: Buffer.from(text), items, first };
   }
 
-  #item(random: Buffer, at: number, nowMs: number): string {
+  #item(random: Buffer, at: number, timeMs: number): string {
     const traceId = random.toString('hex', at, at + 16);
     const spanId = random.toString('hex', at + 4, at + 12);
     const failed = random.readUInt16LE(at + 14) / 65_536 < this.#errors;
     const attributes = `"attributes":[${FIXED},${attribute(ID_ATTRIBUTE, itemId(this.#run, this.#producer, this.#next++))}]`;
-    const time = `${nowMs}000000`;
+    const time = `${timeMs}000000`;
     if (this.#signal === 'traces') {
-      const end = nowMs + 1 + (random[at]! & 0x3f);
+      const end = timeMs + 1 + (random[at]! & 0x3f);
       return `{"traceId":"${traceId}","spanId":"${spanId}","name":"GET /api/v1/orders/{id}","kind":2,"startTimeUnixNano":"${time}","endTimeUnixNano":"${end}000000",${attributes},"status":{"code":${failed ? 2 : 1}}}`;
     }
     if (this.#signal === 'logs') {

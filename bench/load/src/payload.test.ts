@@ -106,6 +106,14 @@ test.each(CASES)(
   },
 );
 
+test.each(CASES)('items of $encoding $signal have the times that they are given', ({ signal, encoding }) => {
+  const times = [86_400_001, Date.UTC(2100, 11, 31)];
+  let next = 0;
+  const maker = new MAKERS[encoding](signal, 'run', 1, 0, random, () => times[next++ % 2]!);
+  const found = items(signal, maker.make(2).body).map(({ timesNs }) => Number(timesNs[0]! / 1_000_000n));
+  expect(found).toEqual(times);
+});
+
 test.each(WITH_ERRORS)('ids of $encoding $signal are random and never zero', ({ signal, encoding }) => {
   const found = items(signal, new MAKERS[encoding](signal, 'run', 1, 0, random).make(2_000).body);
   expect(new Set(found.map(({ traceId }) => traceId)).size).toBe(2_000);

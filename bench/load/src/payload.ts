@@ -38,11 +38,23 @@ export class PayloadMaker {
   readonly #template: Template;
   readonly #head: Buffer;
   readonly #random: RandomBytes;
+  readonly #timeMs: () => number;
   #next = 0;
 
-  /** @param errors share of items with an error, 0 to 1 */
-  constructor(signal: LoadSignal, run: string, producer: number, errors: number, random = createRandom(undefined, '')) {
+  /**
+   * @param errors share of items with an error, 0 to 1
+   * @param timeMs the time of an item
+   */
+  constructor(
+    signal: LoadSignal,
+    run: string,
+    producer: number,
+    errors: number,
+    random = createRandom(undefined, ''),
+    timeMs = Date.now,
+  ) {
     this.#random = random;
+    this.#timeMs = timeMs;
     this.#signal = signal;
     this.#errors = errors;
     this.#template = template(signal, `${run}/${producer}/`);
@@ -54,24 +66,23 @@ export class PayloadMaker {
     const first = this.#next;
     const scope = Buffer.allocUnsafe(bytes.length * items);
     const random = this.#random(items * 16);
-    const nowMs = Date.now();
     for (let i = 0; i < items; i++) {
       const at = i * bytes.length;
       bytes.copy(scope, at);
-      this.#patch(scope, at, random, i * 16, nowMs);
+      this.#patch(scope, at, random, i * 16, this.#timeMs());
       this.#next++;
     }
     const scopes = field(2, Buffer.concat([field(1, text(1, 'weir.load')), scope]));
     return { body: field(1, Buffer.concat([this.#head, scopes])), items, first };
   }
 
-  #patch(out: Buffer, at: number, random: Buffer, from: number, nowMs: number): void {
+  #patch(out: Buffer, at: number, random: Buffer, from: number, timeMs: number): void {
     const { traceId, spanId, start, end, status, id } = this.#template;
     const number = this.#next;
     if (traceId >= 0) random.copy(out, at + traceId, from, from + 16);
     if (spanId >= 0) random.copy(out, at + spanId, from + 4, from + 12);
-    writeNs(out, at + start, nowMs);
-    if (end >= 0) writeNs(out, at + end, nowMs + 1 + (random[from]! & 0x3f));
+    writeNs(out, at + start, timeMs);
+    if (end >= 0) writeNs(out, at + end, timeMs + 1 + (random[from]! & 0x3f));
     const failed = random.readUInt16LE(from + 14) / 65_536 < this.#errors;
     if (status >= 0) out[at + status] = this.#signal === 'logs' ? (failed ? 17 : 9) : failed ? 2 : 1;
     let rest = number;

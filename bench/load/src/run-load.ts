@@ -27,6 +27,8 @@ export interface LoadOptions {
   readonly run?: string;
   /** Makes trace ids and errors the same in every run that has it. */
   readonly seed?: string;
+  /** The time of an item, ms since the epoch; the machine's clock where it is left out. */
+  readonly timeMs?: () => number;
 }
 
 /** One export's fate, for a journal: items [first, first + items) of the producer. */
@@ -62,6 +64,8 @@ export interface LoadResult {
 
 /** Hooks of a load: every export before it is sent, its fate, and the totals as they stand. */
 export interface LoadHooks {
+  /** With the totals, which change as it runs. */
+  readonly onStart?: (totals: LoadTotals) => void;
   readonly onSend?: (attempt: Omit<Fate, 'sent'>) => void;
   readonly onFate?: (fate: Fate) => void;
   readonly onProgress?: (totals: LoadTotals, seconds: number) => void;
@@ -91,6 +95,7 @@ export async function runLoad(options: LoadOptions, hooks: LoadHooks = {}): Prom
   const senders = options.transports.map((transport) => createSender(options.target, transport, options));
   const producers = createProducers(options, run, senders);
   const totals = createTotals();
+  hooks.onStart?.(totals);
   const intervalMs = (options.itemsPerExport / options.rate) * 1_000;
   const flying = new Set<Promise<void>>();
   const startedMs = performance.now();
@@ -164,7 +169,7 @@ function createProducers(options: LoadOptions, run: string, senders: readonly Se
       tenant,
       signal,
       sender: senders[number % senders.length]!,
-      maker: new Maker(signal, run, number, options.errors, random),
+      maker: new Maker(signal, run, number, options.errors, random, options.timeMs),
       dueMs: (number / options.producers) * intervalMs,
     };
   });

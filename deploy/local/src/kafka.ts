@@ -29,11 +29,25 @@ export async function installKafka(): Promise<string> {
   return libs;
 }
 
-/** Writes the broker's configuration and, at first start, formats its storage. */
+/** `kafka` is the first broker, `kafka-2` the second. */
+export function brokerName(index: number): string {
+  return index === 0 ? 'kafka' : `kafka-${index + 1}`;
+}
+
+/** Writes the brokers' configuration and, at first start, formats their storage. */
 export async function prepareKafka(libs: string, paths: StackPaths, ports: Ports): Promise<void> {
-  mkdirSync(paths.kafkaData, { recursive: true });
-  writeFileSync(paths.kafkaConfig, kafkaProperties(paths, ports));
-  if (existsSync(join(paths.kafkaData, 'meta.properties'))) return;
+  const isFormatted = (index: number) => existsSync(join(paths.kafkaData(brokerName(index)), 'meta.properties'));
+  if (isFormatted(0) && isFormatted(1) !== ports.brokers.length > 1) {
+    throw new Error(`${paths.dataDir} was made with another number of Kafka brokers; see WEIR_LOCAL_KAFKA_BROKERS`);
+  }
+  await Promise.all(ports.brokers.map((_, index) => prepareBroker(libs, paths, ports, index)));
+}
+
+async function prepareBroker(libs: string, paths: StackPaths, ports: Ports, index: number): Promise<void> {
+  const name = brokerName(index);
+  mkdirSync(paths.kafkaData(name), { recursive: true });
+  writeFileSync(paths.kafkaConfig(name), kafkaProperties(paths, ports, index));
+  if (existsSync(join(paths.kafkaData(name), 'meta.properties'))) return;
   const id = 'd2VpcmxvY2Fsa2Fma2EwMQ';
   await run('java', [
     '-cp',
@@ -43,27 +57,32 @@ export async function prepareKafka(libs: string, paths: StackPaths, ports: Ports
     '--cluster-id',
     id,
     '--config',
-    paths.kafkaConfig,
+    paths.kafkaConfig(name),
   ]);
 }
 
-function kafkaProperties(paths: StackPaths, ports: Ports): string {
+function kafkaProperties(paths: StackPaths, ports: Ports, index: number): string {
+  const copies = ports.brokers.length;
+  const insync = Math.min(copies, 2);
+  const voters = ports.brokers.map(({ controller }, at) => `${at + 1}@127.0.0.1:${controller}`);
+  const { client, controller } = ports.brokers[index]!;
   const settings = {
     'process.roles': 'broker,controller',
-    'node.id': 1,
-    'controller.quorum.voters': `1@127.0.0.1:${ports.kafkaController}`,
-    listeners: `PLAINTEXT://127.0.0.1:${ports.kafka},CONTROLLER://127.0.0.1:${ports.kafkaController}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxiedPorts(ports, process.env).kafka}`,
+    'node.id': index + 1,
+    'controller.quorum.voters': voters.join(','),
+    listeners: `PLAINTEXT://127.0.0.1:${client},CONTROLLER://127.0.0.1:${controller}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxiedPorts(ports, process.env).kafka[index]}`,
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
-    'log.dirs': paths.kafkaData,
+    'log.dirs': paths.kafkaData(brokerName(index)),
     'auto.create.topics.enable': false,
     'offsets.topic.num.partitions': 4,
-    'offsets.topic.replication.factor': 1,
-    'transaction.state.log.replication.factor': 1,
-    'transaction.state.log.min.isr': 1,
-    'share.coordinator.state.topic.replication.factor': 1,
-    'share.coordinator.state.topic.min.isr': 1,
+    'min.insync.replicas': insync,
+    'offsets.topic.replication.factor': copies,
+    'transaction.state.log.replication.factor': copies,
+    'transaction.state.log.min.isr': insync,
+    'share.coordinator.state.topic.replication.factor': copies,
+    'share.coordinator.state.topic.min.isr': insync,
     'group.initial.rebalance.delay.ms': 0,
     'message.max.bytes': 12 * 1024 ** 2,
     'replica.fetch.max.bytes': 12 * 1024 ** 2,
@@ -77,8 +96,8 @@ function kafkaProperties(paths: StackPaths, ports: Ports): string {
     .join('');
 }
 
-/** Arguments of java for the broker. */
-export function kafkaArguments(libs: string, paths: StackPaths): string[] {
+/** Arguments of java for a broker. */
+export function kafkaArguments(libs: string, paths: StackPaths, broker: string): string[] {
   return [
     '-Xms128m',
     '-Xmx512m',
@@ -89,6 +108,6 @@ export function kafkaArguments(libs: string, paths: StackPaths): string[] {
     '-cp',
     join(libs, '*'),
     'kafka.Kafka',
-    paths.kafkaConfig,
+    paths.kafkaConfig(broker),
   ];
 }

@@ -1,4 +1,5 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { brokerName } from './kafka.ts';
 import type { Ports } from './ports.ts';
 import { DATABASE, serviceName } from './specs.ts';
 import type { LocalKeys } from './tenants.ts';
@@ -34,7 +35,7 @@ export function describeStack(
     }
   }
   const processes: Record<string, number> = {};
-  for (const name of ['kafka', 'clickhouse', 'envoy']) {
+  for (const name of [...ports.brokers.map((_, index) => brokerName(index)), 'clickhouse', 'envoy']) {
     const pid = pids.get(name);
     if (pid !== undefined) processes[name] = pid;
   }
@@ -42,7 +43,7 @@ export function describeStack(
     otlp: stack.envoy ? front : edge,
     edge,
     clickhouse: { url: `http://127.0.0.1:${ports.clickhouse}`, database: DATABASE },
-    kafka: { brokers: [`127.0.0.1:${ports.kafka}`] },
+    kafka: { brokers: ports.brokers.map(({ client }) => `127.0.0.1:${client}`) },
     ca: stack.ca,
     tenants: stack.keys,
     services,

@@ -32,6 +32,9 @@ Brings up Kafka, ClickHouse, Envoy, edge, normalizer and sink on this machine.
   --tracks v1,v2       tracks to run (default v1)
   --help               this text
 
+With WEIR_LOCAL_KAFKA_BROKERS=3 in the environment Kafka is three brokers instead of one, with a copy of everything on each;
+a data directory stays with the number that it was made with.
+
 examples:
   npm start
   npm start -- --detach --data-dir /tmp/weir --port-base 5000

@@ -7,15 +7,45 @@ export interface TrackPorts {
   readonly sinkAdmin: number;
 }
 
+/** Ports of one Kafka broker, which is a controller as well. */
+export interface BrokerPorts {
+  readonly client: number;
+  readonly controller: number;
+}
+
+/** Where who connects is sent: to the processes themselves, or to what stands before them. */
+export interface ProxiedPorts {
+  /** Of each broker. */
+  readonly kafka: readonly number[];
+  readonly clickhouse: number;
+  /** Of track v1; the other tracks have none. */
+  readonly edge: { readonly grpc: number; readonly http: number } | undefined;
+}
+
 /**
- * Ports of proxies that stand before Kafka and ClickHouse in fault tests: who connects is sent there. Set by
- * WEIR_LOCAL_PROXY_KAFKA and WEIR_LOCAL_PROXY_CLICKHOUSE.
+ * Ports of proxies that stand before Kafka, ClickHouse and the edge in fault tests. Set by WEIR_LOCAL_PROXY_KAFKA (of the
+ * first broker), WEIR_LOCAL_PROXY_CLICKHOUSE, WEIR_LOCAL_PROXY_EDGE_GRPC and WEIR_LOCAL_PROXY_EDGE_HTTP.
  */
-export function proxiedPorts(ports: Ports, env: NodeJS.ProcessEnv): { kafka: number; clickhouse: number } {
+export function proxiedPorts(ports: Ports, env: NodeJS.ProcessEnv): ProxiedPorts {
+  const edge = ports.tracks.v1;
   return {
-    kafka: Number(env.WEIR_LOCAL_PROXY_KAFKA ?? ports.kafka),
-    clickhouse: Number(env.WEIR_LOCAL_PROXY_CLICKHOUSE ?? ports.clickhouse),
+    kafka: ports.brokers.map(({ client }, index) => Number((index === 0 && env.WEIR_LOCAL_PROXY_KAFKA) || client)),
+    clickhouse: Number(env.WEIR_LOCAL_PROXY_CLICKHOUSE || ports.clickhouse),
+    edge: edge && {
+      grpc: Number(env.WEIR_LOCAL_PROXY_EDGE_GRPC || edge.edgeGrpc),
+      http: Number(env.WEIR_LOCAL_PROXY_EDGE_HTTP || edge.edgeHttp),
+    },
   };
+}
+
+/**
+ * How many Kafka brokers a stack has, by WEIR_LOCAL_KAFKA_BROKERS: one, or three with a copy of everything on each.
+ * @throws where it says anything else
+ */
+export function brokerCount(env: NodeJS.ProcessEnv): number {
+  const text = env.WEIR_LOCAL_KAFKA_BROKERS || '1';
+  if (text !== '1' && text !== '3') throw new Error('WEIR_LOCAL_KAFKA_BROKERS must be 1 or 3');
+  return Number(text);
 }
 
 /** Every port of a stack, all derived from one. */
@@ -23,8 +53,7 @@ export interface Ports {
   readonly otlpGrpc: number;
   readonly otlpHttp: number;
   readonly envoyAdmin: number;
-  readonly kafka: number;
-  readonly kafkaController: number;
+  readonly brokers: readonly BrokerPorts[];
   readonly clickhouse: number;
   readonly tracks: Readonly<Record<string, TrackPorts>>;
 }
@@ -32,8 +61,15 @@ export interface Ports {
 const TRACKS_AT = 10;
 const PORTS_PER_TRACK = 10;
 
+/** From the base: client and controller of each broker. */
+const BROKERS_AT = [
+  [3, 4],
+  [6, 7],
+  [8, 9],
+] as const;
+
 /** The default base gives OTLP its own ports, 4317 and 4318. */
-export function derivePorts(base: number, tracks: readonly string[]): Ports {
+export function derivePorts(base: number, tracks: readonly string[], brokers = 1): Ports {
   const ofTrack = (index: number): TrackPorts => {
     const first = base + TRACKS_AT + index * PORTS_PER_TRACK;
     return {
@@ -48,8 +84,10 @@ export function derivePorts(base: number, tracks: readonly string[]): Ports {
     otlpGrpc: base,
     otlpHttp: base + 1,
     envoyAdmin: base + 2,
-    kafka: base + 3,
-    kafkaController: base + 4,
+    brokers: BROKERS_AT.slice(0, brokers).map(([client, controller]) => ({
+      client: base + client,
+      controller: base + controller,
+    })),
     clickhouse: base + 5,
     tracks: Object.fromEntries(tracks.map((track, index) => [track, ofTrack(index)])),
   };
@@ -57,7 +95,7 @@ export function derivePorts(base: number, tracks: readonly string[]): Ports {
 
 /** Every port as a list, for finding out whether one is taken. */
 export function allPorts(ports: Ports, envoy: boolean): number[] {
-  const own = [ports.kafka, ports.kafkaController, ports.clickhouse];
+  const own = [...ports.brokers.flatMap(({ client, controller }) => [client, controller]), ports.clickhouse];
   const front = envoy ? [ports.otlpGrpc, ports.otlpHttp, ports.envoyAdmin] : [];
   return [...front, ...own, ...Object.values(ports.tracks).flatMap((track) => Object.values(track))];
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Certificates } from './certificates.ts';
-import { kafkaArguments } from './kafka.ts';
+import { brokerName, kafkaArguments } from './kafka.ts';
 import { ROOT, type StackPaths } from './paths.ts';
 import { type Ports, proxiedPorts } from './ports.ts';
 import { answers, listens } from './probe.ts';
@@ -26,12 +26,13 @@ const NODE_FLAGS = ['--max-semi-space-size=8'];
 /** Names the data directory in the environment of each process, so that leftovers can be told from strangers. */
 export const STACK_VARIABLE = 'WEIR_STACK';
 
-/** Settings that ingestctl and the services share. */
+/** Settings that ingestctl and the services share; each reads its own. */
 export function commonEnv({ paths, ports }: StackParts): Record<string, string> {
   const { kafka, clickhouse } = proxiedPorts(ports, process.env);
   return {
     [STACK_VARIABLE]: paths.dataDir,
-    WEIR_KAFKA_BROKERS: `127.0.0.1:${kafka}`,
+    WEIR_KAFKA_BROKERS: kafka.map((port) => `127.0.0.1:${port}`).join(','),
+    WEIR_KAFKA_REPLICATION_FACTOR: String(ports.brokers.length),
     WEIR_CLICKHOUSE_URL: `http://127.0.0.1:${clickhouse}`,
     WEIR_CLICKHOUSE_DATABASE: DATABASE,
     WEIR_KEY_PEPPER_FILE: paths.pepper,
@@ -43,14 +44,17 @@ export function storeSpecs(parts: StackParts): ProcessSpec[] {
   const { paths, ports, kafkaLibs } = parts;
   const env = commonEnv(parts);
   return [
-    {
-      name: 'kafka',
-      command: 'java',
-      args: kafkaArguments(kafkaLibs, paths),
-      env,
-      logFile: join(paths.logs, 'kafka.log'),
-      ready: () => listens(ports.kafka),
-    },
+    ...ports.brokers.map(({ client }, index) => {
+      const name = brokerName(index);
+      return {
+        name,
+        command: 'java',
+        args: kafkaArguments(kafkaLibs, paths, name),
+        env,
+        logFile: join(paths.logs, `${name}.log`),
+        ready: () => listens(client),
+      };
+    }),
     {
       name: 'clickhouse',
       command: process.execPath,

@@ -8,7 +8,7 @@ import { describeStack, type LocalFile, writeLocalFile } from './local-file.ts';
 import type { StartOptions } from './options.ts';
 import { removeRun, writeRun } from './ownership.ts';
 import { ROOT, type StackPaths } from './paths.ts';
-import { derivePorts } from './ports.ts';
+import { brokerCount, derivePorts, type Ports } from './ports.ts';
 import { ManagedProcess, type ProcessSpec } from './processes.ts';
 import { run } from './run.ts';
 import { commonEnv, envoySpec, type StackParts, serviceSpecs, storeSpecs } from './specs.ts';
@@ -75,7 +75,7 @@ export class Stack {
   async #prepare(): Promise<StackParts> {
     const paths = this.#paths;
     for (const dir of [paths.dataDir, paths.logs, paths.run]) mkdirSync(dir, { recursive: true, mode: 0o700 });
-    const ports = derivePorts(this.#options.portBase, this.#options.tracks);
+    const ports = this.#ports();
     const certificates = await ensureCertificates(paths.tls, new Date());
     this.#ca = certificates.ca;
     this.#keys = ensureTenants(paths);
@@ -134,6 +134,10 @@ export class Stack {
     ]);
   }
 
+  #ports(): Ports {
+    return derivePorts(this.#options.portBase, this.#options.tracks, brokerCount(process.env));
+  }
+
   async #step<T>(done: string, work: Promise<T>): Promise<T> {
     const startedMs = this.#clock.nowMs();
     const result = await work;
@@ -142,7 +146,7 @@ export class Stack {
   }
 
   #writeFiles(): LocalFile {
-    const ports = derivePorts(this.#options.portBase, this.#options.tracks);
+    const ports = this.#ports();
     const stack = { ca: this.#ca, keys: this.#keys, envoy: this.#options.envoy };
     const content = describeStack(ports, stack, this.#pids);
     writeLocalFile(this.#paths.localFile, content);

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { parseStart, START_HELP, type StartOptions } from './options.ts';
 import { endLeftovers, supervisorOf } from './ownership.ts';
 import { stackPaths } from './paths.ts';
-import { allPorts, derivePorts } from './ports.ts';
+import { allPorts, brokerCount, derivePorts } from './ports.ts';
 import { listens } from './probe.ts';
 import { STACK_VARIABLE } from './specs.ts';
 import { Stack } from './stack.ts';
@@ -45,7 +45,13 @@ async function whyNot(options: StartOptions): Promise<string | undefined> {
   }
   const leftovers = endLeftovers(paths);
   if (leftovers.length > 0) process.stdout.write(`ended what an earlier run left: ${leftovers.join(', ')}\n`);
-  for (const port of allPorts(derivePorts(options.portBase, options.tracks), options.envoy)) {
+  let brokers: number;
+  try {
+    brokers = brokerCount(process.env);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  for (const port of allPorts(derivePorts(options.portBase, options.tracks, brokers), options.envoy)) {
     if (await listens(port)) return `port ${port} is in use; give another --port-base, or stop what listens there`;
   }
   return undefined;

@@ -106,6 +106,13 @@ test('local.json has the promised form, and is readable by its owner alone', () 
   });
 });
 
+test('ClickHouse refuses inserts before its disk is full to the last byte', async () => {
+  const disks = await sharedStack().query<{ name: string; keep: string }>(
+    'SELECT name, keep_free_space AS keep FROM system.disks',
+  );
+  expect(disks).toEqual([{ name: 'default', keep: String(512 * 1024 ** 2) }]);
+});
+
 test('npm start in a terminal says what it does, says that a dead process is restarted, and Ctrl-C ends everything', async () => {
   const dataDir = newDir();
   // A terminal sends Ctrl-C to the whole process group.

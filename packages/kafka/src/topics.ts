@@ -1,5 +1,4 @@
-import { setTimeout } from 'node:timers/promises';
-import { DependencyError } from '@weir/pipeline';
+import { DependencyError, systemClock } from '@weir/pipeline';
 import kafkajs, { type Admin } from 'kafkajs';
 import { type KafkaConfig, type KafkaLogger, kafkaLogCreator } from './connection.ts';
 import { fromKafkaError } from './errors.ts';
@@ -102,6 +101,35 @@ export function createKafkaAdmin(config: KafkaConfig, logger: KafkaLogger): Kafk
   };
 }
 
+/**
+ * Waits until each of so many partitions is served by its leader. The client's own wait gives up where the broker that it
+ * asks has not heard of the topic yet, as is usual in a cluster and on a busy machine.
+ */
+async function untilLed(admin: Admin, topic: string, least: number): Promise<void> {
+  const deadlineMs = systemClock.nowMs() + LEADERS_MS_MAX;
+  while (!(await isLed(admin, topic, least))) {
+    if (systemClock.nowMs() > deadlineMs) {
+      throw new DependencyError('kafka', 'unavailable', `kafka: ${topic} has no leaders`, { retryable: true });
+    }
+    await systemClock.sleep(LEADERS_POLL_MS);
+  }
+}
+
+async function isLed(admin: Admin, topic: string, least: number): Promise<boolean> {
+  try {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    const partitions = topics[0]?.partitions ?? [];
+    if (partitions.length < least || partitions.some(({ leader }) => leader < 0)) return false;
+    // A broker says that it leads a partition before it has taken it up.
+    await admin.fetchTopicOffsets(topic);
+    return true;
+  } catch (error) {
+    const failure = fromKafkaError(error);
+    if (!failure.retryable) throw failure;
+    return false;
+  }
+}
+
 async function ensureOne(admin: Admin, topic: TopicSpec): Promise<TopicState> {
   const configEntries = Object.entries(topic.config).map(([name, value]) => ({ name, value }));
   const created = await admin.createTopics({
@@ -115,7 +143,7 @@ async function ensureOne(admin: Admin, topic: TopicSpec): Promise<TopicState> {
       },
     ],
   });
-  await untilLed(admin, topic.name);
+  await untilLed(admin, topic.name, created ? topic.partitions : 1);
   if (created) return { name: topic.name, state: 'created', partitions: topic.partitions };
   const { topics } = await admin.fetchTopicMetadata({ topics: [topic.name] });
   const partitions = topics[0]?.partitions.length ?? 0;
@@ -136,19 +164,4 @@ async function ensureOne(admin: Admin, topic: TopicSpec): Promise<TopicState> {
     resources: [{ type: ConfigResourceTypes.TOPIC, name: topic.name, configEntries }],
   });
   return { name: topic.name, state: 'configured', partitions };
-}
-
-/** A new topic's partitions have leaders a moment later; on a busy broker that is longer than the client itself would wait. */
-async function untilLed(admin: Admin, topic: string): Promise<void> {
-  for (const deadlineMs = performance.now() + LEADERS_MS_MAX; ; ) {
-    try {
-      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-      const partitions = topics[0]?.partitions ?? [];
-      if (partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)) return;
-      throw new DependencyError('kafka', 'unavailable', `kafka: ${topic} has no leader`, { retryable: true });
-    } catch (error) {
-      if (!fromKafkaError(error).retryable || performance.now() > deadlineMs) throw error;
-    }
-    await setTimeout(LEADERS_POLL_MS);
-  }
 }

@@ -3,7 +3,7 @@ import { hashesEqual, hashKey, keyPrefix } from './key.ts';
 import { type LimitOverrides, limitOverrides } from './limits.ts';
 import { effectiveTenant, type StoredKey, type Tenant, type TenantSpec, tenantName, tenantSpec } from './tenant.ts';
 
-/** Who a presented key belongs to; `unavailable`: it may be good, but the tenants have not been read yet. */
+/** Who a presented key belongs to; `unavailable`: it may be good, but not all tenants are known. */
 export type KeyLookup =
   | { readonly kind: 'tenant'; readonly tenant: Tenant }
   | { readonly kind: 'unknown' }
@@ -38,6 +38,7 @@ export class TenantDirectory {
   readonly #remembered = new Map<string, KeyLookup>();
   #defaults: LimitOverrides | undefined;
   #complete = false;
+  #reachable = true;
 
   /** @param pepper empty where keys are never looked up (a normalizer) */
   constructor(pepper: string) {
@@ -55,6 +56,11 @@ export class TenantDirectory {
 
   markComplete(): void {
     this.#complete = true;
+  }
+
+  /** Whether changes arrive. While they do not, a key that is not known may have been made meanwhile. */
+  markReachable(reachable: boolean): void {
+    this.#reachable = reachable;
   }
 
   get(name: string): Tenant | undefined {
@@ -83,7 +89,7 @@ export class TenantDirectory {
     const equal = hashesEqual(hashKey(presented, this.#pepper), expected);
     if (!equal || entry === undefined || entry.stored.revoked === true) {
       // A known prefix with a wrong secret or a revoked key is known to be bad, whatever has not been read yet.
-      return this.#complete || entry !== undefined ? UNKNOWN : UNAVAILABLE;
+      return (this.#complete && this.#reachable) || entry !== undefined ? UNKNOWN : UNAVAILABLE;
     }
     const tenant = this.#tenants.get(entry.tenant);
     if (tenant === undefined) return UNKNOWN;

@@ -7,6 +7,7 @@ import { CONTROL_TOPICS, DEFAULTS_KEY, encodeTenantValue } from '@weir/records';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { TenantDirectory } from './directory.ts';
 import { followTenants } from './follower.ts';
+import { createKey } from './key.ts';
 
 /** One partition in memory; `down` makes every call fail. */
 class MemoryLog implements Log {
@@ -149,6 +150,18 @@ describe('following weir.tenants', () => {
     log.put('globex', QUIET);
     await vi.waitFor(() => expect(directory.names()).toEqual(['globex']), { timeout: 5_000 });
     expect(Math.min(...log.asked)).toBe(2);
+  });
+
+  test('cannot say that a key is unknown while the topic cannot be read: it may have been made meanwhile', async () => {
+    const { key } = createKey();
+    log.put('acme', QUIET);
+    const { directory, follower } = follow();
+    await follower.start(NEVER);
+    expect(directory.byKey(key)).toEqual({ kind: 'unknown' });
+    log.down = true;
+    await vi.waitFor(() => expect(directory.byKey(key)).toEqual({ kind: 'unavailable' }), { timeout: 5_000 });
+    log.down = false;
+    await vi.waitFor(() => expect(directory.byKey(key)).toEqual({ kind: 'unknown' }), { timeout: 5_000 });
   });
 
   test('has the newest state on disk once it has stopped', async () => {

@@ -95,10 +95,12 @@ export function followTenants(log: Log, directory: TenantDirectory, options: Fol
           if (directory.complete) take(key, record.value);
           else replay.set(key, record.value);
         }
+        directory.markReachable(true);
         offset = page.nextOffset;
         if (page.records.length === 0 && offset < end && page.endOffset === end) offset = end;
       } catch (error) {
         if (stopping.signal.aborted) return;
+        directory.markReachable(false);
         options.events.failed(error);
         // From the start again only where the offset is gone: a replay brings revoked keys back until it is through.
         if (error instanceof DependencyError && error.code === 'rejected') offset = -1;

@@ -19,4 +19,12 @@ export type { ExpectedRow, ExpectedRows, RowOwner } from './oracle-rows/row.ts';
 export { type LogFaults, SimulatedLog } from './simulation/simulated-log.ts';
 export { createRandom, VirtualTime } from './simulation/virtual-time.ts';
 export { type GrpcAnswer, type HttpAnswer, OtlpClient } from './stack/otlp-client.ts';
-export { caseTenant, freePorts, pause, type StackOptions, TEST_TENANTS, TestStack } from './stack/test-stack.ts';
+export {
+  caseTenant,
+  freePorts,
+  pause,
+  readMetric,
+  type StackOptions,
+  TEST_TENANTS,
+  TestStack,
+} from './stack/test-stack.ts';

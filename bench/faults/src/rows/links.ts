@@ -1,9 +1,11 @@
 import { during, type FaultRow } from './row.ts';
 
-const LINKS: readonly FaultRow[] = (['kafka', 'clickhouse'] as const).flatMap((link): FaultRow[] => [
+const PLACES = { kafka: 'Kafka', clickhouse: 'ClickHouse', edge: 'the edge, from Envoy' } as const;
+
+const LINKS: readonly FaultRow[] = (['kafka', 'clickhouse', 'edge'] as const).flatMap((link): FaultRow[] => [
   {
     name: `delay-${link}`,
-    fault: `500 ms delay on the link to ${link}`,
+    fault: `500 ms delay on the link to ${PLACES[link]}`,
     strike: (stack) =>
       during((on) => {
         stack[link].fault = on ? { delayMs: 500 } : {};
@@ -11,15 +13,26 @@ const LINKS: readonly FaultRow[] = (['kafka', 'clickhouse'] as const).flatMap((l
   },
   {
     name: `cut-${link}`,
-    fault: `the network to ${link} cut for 5 s`,
+    fault: `the network to ${PLACES[link]} cut for 5 s`,
     strike: (stack) =>
       during((on) => {
         stack[link].fault = on ? { down: true } : {};
       }, 5_000),
   },
+  {
+    name: `loss-${link}`,
+    fault: `packet loss on the link to ${PLACES[link]}, as TCP shows it: stalls and resets`,
+    strike: async (stack) => {
+      const before = stack[link].losses;
+      await during((on) => {
+        stack[link].fault = on ? { loss: 0.03 } : {};
+      }, 8_000);
+      if (stack[link].losses === before) throw new Error('nothing was lost on the link');
+    },
+  },
 ]);
 
-/** The links to Kafka and ClickHouse: slow, cut, or losing answers. */
+/** The links to Kafka, ClickHouse and the edge: slow, cut, or losing answers. */
 export const LINK_ROWS: readonly FaultRow[] = [
   {
     name: 'insert-answer-cut',

@@ -12,7 +12,9 @@ interface ChdbSession {
   close(): void;
 }
 
-const { Session } = createRequire(import.meta.url)('chdb') as { Session: new (path: string) => ChdbSession };
+const { Session } = createRequire(import.meta.url)('chdb') as {
+  Session: new (path: string, options: { connectionArgs: string[] }) => ChdbSession;
+};
 
 /** What ClickHouse answered. */
 export interface EngineResult {
@@ -53,8 +55,13 @@ export class Engine {
   readonly #waiting: ((session: ChdbSession) => void)[] = [];
   readonly #waitingMax: number;
 
-  constructor(path: string, options: { readonly sessions: number; readonly waitingMax: number }) {
-    for (let i = 0; i < options.sessions; i++) this.#all.push(new Session(path));
+  /** @param options.configFile ClickHouse's own, for what no query can set */
+  constructor(
+    path: string,
+    options: { readonly sessions: number; readonly waitingMax: number; readonly configFile: string },
+  ) {
+    const connectionArgs = [`--config-file=${options.configFile}`];
+    for (let i = 0; i < options.sessions; i++) this.#all.push(new Session(path, { connectionArgs }));
     this.#free.push(...this.#all);
     this.#waitingMax = options.waitingMax;
   }

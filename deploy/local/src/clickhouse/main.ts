@@ -1,8 +1,11 @@
 import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from '../paths.ts';
 import { Engine } from './engine.ts';
 import { Inserts } from './inserts.ts';
 import { createClickHouseServer } from './server.ts';
 
+const CONFIG_FILE = join(ROOT, 'deploy/clickhouse/keep-free-space.xml');
 const SESSIONS = 6;
 const WAITING_MAX = 200;
 const STOP_MS = 20_000;
@@ -19,7 +22,7 @@ function main(): void {
   rmSync(temporary, { recursive: true, force: true });
   mkdirSync(temporary, { recursive: true, mode: 0o700 });
   mkdirSync(data, { recursive: true, mode: 0o700 });
-  const engine = new Engine(data, { sessions: SESSIONS, waitingMax: WAITING_MAX });
+  const engine = new Engine(data, { sessions: SESSIONS, waitingMax: WAITING_MAX, configFile: CONFIG_FILE });
   const server = createClickHouseServer(engine, new Inserts(engine, temporary));
   server.listen(Number(port), '127.0.0.1', () => process.stdout.write(`listening on 127.0.0.1:${port}\n`));
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

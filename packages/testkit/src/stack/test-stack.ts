@@ -107,17 +107,8 @@ export class TestStack {
   }
 
   /** A metric's value summed over its labels, or over those that `labels` names. */
-  async metric(service: string, name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
-    const admin = this.local.services[service]?.admin;
-    const { body } = await request(`${admin}/metrics`);
-    let sum = 0;
-    for (const line of (await body.text()).split('\n')) {
-      const match = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line);
-      if (match?.[1] !== name) continue;
-      const wanted = Object.entries(labels).every(([key, value]) => match[2]?.includes(`${key}="${value}"`));
-      if (wanted) sum += Number(match[3]);
-    }
-    return sum;
+  metric(service: string, name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
+    return readMetric(this.local.services[service]?.admin ?? '', name, labels);
   }
 
   async ready(service: string): Promise<boolean> {
@@ -147,6 +138,23 @@ export class TestStack {
   async stop(): Promise<void> {
     await runNode(['deploy/local/src/stop.ts', '--data-dir', this.dataDir], {}, 130_000);
   }
+}
+
+/** A metric of the process behind an admin endpoint, summed over its labels, or over those that `labels` names. */
+export async function readMetric(
+  admin: string,
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): Promise<number> {
+  const { body } = await request(`${admin}/metrics`);
+  let sum = 0;
+  for (const line of (await body.text()).split('\n')) {
+    const match = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line);
+    if (match?.[1] !== name) continue;
+    const wanted = Object.entries(labels).every(([key, value]) => match[2]?.includes(`${key}="${value}"`));
+    if (wanted) sum += Number(match[3]);
+  }
+  return sum;
 }
 
 export function pause(ms: number): Promise<void> {

@@ -23,6 +23,6 @@ export function authenticate(directory: TenantDirectory, headers: KeyHeaders): A
   const found = directory.byKey(key);
   if (found.kind === 'tenant') return found;
   if (found.kind === 'unavailable')
-    return refuse('tenant_store_unavailable', 'the tenants are not known yet; try again', 2);
+    return refuse('tenant_store_unavailable', 'not all tenants are known at the moment; try again', 2);
   return refuse('unauthenticated', 'the key is not known');
 }

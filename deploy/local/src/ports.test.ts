@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import { allPorts, brokerCount, derivePorts, proxiedPorts } from './ports.ts';
+
+test.each([1, 3])('with %i brokers and four tracks no port is given twice', (brokers) => {
+  const ports = allPorts(derivePorts(4317, ['v1', 'v2', 'v3', 'v4'], brokers), true);
+  expect(new Set(ports).size).toBe(ports.length);
+  expect(ports).toHaveLength(4 + 2 * brokers + 4 * 5);
+});
+
+test('one broker or three, and nothing else', () => {
+  expect([undefined, '', '1', '3'].map((count) => brokerCount({ WEIR_LOCAL_KAFKA_BROKERS: count }))).toEqual([
+    1, 1, 1, 3,
+  ]);
+  for (const count of ['0', '2', '4', 'three']) {
+    expect(() => brokerCount({ WEIR_LOCAL_KAFKA_BROKERS: count })).toThrow('must be 1 or 3');
+  }
+});
+
+test('a proxy takes the place of what it stands before, and of nothing else', () => {
+  const ports = derivePorts(4317, ['v1'], 3);
+  const own = proxiedPorts(ports, {});
+  expect(own).toEqual({ kafka: [4320, 4323, 4325], clickhouse: 4322, edge: { grpc: 4327, http: 4328 } });
+  const env = { WEIR_LOCAL_PROXY_KAFKA: '1', WEIR_LOCAL_PROXY_CLICKHOUSE: '', WEIR_LOCAL_PROXY_EDGE_HTTP: '2' };
+  expect(proxiedPorts(ports, env)).toEqual({ ...own, kafka: [1, 4323, 4325], edge: { grpc: 4327, http: 2 } });
+});
