@@ -68,6 +68,11 @@ export class LowCardinalityColumn implements Column {
     return this.#ids[row]!;
   }
 
+  /** Puts another value into a row that has been pushed. */
+  replaceId(row: number, id: number): void {
+    this.#ids[row] = id;
+  }
+
   push(source: Uint8Array, start: number, end: number): void {
     this.pushId(this.intern(source, start, end));
   }

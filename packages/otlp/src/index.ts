@@ -1,4 +1,13 @@
 export { type BodyFormat, encodeExportResponse, encodeRetryInfo, encodeStatus, type StatusContent } from './answers.ts';
+export {
+  CONVENTIONS_SCHEMA_URL,
+  CONVENTIONS_VERSION,
+  CONVENTIONS_VERSIONS,
+  conventionsOf,
+  type Renames,
+  type Upgrade,
+  upgradeFrom,
+} from './conventions/conventions.ts';
 export { type FromJson, jsonToProtobuf } from './json.ts';
 export { type ScanFault, Scanner, type ScanResult } from './scan.ts';
 export { isMetricData } from './scan-metric.ts';

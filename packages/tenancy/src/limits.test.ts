@@ -13,6 +13,14 @@ describe('mergeLimits', () => {
     expect(small.items).toEqual({ perSecond: 10, burst: 10 });
   });
 
+  test('a tenant without conventions of its own has those of the defaults', () => {
+    const conventions = { upgradeTo: '1.44.0', assume: '1.20.0' } as const;
+    expect(mergeLimits(BUILT_IN_LIMITS, { conventions }, { weight: 2 }).conventions).toEqual(conventions);
+    expect(limitOverrides.safeParse({ conventions }).success).toBe(true);
+    expect(limitOverrides.safeParse({ conventions: { upgradeTo: '1.43.0' } }).success).toBe(false);
+    expect(limitOverrides.safeParse({ conventions: { upgradeTo: '1.44.0', assume: '0.1.0' } }).success).toBe(false);
+  });
+
   test('without layers is the base', () => {
     expect(mergeLimits(BUILT_IN_LIMITS, undefined)).toEqual(BUILT_IN_LIMITS);
   });

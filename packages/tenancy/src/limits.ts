@@ -1,3 +1,4 @@
+import { CONVENTIONS_VERSION, CONVENTIONS_VERSIONS } from '@weir/otlp';
 import { z } from 'zod';
 
 const DURATION = /^(\d+(?:\.\d+)?)(ns|us|ms|s|m)$/;
@@ -23,6 +24,14 @@ export const limitOverrides = z.strictObject({
   slowThreshold: duration.optional(),
   /** Share of a full pipe, relative to other tenants. */
   weight: z.number().positive().max(1_000).optional(),
+  /** Attribute and metric names are brought to this version of the OpenTelemetry semantic conventions. */
+  conventions: z
+    .strictObject({
+      upgradeTo: z.literal(CONVENTIONS_VERSION),
+      /** Of what has no schema URL that says it; left out: that stays as it is. */
+      assume: z.enum(CONVENTIONS_VERSIONS).optional(),
+    })
+    .optional(),
 });
 
 export type LimitOverrides = z.infer<typeof limitOverrides>;
@@ -40,6 +49,8 @@ export interface Limits {
   /** As written, such as `1s`. */
   readonly slowThreshold: string;
   readonly weight: number;
+  /** Undefined: names stay as they are sent. */
+  readonly conventions?: { readonly upgradeTo: string; readonly assume?: string | undefined } | undefined;
 }
 
 /** What holds where neither the tenant nor the file's defaults say anything. */
@@ -62,6 +73,7 @@ export function mergeLimits(base: Limits, ...layers: readonly (LimitOverrides | 
       retentionDays: layer.retentionDays ?? limits.retentionDays,
       slowThreshold: layer.slowThreshold ?? limits.slowThreshold,
       weight: layer.weight ?? limits.weight,
+      conventions: layer.conventions ?? limits.conventions,
     };
   }
   return limits;

@@ -44,6 +44,7 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
     },
     repeated: () => metrics.repeated.inc(),
     written: (signal, items) => metrics.items.inc({ signal }, items),
+    renamed: (signal, names) => metrics.renamed.inc({ signal }, names),
     deadLettered: (reason, items) => metrics.deadLettered.inc({ reason }, items),
   });
   const unknownTenants = new UnknownTenants(directory, clock);

@@ -20,6 +20,12 @@ export const NORMALIZER_METRICS = {
     help: 'Spans, log records and data points written as rows.',
     labels: ['signal'],
   },
+  renamed: {
+    type: 'counter',
+    name: 'weir_normalizer_renamed_names_total',
+    help: 'Attribute and metric names brought to the newest semantic conventions; what rows share counts once.',
+    labels: ['signal'],
+  },
   bodyBytes: {
     type: 'counter',
     name: 'weir_normalizer_body_bytes_total',

@@ -50,12 +50,15 @@ function raw(offset: number, value: Buffer, tenant = 'acme', seq = offset): RawE
 }
 
 function create() {
-  const counted = { received: 0, repeated: 0, written: 0, dead: [] as string[] };
+  const counted = { received: 0, repeated: 0, written: 0, renamed: 0, dead: [] as string[] };
   const normalizer = new Normalizer((name) => (name === 'acme' ? TENANT : undefined), {
     received: () => void counted.received++,
     repeated: () => void counted.repeated++,
     written: (_signal, items) => {
       counted.written += items;
+    },
+    renamed: (_signal, names) => {
+      counted.renamed += names;
     },
     deadLettered: (reason, items) => void counted.dead.push(`${reason} ${items}`),
   });
@@ -84,6 +87,7 @@ test('what cannot be stored is dead-lettered by its reason and the rest of the r
   expect(counted).toEqual({
     received: 3,
     repeated: 0,
+    renamed: 0,
     written: 4,
     dead: ['unknown_version 1', 'unknown_tenant 1', 'undecodable_body 1'],
   });
@@ -147,7 +151,7 @@ test('an export whose rows fit no record is dead-lettered, its neighbours are wr
     from = next;
   }
   expect({ rows, dead, last }).toEqual({ rows: 3, dead: [1], last: 2 });
-  expect(counted).toEqual({ received: 3, repeated: 0, written: 3, dead: ['rows_rejected 1'] });
+  expect(counted).toEqual({ received: 3, repeated: 0, renamed: 0, written: 3, dead: ['rows_rejected 1'] });
 });
 
 function note(offset: number, seq: number): RawEntry {

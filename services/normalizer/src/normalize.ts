@@ -15,7 +15,7 @@ import { inflate } from './consume/inflate.ts';
 import type { DeadLetter, RawEntry, RawExport } from './exports.ts';
 import { LIMITS } from './limits.ts';
 import { RowsRecordBuilder } from './publish/rows-record.ts';
-import { type TranscodeFault, Transcoder } from './transcode/transcoder.ts';
+import { type Transcoded, type TranscodeFault, Transcoder } from './transcode/transcoder.ts';
 
 /** What became of a run of raw records: the content of one rows record, and what goes to the DLQ before it. */
 export interface Normalized {
@@ -33,6 +33,8 @@ export interface NormalizeEvents {
   received(signal: SignalKind, bodyBytes: number): void;
   repeated(): void;
   written(signal: SignalKind, items: number): void;
+  /** Names brought to the semantic conventions of today. */
+  renamed(signal: SignalKind, names: number): void;
   deadLettered(reason: DlqReason, items: number): void;
 }
 
@@ -47,6 +49,9 @@ interface OpenExport {
 interface TakenNote extends Note {
   readonly found: boolean;
 }
+
+/** What was written of an export. */
+type Stored = Extract<Transcoded, { ok: true }>;
 
 /** What one attempt at a run of entries found; counted only once it is what will be written. */
 interface Attempt {
@@ -85,7 +90,7 @@ export class Normalizer {
     const before = marks.snapshot();
     for (let until = entries.length; ; ) {
       const attempt = this.#take(entries, from, until, marks);
-      const written = new Map<RawExport, number>();
+      const written = new Map<RawExport, Stored>();
       let record = this.#transcode(attempt, written);
       if (typeof record === 'number') {
         const { offset } = attempt.open[record]!.raw;
@@ -152,10 +157,13 @@ export class Normalizer {
     return { next, open, taken, notes, dead, repeated, oldestReceivedAtNs: oldest ?? 0n };
   }
 
-  #count({ open, dead, repeated }: Attempt, written: ReadonlyMap<RawExport, number>): void {
+  #count({ open, dead, repeated }: Attempt, written: ReadonlyMap<RawExport, Stored>): void {
     for (const { raw, body } of open) this.#events.received(raw.meta.signal, body.length);
     for (let i = 0; i < repeated; i++) this.#events.repeated();
-    for (const [{ meta }, items] of written) this.#events.written(meta.signal, items);
+    for (const [{ meta }, stored] of written) {
+      this.#events.written(meta.signal, stored.written);
+      if (stored.renamed > 0) this.#events.renamed(meta.signal, stored.renamed);
+    }
     for (const { reason, items } of dead) this.#events.deadLettered(reason, items);
   }
 
@@ -169,7 +177,7 @@ export class Normalizer {
   }
 
   /** The record, or the index of the open export with which it becomes too large. */
-  #transcode({ open, dead }: Attempt, written: Map<RawExport, number>): RowsRecordBuilder | number {
+  #transcode({ open, dead }: Attempt, written: Map<RawExport, Stored>): RowsRecordBuilder | number {
     const broken = new Map<OpenExport, TranscodeFault>();
     let letters = this.#addAll(open, broken, written);
     // What is not an export leaves a part of itself in the columns: start anew without it.
@@ -189,7 +197,7 @@ export class Normalizer {
   #addAll(
     open: readonly OpenExport[],
     broken: Map<OpenExport, TranscodeFault>,
-    written: Map<RawExport, number>,
+    written: Map<RawExport, Stored>,
   ): DeadLetter[] | number | undefined {
     const letters: DeadLetter[] = [];
     written.clear();
@@ -207,7 +215,8 @@ export class Normalizer {
         continue;
       }
       let index = 0;
-      const input = { tenant: tenant.name, retentionDays: tenant.limits.retentionDays, signal, body, receivedAtNs };
+      const { retentionDays, conventions } = tenant.limits;
+      const input = { tenant: tenant.name, retentionDays, conventions, signal, body, receivedAtNs };
       const result = this.#transcoder.add(input, (reason, value, items) => {
         const where = { tenant: tenant.name, signal, offset: raw.offset, index: index++ };
         letters.push({ ...where, reason, message: 'the items cannot be stored', items, value });
@@ -218,7 +227,7 @@ export class Normalizer {
       }
       const { rows, bytes } = this.#transcoder;
       if (at > 0 && (rows > LIMITS.recordRowsMax || bytes > LIMITS.recordBlockBytesMax)) return at;
-      written.set(raw, result.written);
+      written.set(raw, result);
     }
     return letters;
   }
@@ -228,14 +237,14 @@ export class Normalizer {
  * The books of one record: what was taken, what became of it, and what edges told. They are a section of the same record
  * as the rows they count, so they reach ClickHouse exactly when those do, once.
  */
-function addUsage(record: RowsRecordBuilder, attempt: Attempt, written: ReadonlyMap<RawExport, number>): void {
+function addUsage(record: RowsRecordBuilder, attempt: Attempt, written: ReadonlyMap<RawExport, Stored>): void {
   const tally = new UsageTally();
   const byOffset = new Map<number, RawMeta>();
   for (const raw of attempt.taken) {
     const { meta } = raw;
     byOffset.set(raw.offset, meta);
     tally.add({ ...usageOf(meta), outcome: 'accepted' });
-    tally.add({ ...usageOf(meta), outcome: 'stored', items: written.get(raw) ?? 0, bytes: 0 });
+    tally.add({ ...usageOf(meta), outcome: 'stored', items: written.get(raw)?.written ?? 0, bytes: 0 });
   }
   for (const { offset, reason, items } of attempt.dead) {
     const meta = byOffset.get(offset);

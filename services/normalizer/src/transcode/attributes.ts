@@ -1,6 +1,7 @@
 import { Bytes, type MapColumn } from '@weir/native';
-import type { WireReader } from '@weir/otlp';
+import type { Renames, WireReader } from '@weir/otlp';
 import { pushAnyValue } from './any-value.ts';
+import { type RenameCount, RenamedKeys } from './renamed-keys.ts';
 
 const KEY = (1 << 3) | 2;
 const VALUE = (2 << 3) | 2;
@@ -12,11 +13,21 @@ const GUESSES = 64;
  */
 export class AttributeWriter {
   readonly column: MapColumn;
+  #renames: Renames | undefined;
+  #renameCount: RenameCount = { names: 0 };
   readonly #guesses = new Int32Array(GUESSES).fill(-1);
+  readonly #renamed: RenamedKeys;
   #place = 0;
 
   constructor(column: MapColumn) {
     this.column = column;
+    this.#renamed = new RenamedKeys(column.keys);
+  }
+
+  /** Names that are brought up to date from here on; undefined: they stay as they are sent. */
+  rename(renames: Renames | undefined, count: RenameCount): void {
+    this.#renames = renames;
+    this.#renameCount = count;
   }
 
   /** Pushes the KeyValue up to `end`; the reader stands at its first byte. False once the reader has a fault. */
@@ -43,10 +54,12 @@ export class AttributeWriter {
       }
       reader.pos = stop;
     }
+    if (this.#place === 0) this.#renamed.begin();
     const place = this.#place++ & (GUESSES - 1);
     const id = this.column.keys.intern(reader.buf, keyStart, keyEnd, this.#guesses[place]);
     this.#guesses[place] = id;
-    this.column.keys.pushId(id);
+    if (this.#renames === undefined) this.column.keys.pushId(id);
+    else this.#renamed.push(id, this.#renames, reader, keyStart, keyEnd);
     if (valueEnd < 0) this.column.values.pushEmpty();
     else {
       reader.pos = valueStart;
@@ -65,11 +78,13 @@ export class AttributeWriter {
 
   /** Ends the row. */
   end(): void {
+    this.#renamed.end(this.#renameCount);
     this.column.end();
     this.#place = 0;
   }
 
   clear(): void {
+    this.#renamed.clear();
     this.#guesses.fill(-1);
     this.#place = 0;
   }
@@ -89,6 +104,11 @@ export class RepeatedAttributes {
   constructor(column: MapColumn) {
     this.#column = column;
     this.#writer = new AttributeWriter(column);
+  }
+
+  /** As {@link AttributeWriter.rename}. */
+  rename(renames: Renames | undefined, count: RenameCount): void {
+    this.#writer.rename(renames, count);
   }
 
   /** Pushes a row of the KeyValues in field `field` of the message [start, end), and keeps it for {@link repeat}. */

@@ -46,6 +46,7 @@ export class CommonColumns {
     const { serviceName } = origin;
     this.#serviceRow = this.serviceName.intern(serviceName.buf, 0, serviceName.length);
     this.serviceName.pushId(this.#serviceRow);
+    this.#resource.rename(origin.resourceUpgrade?.attributes('resource'), origin.renamed);
     return this.#resource.push(reader, resource.start, resource.end, RESOURCE_ATTRIBUTES);
   }
 

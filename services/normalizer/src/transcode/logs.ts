@@ -11,7 +11,7 @@ import { pushAnyValue } from './any-value.ts';
 import { AttributeWriter } from './attributes.ts';
 import { CommonColumns, ScopeAttributes } from './common-columns.ts';
 import { MessageFields } from './fields.ts';
-import type { Origin } from './origin.ts';
+import { type Origin, pushSchemaUrl } from './origin.ts';
 import { READER_FAULT, type TableBlock, WRITTEN } from './table.ts';
 import { pushAttributes } from './traces.ts';
 
@@ -93,9 +93,10 @@ export class LogsTable implements TableBlock {
     log.pushString(buf, SEVERITY_TEXT, this.#severityText);
     const severity = log.varint(reader, SEVERITY_NUMBER);
     this.#severityNumber.push(severity > SEVERITY_MAX ? 0 : severity);
-    this.#resourceSchemaUrl.push(buf, origin.resourceSchemaUrl.start, origin.resourceSchemaUrl.end);
-    this.#scopeSchemaUrl.push(buf, origin.scopeSchemaUrl.start, origin.scopeSchemaUrl.end);
+    pushSchemaUrl(this.#resourceSchemaUrl, reader, origin.resourceSchemaUrl, origin.resourceUpgrade);
+    pushSchemaUrl(this.#scopeSchemaUrl, reader, origin.scopeSchemaUrl, origin.scopeUpgrade);
     log.pushString(buf, EVENT_NAME, this.#eventName);
+    this.#attributes.rename(origin.scopeUpgrade?.attributes('log'), origin.renamed);
     if (!pushAttributes(reader, log, this.#attributes) || !this.#pushBody(reader)) return READER_FAULT;
     reader.pos = end;
     return WRITTEN;

@@ -1,4 +1,4 @@
-import { isMetricData, WIRE, type WireReader } from '@weir/otlp';
+import { isMetricData, type Renames, type Upgrade, WIRE, type WireReader } from '@weir/otlp';
 import { textOf } from './any-value.ts';
 import { Range } from './origin.ts';
 import { BASE_UNITS, type BaseUnit } from './units.ts';
@@ -23,6 +23,21 @@ export class MetricHeader {
   dataFrom = 0;
   temporality = 0;
   monotonic = false;
+  /** Of its points' attributes. */
+  renames: Renames | undefined;
+  /** The name, where it has been renamed. */
+  nameOfToday: Buffer | undefined;
+
+  /** Brings its names up to date. */
+  upgrade(reader: WireReader, upgrade: Upgrade | undefined): void {
+    this.renames = undefined;
+    this.nameOfToday = undefined;
+    if (upgrade === undefined) return;
+    const sent = textOf(reader, this.name.start, this.name.end);
+    const today = upgrade.metricNames.get(sent);
+    if (today !== undefined) this.nameOfToday = Buffer.from(today);
+    this.renames = upgrade.points(sent);
+  }
 
   /** Bytes of what every row repeats. */
   get size(): number {

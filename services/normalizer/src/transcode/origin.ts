@@ -1,6 +1,7 @@
 import { Bytes, StringColumn } from '@weir/native';
-import { WIRE, type WireReader } from '@weir/otlp';
-import { pushAnyValue } from './any-value.ts';
+import { CONVENTIONS_SCHEMA_URL, conventionsOf, type Upgrade, upgradeFrom, WIRE, type WireReader } from '@weir/otlp';
+import { pushAnyValue, textOf } from './any-value.ts';
+import type { RenameCount } from './renamed-keys.ts';
 
 /** Where the parts that items share lie in the export at hand. Ranges are [start, end) in the reader's buffer. */
 export class Origin {
@@ -19,6 +20,12 @@ export class Origin {
   readonly scopeName = new Range();
   readonly scopeVersion = new Range();
   scopeDroppedAttributes = 0;
+  /** Whether the tenant wants its names brought up to date, and of which version those are that do not say. */
+  conventions: Conventions | undefined;
+  /** What has been renamed since the conventions of the resource, and of the scope's items; undefined: nothing to be done. */
+  resourceUpgrade: Upgrade | undefined;
+  scopeUpgrade: Upgrade | undefined;
+  readonly renamed: RenameCount = { names: 0 };
   /** Grow by one with each resource and each scope; what was encoded for an older one is stale. */
   resourceNumber = 0;
   scopeNumber = 0;
@@ -31,6 +38,11 @@ export class Origin {
   get sharedBytes(): number {
     return this.resource.size + this.resourceSchemaUrl.size + this.scope.size + this.scopeSchemaUrl.size;
   }
+}
+
+/** Upgrade of a tenant's names; `assume` is the version of what has no schema URL that is known. */
+export interface Conventions {
+  readonly assume?: string | undefined;
 }
 
 /** A run of bytes in the export. */
@@ -88,6 +100,7 @@ function readHead(reader: WireReader, end: number, head: Range, schemaUrl: Range
 export function readResource(reader: WireReader, end: number, origin: Origin): boolean {
   origin.resourceNumber++;
   if (!readHead(reader, end, origin.resource, origin.resourceSchemaUrl)) return false;
+  origin.resourceUpgrade = upgradeOf(reader, origin.resourceSchemaUrl, origin.conventions);
   return findServiceName(reader, origin);
 }
 
@@ -95,6 +108,7 @@ export function readResource(reader: WireReader, end: number, origin: Origin): b
 export function readScope(reader: WireReader, end: number, origin: Origin): boolean {
   origin.scopeNumber++;
   if (!readHead(reader, end, origin.scope, origin.scopeSchemaUrl)) return false;
+  origin.scopeUpgrade = upgradeOf(reader, origin.scopeSchemaUrl, origin.conventions);
   origin.scopeName.clear();
   origin.scopeVersion.clear();
   origin.scopeDroppedAttributes = 0;
@@ -116,6 +130,29 @@ export function readScope(reader: WireReader, end: number, origin: Origin): bool
   }
   reader.pos = back;
   return true;
+}
+
+/** Longer ones are none of OpenTelemetry's. */
+const SCHEMA_URL_LENGTH_MAX = 64;
+
+function upgradeOf(reader: WireReader, url: Range, conventions: Conventions | undefined): Upgrade | undefined {
+  if (conventions === undefined) return undefined;
+  const sent = url.size > SCHEMA_URL_LENGTH_MAX ? undefined : conventionsOf(textOf(reader, url.start, url.end));
+  const version = sent ?? conventions.assume;
+  return version === undefined ? undefined : upgradeFrom(version);
+}
+
+const UPGRADED_URL = Buffer.from(CONVENTIONS_SCHEMA_URL);
+
+/** Pushes a schema URL: that of today where the names were brought up to it. */
+export function pushSchemaUrl(
+  column: { push(source: Uint8Array, start: number, end: number): void },
+  reader: WireReader,
+  url: Range,
+  upgrade: Upgrade | undefined,
+): void {
+  if (upgrade === undefined) column.push(reader.buf, url.start, url.end);
+  else column.push(UPGRADED_URL, 0, UPGRADED_URL.length);
 }
 
 function findServiceName(reader: WireReader, origin: Origin): boolean {

@@ -13,7 +13,7 @@ import { AttributeWriter } from './attributes.ts';
 import { CommonColumns, ScopeAttributes } from './common-columns.ts';
 import { MessageFields, pushHex } from './fields.ts';
 import type { MetricHeader } from './metric-header.ts';
-import type { Origin } from './origin.ts';
+import { type Origin, pushSchemaUrl } from './origin.ts';
 import { pushAttributes } from './traces.ts';
 import { type BaseUnit, ORIGINAL_UNIT, toBase, UNCHANGED_BUCKETS, UNIT_UNCHANGED } from './units.ts';
 
@@ -88,10 +88,12 @@ export class PointColumns {
   ): boolean {
     const { buf } = reader;
     if (!this.#common.push(reader, origin) || !this.#scopeAttributes.push(reader, origin)) return false;
-    this.#resourceSchemaUrl.push(buf, origin.resourceSchemaUrl.start, origin.resourceSchemaUrl.end);
+    pushSchemaUrl(this.#resourceSchemaUrl, reader, origin.resourceSchemaUrl, origin.resourceUpgrade);
     this.#scopeDropped.push(origin.scopeDroppedAttributes);
-    this.#scopeSchemaUrl.push(buf, origin.scopeSchemaUrl.start, origin.scopeSchemaUrl.end);
-    this.#name.push(buf, metric.name.start, metric.name.end);
+    pushSchemaUrl(this.#scopeSchemaUrl, reader, origin.scopeSchemaUrl, origin.scopeUpgrade);
+    if (metric.nameOfToday === undefined) this.#name.push(buf, metric.name.start, metric.name.end);
+    else this.#name.push(metric.nameOfToday, 0, metric.nameOfToday.length);
+    this.#attributes.rename(metric.renames, origin.renamed);
     this.#description.push(buf, metric.description.start, metric.description.end);
     if (metric.base !== undefined && converted) this.#unit.pushText(metric.base.unit);
     else this.#unit.push(buf, metric.unit.start, metric.unit.end);

@@ -122,6 +122,9 @@ export class TracesTable implements TableBlock {
     span.pushString(buf, NAME, this.#spanName);
     this.#spanKind.push(span.varint(reader, KIND));
     this.#pushDuration(reader);
+    this.#attributes.rename(origin.scopeUpgrade?.attributes('span'), origin.renamed);
+    this.#eventWriter.rename(origin.scopeUpgrade?.attributes('span_event'), origin.renamed);
+    this.#linkWriter.rename(origin.scopeUpgrade?.attributes('link'), origin.renamed);
     if (!this.#pushStatus(reader) || !this.#pushRepeated(reader)) return READER_FAULT;
     reader.pos = end;
     return WRITTEN;

@@ -34,6 +34,7 @@ describe('an export that the edge would take', () => {
             ok: true,
             written: totals.items - totals.rejectedItems,
             invalid: totals.rejectedItems,
+            renamed: 0,
           });
           expect(invalid).toEqual([...totals.rejected]);
         }
@@ -162,7 +163,7 @@ describe('bounds', () => {
     const started = performance.now();
     const added = transcoder.add({ ...OWNER, signal: 'traces', body: bytes }, NOTHING);
     transcoder.finish(NOTHING);
-    expect(added).toEqual({ ok: true, written: 2, invalid: 0 });
+    expect(added).toEqual({ ok: true, written: 2, invalid: 0, renamed: 0 });
     expect(performance.now() - started).toBeLessThan(5_000);
   });
 

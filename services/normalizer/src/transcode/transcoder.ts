@@ -7,7 +7,7 @@ import { LogsTable } from './logs.ts';
 import { MetricHeader } from './metric-header.ts';
 import { HistogramTable, NumberTable, type PointTable } from './metrics.ts';
 import { ExponentialHistogramTable, SummaryTable } from './metrics-rare.ts';
-import { Origin, readResource, readScope } from './origin.ts';
+import { type Conventions, Origin, readResource, readScope } from './origin.ts';
 import { type ItemWriter, READER_FAULT, WRITTEN } from './table.ts';
 import { TracesTable } from './traces.ts';
 
@@ -15,6 +15,8 @@ import { TracesTable } from './traces.ts';
 export interface TranscodeInput {
   readonly tenant: string;
   readonly retentionDays: number;
+  /** Whether names are brought to the newest semantic conventions; left out: they stay as they were sent. */
+  readonly conventions?: Conventions | undefined;
   readonly signal: SignalKind;
   /** The decompressed ExportRequest; only read, and not kept. */
   readonly body: Uint8Array;
@@ -31,7 +33,7 @@ export type OnInvalid = (fault: ItemFault, bytes: Buffer, items: number) => void
 export type TranscodeFault = WireFault | 'expands_too_far';
 
 export type Transcoded =
-  | { readonly ok: true; readonly written: number; readonly invalid: number }
+  | { readonly ok: true; readonly written: number; readonly invalid: number; readonly renamed: number }
   | { readonly ok: false; readonly reason: TranscodeFault };
 
 /** One table's rows as a Native block; valid until the transcoder is used again. */
@@ -86,6 +88,8 @@ export class Transcoder {
     const origin = this.#origin;
     origin.tenant = Buffer.from(input.tenant);
     origin.retentionDays = input.retentionDays;
+    origin.conventions = input.conventions;
+    origin.renamed.names = 0;
     origin.receivedLo = Number(input.receivedAtNs & 0xffff_ffffn);
     origin.receivedHi = Number(input.receivedAtNs >> 32n);
     const day = input.receivedAtNs / NS_PER_DAY;
@@ -98,7 +102,7 @@ export class Transcoder {
     const ok = this.#writeRequest(reader, signal, body.length);
     if (ok) this.#handOver(signal, onInvalid);
     reader.buf = EMPTY;
-    if (ok) return { ok, written: this.#written, invalid: this.#dead.count };
+    if (ok) return { ok, written: this.#written, invalid: this.#dead.count, renamed: origin.renamed.names };
     if (this.#repeated > this.#repeatedMax) return { ok, reason: 'expands_too_far' };
     return { ok, reason: reader.fault ?? 'truncated' };
   }
@@ -208,6 +212,8 @@ export class Transcoder {
   #writeMetric(reader: WireReader, end: number): number {
     const metric = this.#metric;
     if (!metric.read(reader, end)) return READER_FAULT;
+    metric.upgrade(reader, this.#origin.scopeUpgrade);
+    if (metric.nameOfToday !== undefined) this.#origin.renamed.names++;
     const table = this.#points[metric.data];
     while (reader.pos < end) {
       const at = reader.pos;
