@@ -25,7 +25,7 @@ const HELP = `Faults injected into the running stack under load.
   npm run faults -- --row all --seeds 10 --share-stack --resume
   npm run faults -- --peak
 
-  --row NAME     a row, a part of its name, or all
+  --row NAMES    rows, or parts of their names, with commas between; or all
   --seeds K      how often (default 3)
   --rate R       spans a second (default 10000)
   --seconds S    how long the load goes on at least once the fault strikes (default 2)
@@ -70,7 +70,7 @@ async function main(): Promise<number> {
   if (values.list) for (const { name, fault } of ROWS) print(`${name.padEnd(32)} ${fault}`);
   if (values.list) return 0;
   const rows = ROWS.filter(
-    ({ name }) => values.row === 'all' || (values.row !== undefined && name.includes(values.row)),
+    ({ name }) => values.row === 'all' || values.row?.split(',').some((part) => name.includes(part)),
   );
   const [seeds, rate, seconds] = [values.seeds, values.rate, values.seconds].map(Number);
   const wrong = (rows.length === 0 && !values.peak) || ![seeds, rate, seconds].every((value) => value! > 0);
