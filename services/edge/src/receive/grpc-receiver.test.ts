@@ -441,3 +441,24 @@ test('a receiver that stops answers what it has, refuses what comes, and ends', 
   expect((await call.answer)['grpc-status']).toBe('0');
   await stopped;
 });
+
+test('calls that came before the receiver stopped are served, whole or not, and later ones are told that nobody saw them', async () => {
+  const { port, receiver } = await setUp({}, async () => ({ kind: 'accepted', acceptedItems: 2, rejectedItems: 0 }));
+  const http2 = session(port);
+  await new Promise((resolve) => http2.once('connect', resolve));
+  const begun = open(http2);
+  begun.stream.write(frame(spans).subarray(0, 3));
+  await new Promise((resolve) => http2.ping(() => resolve(undefined)));
+  // These race with the end: some are on their way.
+  const racing = Array.from({ length: 20 }, () => open(http2));
+  const stopped = receiver.stop(new AbortController().signal);
+  begun.stream.end(frame(spans).subarray(3));
+  for (const { stream } of racing) stream.end(frame(spans));
+  expect((await begun.answer)['grpc-status']).toBe('0');
+  for (const { stream, answer, closed } of racing) {
+    await closed;
+    const seen = (await answer)['grpc-status'] ?? stream.rstCode;
+    expect(['0', constants.NGHTTP2_REFUSED_STREAM]).toContain(seen);
+  }
+  await stopped;
+});

@@ -8,7 +8,7 @@ import {
   type ServiceDefinition,
 } from '@grpc/grpc-js';
 import { encodeExportResponse } from '@weir/otlp';
-import { Budget, type Component, type Consumer, InvariantError, refuse, type SignalKind } from '@weir/pipeline';
+import { Budget, type Component, type Consumer, InvariantError, type SignalKind } from '@weir/pipeline';
 import type { Answer, Authenticated, RawExport } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { Deadlines } from './deadlines.ts';
@@ -73,7 +73,6 @@ export class GrpcReceiver implements Component {
   readonly #room: CallRoom;
   #server: Server | undefined;
   #listener: GrpcListener | undefined;
-  #stopping = false;
 
   constructor(parts: ReceiverParts, next: Consumer<RawExport, Answer>, bounds: Partial<GrpcBounds> = {}) {
     this.#parts = parts;
@@ -113,12 +112,11 @@ export class GrpcReceiver implements Component {
     this.#listener = listener;
   }
 
-  /** Tells clients to go (GOAWAY), answers what is in flight, and closes. */
+  /** Tells clients to go (GOAWAY), answers every call that has come, and closes; what comes later is REFUSED_STREAM. */
   async stop(signal: AbortSignal): Promise<void> {
     const server = this.#server;
     if (server === undefined) return;
     this.#server = undefined;
-    this.#stopping = true;
     this.#listener?.stop();
     await new Promise<void>((resolve) => {
       signal.addEventListener(
@@ -160,7 +158,6 @@ export class GrpcReceiver implements Component {
   }
 
   #who(metadata: Metadata): Authenticated {
-    if (this.#stopping) return refuse('shutting_down', 'the edge is stopping; try again');
     return this.#parts.authenticate({
       authorization: metadata.get('authorization').map(String),
       apiKey: metadata.get('x-api-key').map(String),
