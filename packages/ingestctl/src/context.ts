@@ -9,6 +9,8 @@ import { createLogger, type Logger } from '@weir/telemetry';
 export interface Outside {
   readonly env: Readonly<Record<string, string | undefined>>;
   readFile(path: string): string;
+  /** Replaces a file as a whole, or leaves it as it was. */
+  writeFile(path: string, text: string): void;
   out(text: string): void;
   err(text: string): void;
   /** Whether the output is a terminal that may be coloured and redrawn. */

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { createProgram } from './program.ts';
+import { writeFile } from './write-file.ts';
 
 const status = await createProgram({
   env: process.env,
   readFile: (path) => readFileSync(path, 'utf8'),
+  writeFile,
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
   terminal: process.stdout.isTTY === true && !process.env.NO_COLOR,

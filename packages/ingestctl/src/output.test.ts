@@ -7,6 +7,7 @@ function capture(): { outside: Outside; text: () => string } {
   const outside: Outside = {
     env: {},
     readFile: () => '',
+    writeFile: () => undefined,
     out: (more) => {
       text += more;
     },

@@ -26,6 +26,9 @@ async function ingestctl(
       if (text === undefined) throw new Error('ENOENT');
       return text;
     },
+    writeFile: () => {
+      throw new Error('nothing is written here');
+    },
     out: (text) => {
       out += text;
     },
@@ -47,6 +50,9 @@ const COMMANDS = [
   'tenants list',
   'tenants show',
   'keys create',
+  'keys list',
+  'keys rotate',
+  'keys revoke',
   'lag',
   'status',
   'config',

@@ -3,11 +3,12 @@ import { Command, CommanderError } from 'commander';
 import { type AuditOptions, audit } from './audit/audit.ts';
 import { showConfig } from './config.ts';
 import { Context, type GlobalOptions, type Outside, UsageError } from './context.ts';
+import { keysCreate, keysList, keysRevoke, keysRotate } from './keys.ts';
 import { lag } from './lag.ts';
 import { printable } from './output.ts';
 import { schemaApply, schemaStatus } from './schema.ts';
 import { type StatusOptions, status as showStatus } from './status.ts';
-import { keysCreate, tenantsApply, tenantsList, tenantsShow } from './tenants.ts';
+import { tenantsApply, tenantsList, tenantsShow } from './tenants.ts';
 import { type TopicsOptions, topics } from './topics.ts';
 
 /** Exit statuses: documented in `--help`. */
@@ -58,6 +59,7 @@ export function createProgram(outside: Outside): Program {
   addAudit(program, act, outside.env);
   addSchema(program, act);
   addTenants(program, act);
+  addKeys(program, act);
   addStatus(program, act, outside.env);
   return {
     run: async (args) => {
@@ -154,13 +156,33 @@ function addTenants(program: Command, act: Act): void {
     .option('--effective', 'show what holds, defaults merged in')
     .addHelpText('after', '\nExample:\n  ingestctl tenants show acme --effective')
     .action((name: string, options) => act((context, signal) => tenantsShow(context, name, options, signal)));
-  program
-    .command('keys')
-    .description('Keys of tenants.')
+}
+
+function addKeys(program: Command, act: Act): void {
+  const group = program.command('keys').description('Keys of tenants.');
+  group
     .command('create')
     .description('Makes a key and the entry for tenants.yaml. Needs the pepper.')
     .addHelpText('after', '\nExample:\n  WEIR_KEY_PEPPER_FILE=.weir/pepper ingestctl keys create')
     .action(() => act(keysCreate));
+  group
+    .command('list')
+    .description('Lists the keys that the edges know, by their public prefixes.')
+    .option('--tenant <NAME>', 'of one tenant only')
+    .addHelpText('after', '\nExample:\n  ingestctl keys list --tenant acme')
+    .action((options) => act((context, signal) => keysList(context, options, signal)));
+  group
+    .command('rotate <TENANT>')
+    .description('Gives a tenant one more key, in tenants.yaml and live; the others stay valid. Needs the pepper.')
+    .requiredOption('-f, --file <FILE>', 'tenants.yaml; its comments stay')
+    .addHelpText('after', '\nExample:\n  ingestctl keys rotate acme -f tenants.yaml')
+    .action((tenant: string, options) => act((context, signal) => keysRotate(context, tenant, options, signal)));
+  group
+    .command('revoke <PREFIX>')
+    .description('Revokes a key, in tenants.yaml and live: every edge refuses it within a second.')
+    .requiredOption('-f, --file <FILE>', 'tenants.yaml; its comments stay')
+    .addHelpText('after', '\nExample:\n  ingestctl keys revoke 0123abcd -f tenants.yaml')
+    .action((prefix: string, options) => act((context, signal) => keysRevoke(context, prefix, options, signal)));
 }
 
 function addStatus(program: Command, act: Act, env: Outside['env']): void {

@@ -1,45 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { NewRecord } from '@weir/delivery';
-import type { KafkaLog } from '@weir/kafka';
-import { CONTROL_TOPICS, DEFAULTS_KEY, encodeTenantValue } from '@weir/records';
-import {
-  createKey,
-  effectiveTenant,
-  hashKey,
-  type LimitOverrides,
-  parseTenants,
-  pepperFault,
-  TenantDirectory,
-  type TenantSpec,
-} from '@weir/tenancy';
+import { DEFAULTS_KEY, encodeTenantValue } from '@weir/records';
+import { effectiveTenant, type LimitOverrides, type TenantDirectory, type TenantSpec } from '@weir/tenancy';
 import { stringify } from 'yaml';
-import { type Context, UsageError } from './context.ts';
+import type { Context } from './context.ts';
 import { differencesLine } from './differences.ts';
 import { printRows } from './output.ts';
+import { readTenantsFile } from './tenants-text.ts';
+import { readDirectory, type TenantRecord, writeTenants } from './tenants-topic.ts';
 
-const PARTITION = 0;
-const READ = { maxBytes: 1024 ** 2, maxWaitMs: 1_000 };
-
-/** Reads all tenants out of the topic. */
-async function readDirectory(log: KafkaLog, signal: AbortSignal): Promise<TenantDirectory> {
-  const directory = new TenantDirectory('');
-  const { start, end } = await log.bounds(CONTROL_TOPICS.tenants, PARTITION, signal);
-  for (let offset = start; offset < end; ) {
-    const page = await log.read(CONTROL_TOPICS.tenants, PARTITION, offset, READ, signal);
-    for (const record of page.records) directory.apply(record.key?.toString('utf8') ?? '', record.value);
-    // Compaction can leave nothing between here and the end.
-    offset = page.records.length === 0 ? end : page.nextOffset;
-  }
-  directory.markComplete();
-  return directory;
-}
-
-interface Change {
-  readonly tenant: string;
+interface Change extends TenantRecord {
   readonly change: 'new' | 'changed' | 'removed';
   /** What is different, for people. */
   readonly details: string;
-  readonly value: Buffer | null;
 }
 
 /** What has to be written so that the topic says what the file says. */
@@ -71,20 +43,12 @@ export async function tenantsApply(
   signal: AbortSignal,
 ): Promise<number> {
   const { outside } = context;
-  const parsed = parseTenants(readTenantsFile(context, options.file));
-  if (!parsed.ok) {
-    for (const { line, column, path, message } of parsed.faults) {
-      outside.err(`${options.file}:${line}:${column}: ${path === '' ? '' : `${path}: `}${message}\n`);
-    }
-    return 1;
-  }
+  const file = readTenantsFile(context, options.file);
+  if (file === undefined) return 1;
   const log = context.kafkaLog();
   const directory = await readDirectory(log, signal);
-  const found = changes(directory, parsed.file, options.prune === true);
-  if (options.dryRun !== true && found.length > 0) {
-    const records: NewRecord[] = found.map(({ tenant, value }) => ({ key: Buffer.from(tenant), value, meta: null }));
-    await log.append(CONTROL_TOPICS.tenants, PARTITION, records, signal);
-  }
+  const found = changes(directory, file, options.prune === true);
+  if (options.dryRun !== true && found.length > 0) await writeTenants(log, found, signal);
   if (found.length === 0 && context.options.json !== true)
     outside.out('nothing to do: the topic says what the file says\n');
   else {
@@ -92,14 +56,6 @@ export async function tenantsApply(
     printRows(outside, context.options.json === true, ['tenant', 'change', 'details'], rows);
   }
   return 0;
-}
-
-function readTenantsFile(context: Context, path: string): string {
-  try {
-    return context.outside.readFile(path);
-  } catch {
-    throw new UsageError(`${path} cannot be read`);
-  }
 }
 
 export async function tenantsList(context: Context, signal: AbortSignal): Promise<number> {
@@ -131,17 +87,5 @@ export async function tenantsShow(
   const tenant = effectiveTenant(name, spec, directory.defaults);
   const shown = options.effective === true ? { name, keys: tenant.keys, limits: tenant.limits } : { name, ...spec };
   context.outside.out(context.options.json === true ? `${JSON.stringify(shown, null, 2)}\n` : stringify(shown));
-  return 0;
-}
-
-/** Makes a key; it is shown this once, with what goes into tenants.yaml. */
-export function keysCreate(context: Context): number {
-  const { pepper } = context;
-  const fault = pepperFault(pepper);
-  if (fault !== undefined) throw new UsageError(fault);
-  const { key, prefix } = createKey();
-  const entry = { prefix, hash: `hmac-sha256:${hashKey(key, pepper)}` };
-  if (context.options.json === true) context.outside.out(`${JSON.stringify({ key, entry })}\n`);
-  else context.outside.out(`key (shown this once): ${key}\n\nfor keys: in tenants.yaml:\n${stringify([entry])}`);
   return 0;
 }

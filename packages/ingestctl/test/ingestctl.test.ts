@@ -6,6 +6,7 @@ import { sharedStack } from '@weir/testkit/vitest';
 import { afterAll, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { createProgram } from '../src/index.ts';
+import { writeFile } from '../src/write-file.ts';
 
 const stack = sharedStack();
 const client = new OtlpClient(stack);
@@ -22,6 +23,7 @@ async function ingestctl(...args: string[]): Promise<{ status: number; out: stri
   const program = createProgram({
     env: { WEIR_KEY_PEPPER_FILE: join(stack.dataDir, 'pepper') },
     readFile: (path) => readFileSync(path, 'utf8'),
+    writeFile,
     out: (text) => {
       out += text;
     },
@@ -101,6 +103,49 @@ test('a tenant lives from keys create over apply, dry run and change until it is
   expect(pruned).toContainEqual({ tenant: TENANT, change: 'removed', details: '' });
   expect((await ingestctl('tenants', 'show', TENANT)).status).toBe(1);
   expect(await untilStatus(key, 401)).toBe(401);
+});
+
+test('keys are rotated in the file and live: both are good until the old one is revoked', async () => {
+  const tenant = 'ingestctl-keys';
+  const { key: first, entry } = await json<{ key: string; entry: { prefix: string } }>('keys', 'create');
+  const comment = '# who to call when this tenant is loud\n';
+  const file = join(scratch, 'keys.yaml');
+  writeFileSync(file, `${comment}${stringify({ version: 1, tenants: { [tenant]: { keys: [entry] } } })}`);
+  await json('tenants', 'apply', '-f', file);
+  expect(await untilStatus(first, 200)).toBe(200);
+
+  const rotated = await json<{ key: string; entry: { prefix: string } }>('keys', 'rotate', tenant, '-f', file);
+  expect(await untilStatus(rotated.key, 200)).toBe(200);
+  expect(await untilStatus(first, 200)).toBe(200);
+  const [one, two] = [entry.prefix, rotated.entry.prefix];
+  const keys = [
+    { tenant, prefix: one, state: 'valid' },
+    { tenant, prefix: two, state: 'valid' },
+  ];
+  expect(await json('keys', 'list', '--tenant', tenant)).toEqual(keys);
+
+  const startedMs = performance.now();
+  expect(await json('keys', 'revoke', one, '-f', file)).toEqual([
+    { tenant, prefix: one, state: 'revoked', 'valid keys left': 1 },
+  ]);
+  expect(await untilStatus(first, 401)).toBe(401);
+  expect(performance.now() - startedMs).toBeLessThan(2_000);
+  expect(await untilStatus(rotated.key, 200)).toBe(200);
+  expect(await json('keys', 'list', '--tenant', tenant)).toEqual([{ ...keys[0], state: 'revoked' }, keys[1]]);
+
+  const text = readFileSync(file, 'utf8');
+  expect(text.startsWith(comment)).toBe(true);
+  expect(text).not.toContain(rotated.key);
+  expect(await json('tenants', 'apply', '-f', file, '--dry-run')).toEqual([]);
+  for (const wrong of [
+    ['keys', 'rotate', 'nobody', '-f', file],
+    ['keys', 'revoke', '00000000', '-f', file],
+    ['keys', 'revoke', one, '-f', join(scratch, 'not-there.yaml')],
+  ]) {
+    expect((await ingestctl(...wrong)).status).toBe(2);
+  }
+  expect(readFileSync(file, 'utf8')).toBe(text);
+  expect((await ingestctl('keys', 'list', '--tenant', 'nobody')).status).toBe(1);
 });
 
 test('topics and schema are set up once and found so the second time', async () => {
