@@ -34,6 +34,8 @@ export const LIMITS = {
   /** A client must have sent its body after this. */
   bodyTimeoutMs: 30_000,
   keepAliveMs: 75_000,
+  /** How long an edge that stops and has answered all waits for its clients to close their connections. */
+  connectionCloseMs: 1_000,
   headerBytesMax: 16 * 1024,
   connectionsMax: 10_000,
   /** An idle HTTP/2 session holds 85 KB: 85 MB together. Where Envoy stands before it, each carries many clients' calls. */

@@ -186,13 +186,15 @@ test('an edge that starts while Kafka is down knows its tenants, and answers 503
 test('an edge that is told to stop answers what it holds first, and it is stored', async () => {
   await untilAccepted();
   stack.signal('kafka', 'SIGSTOP');
-  const { id, body } = spans();
-  const held = send(body);
+  const held = [spans(), spans()] as const;
+  const overHttp = send(held[0].body);
+  const overGrpc = envoy.grpc('traces', held[1].body, { key: key() });
   await pause(300);
   stack.signal('edge', 'SIGTERM');
   await pause(500);
   stack.signal('kafka', 'SIGCONT');
-  expect((await held).status).toBe(200);
+  expect((await overHttp).status).toBe(200);
+  expect((await overGrpc).ok).toBe(true);
   await untilAccepted();
-  await stored(id);
+  for (const { id } of held) await stored(id);
 });

@@ -38,6 +38,8 @@ export interface CallRoom {
   readonly calls: Budget;
   /** After `LIMITS.bodyTimeoutMs`. */
   readonly deadlines: Deadlines;
+  /** Called when a call that was counted is over and its stream closed. */
+  readonly onClosed: () => void;
 }
 
 /**
@@ -129,7 +131,10 @@ export class GrpcCall {
 
   #onClose(): void {
     this.#cancel();
-    if (this.#counted) this.#room.calls.give(0, 1);
+    if (this.#counted) {
+      this.#room.calls.give(0, 1);
+      this.#room.onClosed();
+    }
     // What the handler has stays in the budget until it is done with it.
     if (this.#state === 'handling') return;
     this.#state = 'over';

@@ -15,7 +15,9 @@ export interface ListenerOptions extends TlsPortOptions {
 export class GrpcListener {
   readonly #options: ListenerOptions;
   readonly #onConnection: (socket: TLSSocket) => void;
+  readonly #sockets = new Set<TLSSocket>();
   #server: Server | undefined;
+  #allClosed: () => void = () => undefined;
 
   constructor(options: ListenerOptions, onConnection: (socket: TLSSocket) => void) {
     this.#options = options;
@@ -33,15 +35,27 @@ export class GrpcListener {
     await openTlsPort(server, this.#options);
   }
 
-  /** Takes no more connections; those that were taken are the library's to close. */
-  stop(): void {
+  /** Takes no more connections. Those that were taken are the library's to close; resolves when all of them are. */
+  async stop(): Promise<void> {
     this.#server?.close();
     this.#server = undefined;
+    if (this.#sockets.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#allClosed = resolve;
+    });
   }
 
   #take(socket: TLSSocket): void {
     // A handshake may end after the receiver has stopped.
-    if (hasBadCertificate(socket) || this.#server === undefined) socket.destroy();
-    else this.#onConnection(socket);
+    if (hasBadCertificate(socket) || this.#server === undefined) {
+      socket.destroy();
+      return;
+    }
+    this.#sockets.add(socket);
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      if (this.#sockets.size === 0) this.#allClosed();
+    });
+    this.#onConnection(socket);
   }
 }

@@ -433,10 +433,15 @@ test('a receiver that stops answers what it has, refuses what comes, and ends', 
   call.stream.end(frame(spans));
   await until(() => next.items.length === 1);
   const goaway = new Promise((resolve) => http2.once('goaway', resolve));
-  const stopped = receiver.stop(new AbortController().signal);
+  let ended = false;
+  const stopped = receiver.stop(new AbortController().signal).then(() => {
+    ended = true;
+  });
   await goaway;
   const late = session(port);
   await new Promise((resolve) => late.once('close', resolve));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(ended).toBe(false);
   answered.resolve({ kind: 'accepted', acceptedItems: 2, rejectedItems: 0 });
   expect((await call.answer)['grpc-status']).toBe('0');
   await stopped;
@@ -461,4 +466,31 @@ test('calls that came before the receiver stopped are served, whole or not, and 
     expect(['0', constants.NGHTTP2_REFUSED_STREAM]).toContain(seen);
   }
   await stopped;
+});
+
+test('a client that keeps its connection open after its answers does not keep the receiver', async () => {
+  const { port, receiver, clock } = await setUp();
+  const socket = connectTls({
+    host: '127.0.0.1',
+    port,
+    ca: readFileSync(files.ca),
+    ALPNProtocols: ['h2'],
+    allowHalfOpen: true,
+  } as never);
+  socket.on('error', () => undefined);
+  await new Promise((resolve) => socket.once('secureConnect', resolve));
+  socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+  socket.write(Buffer.from('000000040000000000', 'hex'));
+  await new Promise((resolve) => socket.once('data', resolve));
+  let ended = false;
+  const stopped = receiver.stop(new AbortController().signal).then(() => {
+    ended = true;
+  });
+  for (let i = 0; i < 20 && !ended; i++) {
+    await clock.advance(100);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  expect(ended).toBe(true);
+  await stopped;
+  socket.destroy();
 });

@@ -73,6 +73,7 @@ export class GrpcReceiver implements Component {
   readonly #room: CallRoom;
   #server: Server | undefined;
   #listener: GrpcListener | undefined;
+  #answered: () => void = () => undefined;
 
   constructor(parts: ReceiverParts, next: Consumer<RawExport, Answer>, bounds: Partial<GrpcBounds> = {}) {
     this.#parts = parts;
@@ -81,6 +82,9 @@ export class GrpcReceiver implements Component {
     this.#room = {
       calls: new Budget({ bytesMax: 0, itemsMax: this.#bounds.callsMax }),
       deadlines: new Deadlines(parts.clock, LIMITS.bodyTimeoutMs),
+      onClosed: () => {
+        if (this.#room.calls.items === 0) this.#answered();
+      },
     };
   }
 
@@ -112,23 +116,30 @@ export class GrpcReceiver implements Component {
     this.#listener = listener;
   }
 
-  /** Tells clients to go (GOAWAY), answers every call that has come, and closes; what comes later is REFUSED_STREAM. */
+  /**
+   * Tells clients to go (GOAWAY), answers every call that has come, and closes; what comes later is REFUSED_STREAM. The
+   * library's own shutdown does not wait for connections that were injected, so we do: for the calls, and then for the
+   * connections, on which the last answers are on their way.
+   */
   async stop(signal: AbortSignal): Promise<void> {
     const server = this.#server;
     if (server === undefined) return;
     this.#server = undefined;
-    this.#listener?.stop();
-    await new Promise<void>((resolve) => {
-      signal.addEventListener(
-        'abort',
-        () => {
-          server.forceShutdown();
-          resolve();
-        },
-        { once: true },
-      );
-      server.tryShutdown(() => resolve());
+    const closed = this.#listener?.stop();
+    const answered = new Promise<void>((resolve) => {
+      this.#answered = resolve;
     });
+    if (this.#room.calls.items === 0) this.#answered();
+    server.tryShutdown(() => undefined);
+    const given = new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    const { clock } = this.#parts;
+    // A client that has its answers may keep its connection open.
+    const kept = answered.then(() => clock.sleep(LIMITS.connectionCloseMs, signal)).catch(() => undefined);
+    await Promise.race([closed, kept, given]);
+    server.forceShutdown();
     this.#room.deadlines.stop();
   }
 

@@ -75,6 +75,9 @@ export class HttpReceiver implements Component {
         signal.addEventListener('abort', () => resolve(), { once: true });
       });
     }
+    // What was answered may still be on its way to a client that keeps its connection open.
+    server.closeIdleConnections();
+    await Promise.race([closed, this.#parts.clock.sleep(LIMITS.connectionCloseMs, signal).catch(() => undefined)]);
     server.closeAllConnections();
     this.#deadlines.stop();
     await closed;
@@ -82,8 +85,10 @@ export class HttpReceiver implements Component {
 
   async #serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
     this.#open++;
+    const sent = new Promise<void>((resolve) => response.once('close', () => resolve()));
     try {
       await this.#handle(message, response);
+      await sent;
     } finally {
       this.#open--;
       if (this.#open === 0) this.#drained();
