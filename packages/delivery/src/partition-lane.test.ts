@@ -246,3 +246,53 @@ test('a lane that ends with its note unwritten says so', async () => {
   await clock.advance(0);
   expect(written).toBe(false);
 });
+
+test('a lane whose note stays without an answer is in doubt, and no longer once it is written', async () => {
+  const { clock, appends, lane } = setUp();
+  void lane.note([USAGE]);
+  await clock.advance(0);
+  expect(lane.inDoubt).toBe(false);
+  appends[0]!.fail('unavailable');
+  await clock.advance(100);
+  expect(lane.inDoubt).toBe(true);
+  appends[1]!.done();
+  await clock.advance(0);
+  expect(lane.inDoubt).toBe(false);
+});
+
+test('what was answered as unknown and is refused by Kafka afterwards is told of', async () => {
+  const { clock, appends, lane, notes } = setUp();
+  const seen = watch([lane.publish(record())]);
+  await clock.advance(DEADLINE_MS);
+  expect(seen).toEqual(['unknown']);
+  appends[0]!.fail('rejected');
+  await clock.advance(0);
+  expect(notes()).toMatchObject([{ seq: 1, doubtful: [{ tenant: 'acme', items: 1 }] }]);
+});
+
+test('a note that is refused leaves its doubt, and its place, to the next', async () => {
+  const { clock, appends, lane, notes } = setUp();
+  void lane.publish(record());
+  await clock.advance(0);
+  appends[0]!.fail('unavailable');
+  await clock.advance(DEADLINE_MS);
+  appends[1]!.fail('unavailable');
+  await clock.advance(0);
+  const written = settledTo(lane.note([USAGE]));
+  appends[2]!.fail('rejected');
+  await clock.advance(1_000);
+  appends[3]!.done();
+  await clock.advance(0);
+  expect(notes().map(({ seq, doubtful }) => [seq, doubtful.length])).toEqual([
+    [1, 1],
+    [1, 1],
+  ]);
+  expect(lane.inDoubt).toBe(false);
+  expect(written()).toBe(true);
+});
+
+function settledTo(promise: Promise<boolean>): () => boolean | undefined {
+  let seen: boolean | undefined;
+  void promise.then((outcome) => (seen = outcome));
+  return () => seen;
+}

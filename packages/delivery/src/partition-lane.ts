@@ -62,6 +62,8 @@ export class PartitionLane {
   #notes: Waiting[] = [];
   /** What was in the append of which it is not known whether it happened. */
   #doubt: UsageTally | undefined;
+  /** Whether the newest attempt stayed without an answer. */
+  #failing = false;
   #seq = 0;
   #pumping: Promise<void> | undefined;
   #expiring = false;
@@ -105,7 +107,7 @@ export class PartitionLane {
 
   /** Whether an append stays without an answer, so that what is published now may wait for long. */
   get inDoubt(): boolean {
-    return this.#doubt !== undefined;
+    return this.#failing || this.#doubt !== undefined;
   }
 
   /** Writes usage into the log, however long it takes; resolves false where that cannot be, or the lane ends before. */
@@ -137,7 +139,9 @@ export class PartitionLane {
       const records = batch.map((entry) => this.#encode(entry.record));
       const outcome = await this.#produce(records, batch[0]!.dueMs);
       this.#inFlight = [];
-      if (outcome === 'unknown') this.#doubt = usageOf(batch);
+      // Those that were answered as unknown are told of, even where it is certain now that they are not there.
+      const doubted = outcome === 'unknown' ? batch : batch.filter(({ settled }) => settled && outcome !== 'acked');
+      if (doubted.length > 0) this.#doubt = usageOf(doubted);
       for (const entry of batch) {
         if (outcome === 'acked' && entry.settled) this.#options.onLate?.(entry.record.meta);
         entry.settle(outcome);
@@ -146,18 +150,27 @@ export class PartitionLane {
     this.#pumping = undefined;
   }
 
-  /** One note for all that waits, and for what is in doubt. */
+  /** One note for all that waits, and for what is in doubt, which stays so until a note is written. */
   async #writeNote(): Promise<void> {
+    const { signal } = this.#stopping;
     const waiting = this.#notes.splice(0);
     const settled = waiting.flatMap(({ usage }) => usage);
-    const doubtful = this.#doubt?.entries() ?? [];
-    let written = false;
-    if (!this.#stopping.signal.aborted) {
-      const note = encodeNote({ edge: this.#options.edge, seq: this.#seq++, settled, doubtful });
-      written = (await this.#produce([{ key: null, ...note }], Number.POSITIVE_INFINITY)) === 'acked';
+    const note = encodeNote({
+      edge: this.#options.edge,
+      seq: this.#seq++,
+      settled,
+      doubtful: this.#doubt?.entries() ?? [],
+    });
+    let outcome: Published = 'unknown';
+    // What may be in the log is repeated as it is.
+    while (outcome === 'unknown' && !signal.aborted) {
+      outcome = await this.#produce([{ key: null, ...note }], Number.POSITIVE_INFINITY);
+      if (outcome !== 'acked') await this.#clock.sleep(RETRY_DELAY_MS_MAX, signal).catch(() => undefined);
     }
-    this.#doubt = undefined;
-    for (const { resolve } of waiting) resolve(written);
+    // One that is certainly not there leaves its place to the next, which must stand right behind what is in doubt.
+    if (outcome === 'rejected') this.#seq--;
+    if (outcome === 'acked' || signal.aborted) this.#doubt = undefined;
+    for (const { resolve } of waiting) resolve(outcome === 'acked');
   }
 
   /**
@@ -210,6 +223,7 @@ export class PartitionLane {
         faultPoint('edge.before_produce');
         await this.#log.append(topic, partition, records, this.#stopping.signal);
         faultPoint('edge.after_produce');
+        this.#failing = false;
         onProduced?.((this.#clock.nowMs() - startedMs) / 1_000);
         return 'acked';
       } catch (error) {
@@ -217,6 +231,7 @@ export class PartitionLane {
         // Where an attempt before stayed without an answer, that one may be in the log.
         if (error.code === 'rejected') return failed;
         failed = 'unknown';
+        this.#failing = true;
         if (this.#clock.nowMs() + delayMs >= dueMs) return 'unknown';
       }
       try {

@@ -66,7 +66,9 @@ export const LIMITS = {
   booksStopMs: 3_000,
   /** Rows of the books in one record, some 60 bytes each. */
   noteRowsMax: 2_000,
-  /** Rows that are kept while Kafka does not take them: 5 MB. Above it only minutes are no longer told apart. */
+  /** Records of the books that wait for Kafka at once; while they do, what comes adds up. */
+  notesWaitingMax: 4,
+  /** Rows that add up: 5 MB. Above it only minutes are no longer told apart. */
   bookRowsMax: 20_000,
 } as const;
 

@@ -46,20 +46,29 @@ test('what was answered is told now and then, each once', async () => {
   expect(notes).toHaveLength(1);
 });
 
+test('while one note waits for its partition the next is handed over', async () => {
+  const { clock, books, notes } = await setUp();
+  for (let round = 0; round < 2; round++) {
+    books.acked(ONE);
+    await clock.advance(LIMITS.booksMs);
+  }
+  expect(notes.map(([row]) => row!.items)).toEqual([2, 2]);
+});
+
 test('while Kafka takes nothing rows add up, and their number has a bound', async () => {
   const { clock, books, notes, answers } = await setUp();
-  books.acked(ONE);
-  await clock.advance(LIMITS.booksMs);
+  for (let round = 0; round < LIMITS.notesWaitingMax; round++) {
+    books.acked(ONE);
+    await clock.advance(LIMITS.booksMs);
+  }
   for (let minute = 0; minute < LIMITS.bookRowsMax + 500; minute++) {
     books.acked({ ...ONE, receivedAtNs: BigInt(minute) * MINUTE_NS });
   }
   await clock.advance(10 * LIMITS.booksMs);
-  expect(notes).toHaveLength(1);
-  while (answers.length > 0) {
-    answers.shift()!(true);
-    await clock.advance(LIMITS.booksMs);
-  }
-  const told = notes.slice(1).flat();
+  expect(notes).toHaveLength(LIMITS.notesWaitingMax);
+  for (const answer of answers.splice(0)) answer(true);
+  await clock.advance(LIMITS.booksMs);
+  const told = notes.slice(LIMITS.notesWaitingMax).flat();
   expect(told).toHaveLength(LIMITS.bookRowsMax);
   expect(told.reduce((sum, { items }) => sum + items, 0)).toBe(2 * (LIMITS.bookRowsMax + 500));
   expect(Math.max(...notes.map((rows) => rows.length))).toBe(LIMITS.noteRowsMax);
@@ -76,13 +85,15 @@ test('what is left is told at the end, and what cannot be told is counted', asyn
   expect(lost()).toBe(2);
 });
 
-test('the end does not wait for a Kafka that takes nothing', async () => {
-  const { clock, books } = await setUp();
+test('the end does not wait for a Kafka that takes nothing, nor for what waited before', async () => {
+  const { clock, books, notes } = await setUp();
+  books.acked(ONE);
+  await clock.advance(LIMITS.booksMs);
   books.acked(ONE);
   let ended = false;
   void books.stop(new AbortController().signal).then(() => {
     ended = true;
   });
   await clock.advance(LIMITS.booksStopMs);
-  expect(ended).toBe(true);
+  expect([ended, notes.length]).toEqual([true, 2]);
 });

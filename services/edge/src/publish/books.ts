@@ -25,6 +25,8 @@ export class Books implements Component {
   /** Once there are too many rows, because Kafka does not take them, time is no longer told apart. */
   #fullMinute: number | undefined;
   #running: Promise<void> | undefined;
+  /** Notes that wait for a partition, which may be one that has no leader. */
+  readonly #writing = new Set<Promise<void>>();
 
   constructor(parts: BooksParts) {
     this.#parts = parts;
@@ -37,8 +39,10 @@ export class Books implements Component {
   /** Hands over what is left. What the lanes cannot write until they end is lost. */
   async stop(signal: AbortSignal): Promise<void> {
     this.#stopping.abort();
+    await this.#running;
+    this.#write();
     const waited = this.#parts.clock.sleep(LIMITS.booksStopMs, signal).catch(() => undefined);
-    await Promise.race([this.#running?.then(() => this.#write()), waited]);
+    await Promise.race([Promise.all(this.#writing), waited]);
   }
 
   refused(booked: Booked, reason: RefusalReason): void {
@@ -68,17 +72,22 @@ export class Books implements Component {
   async #run(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       await this.#parts.clock.sleep(LIMITS.booksMs, this.#stopping.signal).catch(() => undefined);
-      if (!this.#stopping.signal.aborted) await this.#write();
+      if (!this.#stopping.signal.aborted && this.#writing.size < LIMITS.notesWaitingMax) this.#write();
     }
   }
 
-  async #write(): Promise<void> {
+  /** Hands over what there is, without waiting for it. */
+  #write(): void {
     const usage = this.#tally.entries();
     this.#tally = new UsageTally();
     this.#fullMinute = undefined;
     for (let from = 0; from < usage.length; from += LIMITS.noteRowsMax) {
       const part = usage.slice(from, from + LIMITS.noteRowsMax);
-      if (!(await this.#parts.write(part))) this.#parts.onLost(part.reduce((sum, { items }) => sum + items, 0));
+      const written = this.#parts.write(part).then((done) => {
+        if (!done) this.#parts.onLost(part.reduce((sum, { items }) => sum + items, 0));
+        this.#writing.delete(written);
+      });
+      this.#writing.add(written);
     }
   }
 }

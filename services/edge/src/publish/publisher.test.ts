@@ -11,7 +11,7 @@ import { Publisher } from './publisher.ts';
 const tenant = effectiveTenant('acme', { keys: [] }, undefined);
 
 /** A publisher whose log answers only when it is told to. */
-async function setUp(bytesMax = 100 * LIMITS.recordBodyBytesMax, partitions = 1) {
+async function setUp(bytesMax = 100 * LIMITS.recordBodyBytesMax, partitions: number | Promise<number> = 1) {
   const clock = new FakeClock();
   const budget = new Budget({ bytesMax, itemsMax: 1_000_000 });
   const appended: NewRecord[] = [];
@@ -128,6 +128,21 @@ describe('the books', () => {
     expect(booked).toEqual(['refused 10 kafka_unavailable']);
     await acknowledge();
     expect(booked).toEqual(['refused 10 kafka_unavailable', 'unanswered 10']);
+  });
+
+  test('wait for a Kafka that has not been reached yet', async () => {
+    const found = Promise.withResolvers<number>();
+    const { publisher, appended, acknowledge, clock } = await setUp(undefined, found.promise);
+    let written: boolean | undefined;
+    void publisher.note([]).then((done) => {
+      written = done;
+    });
+    await clock.advance(60_000);
+    expect([written, appended.length]).toEqual([undefined, 0]);
+    found.resolve(1);
+    await clock.advance(0);
+    await acknowledge();
+    expect([written, appended.length]).toEqual([true, 1]);
   });
 
   test('know the parts of a split export one by one', async () => {

@@ -72,8 +72,9 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
     return this.#publish(records, items, rejectedItems).finally(() => budget.give(bytes, 0));
   }
 
-  /** Writes usage into the log; false where that cannot be. */
+  /** Writes usage into the log, once Kafka has been reached; false where that cannot be. */
   async note(usage: readonly Usage[]): Promise<boolean> {
+    await this.#discovering;
     return this.#lanes.length > 0 && this.#lane().note(usage);
   }
 
