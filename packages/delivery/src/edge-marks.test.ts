@@ -54,3 +54,12 @@ test('what stands before a note is known by the mark that it meets', () => {
   marks.takes('a', 2, 1);
   expect(marks.hasAllBefore('a', 3)).toBe(true);
 });
+
+test('after hours in which others wrote, what stands before a note is known, and its repetition is not taken', () => {
+  const marks = new EdgeMarks();
+  marks.takes('paused', 4, 0);
+  marks.takes('other', 0, 12 * 3_600_000);
+  marks.snapshot();
+  expect(marks.hasAllBefore('paused', 5)).toBe(true);
+  expect(marks.takes('paused', 4, 12 * 3_600_000)).toBe(false);
+});

@@ -1,7 +1,10 @@
 import type { EdgeMark } from '@weir/records';
 
-/** An edge that has written nothing for this long can have no append on its way any more. */
-export const MARK_AGE_MS_MAX = 15 * 60_000;
+/**
+ * How long an edge that has written nothing is remembered, by what others wrote meanwhile: as long as an edge may be kept from
+ * Kafka, or stand still, and then go on with what it had in hand.
+ */
+export const MARK_AGE_MS_MAX = 24 * 3_600_000;
 /** More edges than ever run at once; 24 bytes each in every rows record. */
 export const MARKS_MAX = 4_096;
 

@@ -22,24 +22,39 @@ export function createKafkaLog(config: KafkaConfig, logger: KafkaLogger, clock: 
   const lookups = new KafkaConnection(config, logger);
   const fetcher = new Fetcher(polls, clock);
   return {
-    read: (topic, partition, offset, options, signal) => fetcher.read(topic, partition, offset, options, signal),
+    read: (topic, partition, offset, options, signal) =>
+      unless(signal, fetcher.read(topic, partition, offset, options, signal)),
     bounds: async (topic, partition, signal) => {
       signal.throwIfAborted();
-      const nodeId = await lookups.leaderOf(topic, partition);
-      const [start, end] = await lookups.at(nodeId, (broker) =>
+      const nodeId = await unless(signal, lookups.leaderOf(topic, partition));
+      const asked = lookups.at(nodeId, (broker) =>
         Promise.all([offsetAt(broker, topic, partition, EARLIEST), offsetAt(broker, topic, partition, LATEST)]),
       );
+      const [start, end] = await unless(signal, asked);
       return { start, end };
     },
     append: async (topic, partition, records, signal) => {
       signal.throwIfAborted();
-      const nodeId = await appends.leaderOf(topic, partition);
-      return appends.at(nodeId, (broker) => append(broker, topic, partition, records));
+      const nodeId = await unless(signal, appends.leaderOf(topic, partition));
+      return unless(
+        signal,
+        appends.at(nodeId, (broker) => append(broker, topic, partition, records)),
+      );
     },
     close: async () => {
       await Promise.all([appends.close(), polls.close(), lookups.close()]);
     },
   };
+}
+
+/** What is asked, unless the signal aborts first: a broker that hangs must not hold up who stops. The request goes on. */
+function unless<T>(signal: AbortSignal, asked: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    asked.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
 }
 
 async function offsetAt(broker: KafkaBroker, topic: string, partition: number, timestamp: number): Promise<number> {

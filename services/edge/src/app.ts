@@ -31,7 +31,6 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
 
   const log = createKafkaLog(kafka, logger, clock);
   const kafkaAdmin = createKafkaAdmin(kafka, logger);
-  const kafkaCheck = new KafkaCheck(log, topic, clock);
   const directory = new TenantDirectory(config.pepper);
   const tenants = followTenants(log, directory, {
     stateDir: config.stateDir,
@@ -63,6 +62,7 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
     onProduced: (seconds) => metrics.produceSeconds.observe(seconds),
     books,
   });
+  const kafkaCheck = new KafkaCheck(log, topic, clock, () => publish.partitions);
   const admission = createAdmission(
     {
       clock,

@@ -2,17 +2,25 @@ import type { Log } from '@weir/delivery';
 import type { Clock, Component } from '@weir/pipeline';
 import { LIMITS } from './limits.ts';
 
-/** Asks Kafka now and then whether the raw log answers: an edge without Kafka is not ready. */
+/**
+ * Asks Kafka now and then whether the raw log answers: an edge without Kafka is not ready. One partition is enough, since
+ * exports go to those that answer: a leader that is missing must not take every edge away.
+ */
 export class KafkaCheck implements Component {
   readonly name = 'kafka check';
   readonly #log: Log;
   readonly #topic: string;
   readonly #clock: Clock;
+  readonly #partitions: () => number;
   readonly #stopping = new AbortController();
+  /** The one that answered last. */
+  #partition = 0;
   #answeredMs = Number.NEGATIVE_INFINITY;
   #running: Promise<void> | undefined;
 
-  constructor(log: Log, topic: string, clock: Clock) {
+  /** @param partitions how many there are, as far as is known */
+  constructor(log: Log, topic: string, clock: Clock, partitions: () => number) {
+    this.#partitions = partitions;
     this.#log = log;
     this.#topic = topic;
     this.#clock = clock;
@@ -34,13 +42,22 @@ export class KafkaCheck implements Component {
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
-      try {
-        await this.#log.bounds(this.#topic, 0, signal);
-        this.#answeredMs = this.#clock.nowMs();
-      } catch {
-        // Readiness says it; the next look may find it back.
-      }
+      await this.#look(signal);
       await this.#clock.sleep(LIMITS.kafkaCheckMs, signal).catch(() => undefined);
+    }
+  }
+
+  /** Asks one after another until one answers. Where none does readiness says it, and the next look may find one back. */
+  async #look(signal: AbortSignal): Promise<void> {
+    const count = Math.max(1, this.#partitions());
+    for (let tried = 0; tried < count && !signal.aborted; tried++) {
+      try {
+        await this.#log.bounds(this.#topic, this.#partition % count, signal);
+        this.#answeredMs = this.#clock.nowMs();
+        return;
+      } catch {
+        this.#partition++;
+      }
     }
   }
 }

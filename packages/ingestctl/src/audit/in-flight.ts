@@ -1,5 +1,5 @@
 import { EdgeMarks, type Log, ProgressLog, sinkStart } from '@weir/delivery';
-import { decodeRawMeta, type Track, trackTopics } from '@weir/records';
+import { decodeNote, decodeRawMeta, type Track, trackTopics } from '@weir/records';
 import { type BySignal, zeros } from './by-signal.ts';
 
 /** What is looked for: a tenant's items that were received from one time to another, ns since the epoch. */
@@ -31,7 +31,9 @@ export async function countInFlight(
     const marks = new EdgeMarks();
     for (let offset = Math.max(start, stored + 1); offset < end; ) {
       const page = await log.read(topics.raw, partition, offset, READ, signal);
-      for (const { meta: header, timestampMs } of page.records) {
+      for (const { meta: header, value, timestampMs } of page.records) {
+        const note = decodeNote(header, value);
+        if (note.ok) marks.takes(note.value.edge, note.value.seq, timestampMs);
         const decoded = decodeRawMeta(header);
         if (!decoded.ok) continue;
         const { tenant, signal: kind, items: count, edge, seq, receivedAtNs } = decoded.value;

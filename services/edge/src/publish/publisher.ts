@@ -39,6 +39,11 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
     this.#parts = parts;
   }
 
+  /** Of the topic; 0 until Kafka has been reached. */
+  get partitions(): number {
+    return this.#lanes.length;
+  }
+
   /** Does not wait for Kafka: an edge that starts while Kafka is down serves, and answers 503. */
   async start(): Promise<void> {
     this.#discovering = this.#discover();
