@@ -259,6 +259,7 @@ export class World {
     const events: InsertEvents = {
       inserted: (table, rows) => this.#tell(process, `inserted ${rows} rows into ${table}`),
       failed: (table, error) => this.#tell(process, `insert into ${table}: ${error.code}`),
+      refused: (table) => this.#tell(process, `insert into ${table}: refused`),
       passedOverView: (table) => this.#tell(process, `passed over a view of ${table}`),
       deadLettered: (reason) => this.#tell(process, `dead-lettered: ${reason}`),
     };

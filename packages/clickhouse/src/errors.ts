@@ -36,12 +36,17 @@ const REJECTED = new Set([
   691, // UNKNOWN_ELEMENT_OF_ENUM
 ]);
 
-/** Maps anything thrown by the client to a DependencyError, by ClickHouse's error number. */
+/** Of a message that goes on: ClickHouse quotes values in some, and those are a tenant's. */
+const MESSAGE_CHARS_MAX = 300;
+
+/** Maps anything thrown by the client to a DependencyError, by ClickHouse's error number; the cause is not kept. */
 export function fromClickHouseError(error: unknown): DependencyError {
   if (error instanceof DependencyError) return error;
   const text = error instanceof Error ? error.message : 'unknown failure';
   const make = (code: DependencyError['code'], retryable: boolean) =>
-    new DependencyError('clickhouse', code, `clickhouse: ${text.split('\n')[0]}`, { retryable, cause: error });
+    new DependencyError('clickhouse', code, `clickhouse: ${text.split('\n')[0]!.slice(0, MESSAGE_CHARS_MAX)}`, {
+      retryable,
+    });
   if (!(error instanceof ClickHouseError)) return make('unavailable', true);
   const rejected = REJECTED.has(Number(error.code));
   return make(rejected ? 'rejected' : 'unavailable', !rejected);

@@ -1,3 +1,4 @@
+import { DependencyError } from '@weir/pipeline';
 import { CONTROL_TOPICS, decodeProgress, encodeProgress, progressKey } from '@weir/records';
 import { type CommitMetadata, decodeCommitMetadata, isCommitMetadata } from './commit-metadata.ts';
 import type { Committed, Log } from './log.ts';
@@ -5,6 +6,8 @@ import { weightOf } from './refused-units.ts';
 
 const PARTITION = 0;
 const READ = { maxBytes: 4 * 1024 ** 2, maxWaitMs: 500 };
+/** Reads in turn that may bring nothing. */
+const EMPTY_MAX = 20;
 
 /**
  * The committed positions of one rows partition, kept a second time on the compacted topic weir.progress. A group's offsets can be
@@ -31,6 +34,7 @@ export class ProgressLog {
   async read(signal: AbortSignal): Promise<Committed | null> {
     let position: Committed | null = null;
     const { start, end } = await this.#log.bounds(CONTROL_TOPICS.progress, PARTITION, signal);
+    let empty = 0;
     for (let offset = start; offset < end; ) {
       const page = await this.#log.read(CONTROL_TOPICS.progress, PARTITION, offset, READ, signal);
       for (const { key, value } of page.records) {
@@ -38,8 +42,10 @@ export class ProgressLog {
         const decoded = decodeProgress(value);
         if (decoded.ok) position = furthest(position, decoded.value);
       }
-      // An empty page: what is behind was compacted away, or is not there yet.
-      if (page.nextOffset === offset) break;
+      // A broker that has much else to send may answer with nothing; what is behind must be seen all the same.
+      empty = page.nextOffset === offset ? empty + 1 : 0;
+      if (empty > EMPTY_MAX)
+        throw new DependencyError('kafka', 'timeout', 'weir.progress cannot be read to its end', { retryable: true });
       offset = page.nextOffset;
     }
     return position;

@@ -91,7 +91,7 @@ export class RefusedUnits {
 
   #restore(unit: MutableUnit, bits: Bits): void {
     if (bits.next() === 0) return;
-    if (unit.to - unit.from === 1 || bits.next() === 1) {
+    if (unit.to - unit.from <= 1 || bits.next() === 1) {
       unit.state = 'dead';
       return;
     }

@@ -29,3 +29,18 @@ export const systemClock: Clock = {
       signal?.addEventListener('abort', onAbort, { once: true });
     }),
 };
+
+/** The same clock, telling when it is used: who looks at the time or waits for the next try is alive. */
+export function heardClock(clock: Clock, onUse: () => void): Clock {
+  return {
+    nowMs: () => {
+      onUse();
+      return clock.nowMs();
+    },
+    wallNs: () => clock.wallNs(),
+    sleep: (ms, signal) => {
+      onUse();
+      return clock.sleep(ms, signal);
+    },
+  };
+}

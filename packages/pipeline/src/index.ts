@@ -1,5 +1,5 @@
 export { Budget, type BudgetLimits } from './budget.ts';
-export { type Clock, systemClock } from './clock.ts';
+export { type Clock, heardClock, systemClock } from './clock.ts';
 export type { Consumer } from './consumer.ts';
 export { type DependencyCode, DependencyError, InvariantError, invariant } from './errors.ts';
 export { FAULT_POINTS, type FaultPoint, faultPoint, onFaultPoint } from './fault-point.ts';

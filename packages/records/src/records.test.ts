@@ -44,7 +44,7 @@ const section = fc
   .record({
     lane: fc.nat(255),
     table: fc.constantFrom(...TABLES),
-    rows: u32,
+    rows: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
     blockBytes: u32,
     a: fc.nat(500),
     b: fc.nat(500),
@@ -149,6 +149,21 @@ test('a section outside the value is refused', () => {
 
 test.each(['v1', 'v2', 'v999'])('%s is a track', (name) => expect(isTrack(name)).toBe(true));
 test.each(['', 'v0', 'v1000', 'V1', 'v1,v2', 'v1/..'])('%s is no track', (name) => expect(isTrack(name)).toBe(false));
+
+test('a section without rows is no section', () => {
+  const fixed = {
+    kind: 'rows',
+    epoch: 1,
+    owner: '0'.repeat(16),
+    rawFirst: 1,
+    rawLast: 1,
+    oldestReceivedAtNs: 1n,
+  } as const;
+  const section = { lane: 0, table: 'otel_logs', blockBytes: 1, start: 0, end: 1 } as const;
+  const read = (count: number) =>
+    decodeRowsMeta(encodeRowsMeta({ ...fixed, sections: [{ ...section, rows: count }], marks: [] }), 1);
+  expect([read(1).ok, read(0).ok]).toEqual([true, false]);
+});
 
 const usage = fc.record({
   tenant,

@@ -103,11 +103,14 @@ export function decodeRowsMeta(header: Buffer | null, valueBytes: number): Reada
     const table = TABLES[header[at + 1]!];
     const start = header.readUInt32BE(at + 10);
     const end = header.readUInt32BE(at + 14);
-    if (table === undefined || start > end || end > valueBytes) return corrupt('rows', 'a section does not fit');
+    const rows = header.readUInt32BE(at + 2);
+    if (table === undefined || rows === 0 || start > end || end > valueBytes) {
+      return corrupt('rows', 'a section does not fit');
+    }
     sections.push({
       lane: header[at]!,
       table,
-      rows: header.readUInt32BE(at + 2),
+      rows,
       blockBytes: header.readUInt32BE(at + 6),
       start,
       end,

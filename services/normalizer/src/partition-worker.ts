@@ -10,7 +10,7 @@ import {
   RowsWriter,
   takeOver,
 } from '@weir/delivery';
-import { type Clock, faultPoint } from '@weir/pipeline';
+import { type Clock, faultPoint, heardClock } from '@weir/pipeline';
 import { type RawPage, readRaw } from './consume/raw-source.ts';
 import { LIMITS } from './limits.ts';
 import type { Normalized, Normalizer } from './normalize.ts';
@@ -52,6 +52,8 @@ export class PartitionWorker implements PartitionWork {
   readonly progress: PartitionProgress;
   readonly #parts: WorkerParts;
   readonly #partition: number;
+  /** A sign of life with each use: a worker that tries again and again would not do better in another process. */
+  readonly #clock: Clock;
   #checkpoint: CommitMetadata | null = null;
   #committedAtMs = 0;
   #committedTo = -1;
@@ -62,16 +64,16 @@ export class PartitionWorker implements PartitionWork {
     this.#partition = partition;
     this.#parts = parts;
     this.progress = { doneTo: 0, endOffset: 0, movedMs, aliveMs: parts.clock.nowMs() };
+    this.#clock = heardClock(parts.clock, () => {
+      this.progress.aliveMs = parts.clock.nowMs();
+    });
   }
 
   async run(session: AbortSignal, draining: AbortSignal): Promise<void> {
-    const { membership, log, clock, rowsTopic, rawTopic } = this.#parts;
+    const { membership, log, rowsTopic, rawTopic } = this.#parts;
     const committed = await membership.committed(this.#partition, session);
     this.#checkpoint = committed === null ? null : decodeCommitMetadata(committed.metadata);
-    const onRead = () => {
-      this.progress.aliveMs = clock.nowMs();
-    };
-    const rows = { log, clock, topic: rowsTopic, partition: this.#partition, onRead };
+    const rows = { log, clock: this.#clock, topic: rowsTopic, partition: this.#partition };
     while (!session.aborted && !draining.aborted) {
       const ownership = await takeOver(rows, this.#parts.newOwner(), this.#checkpoint, session);
       this.#parts.onTakeOver();
@@ -101,7 +103,7 @@ export class PartitionWorker implements PartitionWork {
       const page = await this.#read(offset, stop, session);
       if (page === undefined) break;
       if (page.entries.length > 0) faultPoint('normalizer.after_read');
-      await this.#parts.unknownTenants.settle(page.entries, session);
+      await this.#parts.unknownTenants.settle(page.entries, session, this.#clock);
       for (let next = 0; next < page.entries.length; ) {
         const startedMs = this.#parts.clock.nowMs();
         const { next: after, done } = this.#parts.normalizer.run(page.entries, next, marks);
@@ -144,7 +146,8 @@ export class PartitionWorker implements PartitionWork {
     marks: ReturnType<EdgeMarks['snapshot']>,
     session: AbortSignal,
   ): Promise<boolean> {
-    const { log, clock, rawTopic } = this.#parts;
+    const { log, rawTopic } = this.#parts;
+    const clock = this.#clock;
     if (done.dead.length > 0) {
       await publishDeadLetters(log, clock, { topic: rawTopic, partition: this.#partition }, done.dead, session);
     }

@@ -19,19 +19,19 @@ export class UnknownTenants {
     this.#clock = clock;
   }
 
-  /** Resolves once every tenant of the entries is known, or has been waited for. */
-  async settle(entries: readonly RawEntry[], signal: AbortSignal): Promise<void> {
-    const deadlineMs = this.#clock.nowMs() + LIMITS.tenantWaitMs;
+  /** Resolves once every tenant of the entries is known, or has been waited for; `clock` is that of who waits. */
+  async settle(entries: readonly RawEntry[], signal: AbortSignal, clock = this.#clock): Promise<void> {
+    const deadlineMs = clock.nowMs() + LIMITS.tenantWaitMs;
     for (;;) {
       const missing = this.#missing(entries);
       if (missing.size === 0) return;
-      const nowMs = this.#clock.nowMs();
+      const nowMs = clock.nowMs();
       if (this.#directory.complete && nowMs >= deadlineMs) {
         if (this.#untilMs.size > LIMITS.tenantsUnknownMax) this.#untilMs.clear();
         for (const name of missing) this.#untilMs.set(name, nowMs + LIMITS.tenantUnknownMs);
         return;
       }
-      await this.#clock.sleep(POLL_MS, signal);
+      await clock.sleep(POLL_MS, signal);
     }
   }
 

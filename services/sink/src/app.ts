@@ -11,7 +11,7 @@ import { BacklogMeter } from './flow/backlog.ts';
 import { createDlqWatch, type DlqState } from './flow/dlq-watch.ts';
 import { createReporter } from './flow/reporter.ts';
 import { Health } from './health.ts';
-import { BatchInserter } from './insert/batch-inserter.ts';
+import { BatchInserter, type InsertEvents } from './insert/batch-inserter.ts';
 import { LIMITS } from './limits.ts';
 import { SINK_METRICS } from './metrics.ts';
 import { PartitionWorker } from './partition-worker.ts';
@@ -35,21 +35,7 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
   const clickhouse = createClickHouse(config.clickhouse);
   const membership = createMembership(kafka, { groupId: trackGroups(config.track).sink, topic }, logger, clock);
 
-  const inserter = new BatchInserter(clickhouse, log, topic, clock, {
-    inserted: (table, rows, bytes, seconds) => {
-      health.inserted();
-      metrics.inserts.inc({ table });
-      metrics.rows.inc({ table }, rows);
-      metrics.bytes.inc({ table }, bytes);
-      metrics.insertSeconds.observe({ table }, seconds);
-    },
-    failed: (table, error) => {
-      if (health.insertFailed()) logger.warn({ err: error, table }, 'inserts fail; they are tried again');
-      metrics.insertFailures.inc({ table, retryable: String(error.retryable) });
-    },
-    passedOverView: (table) => metrics.viewsPassedOver.inc({ table }),
-    deadLettered: (reason) => metrics.deadLettered.inc({ reason }),
-  });
+  const inserter = new BatchInserter(clickhouse, log, topic, clock, insertEvents(metrics, health, context));
   const onStored = (batch: Batch): void => {
     meter.stored(batch.bytes);
     metrics.batchRows.observe(batch.rows);
@@ -112,6 +98,25 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
     stopDeadlineMs: STOP_DEADLINE_MS,
     onFault: (name, error) => logger.warn({ err: error, part: name }, 'a part did not stop cleanly'),
   });
+}
+
+function insertEvents(metrics: Metrics<typeof SINK_METRICS>, health: Health, { logger }: ServiceContext): InsertEvents {
+  return {
+    inserted: (table, rows, bytes, seconds) => {
+      health.inserted();
+      metrics.inserts.inc({ table });
+      metrics.rows.inc({ table }, rows);
+      metrics.bytes.inc({ table }, bytes);
+      metrics.insertSeconds.observe({ table }, seconds);
+    },
+    failed: (table, error) => {
+      if (health.insertFailed()) logger.warn({ err: error, table }, 'inserts fail; they are tried again');
+      metrics.insertFailures.inc({ table, retryable: 'true' });
+    },
+    refused: (table) => metrics.insertFailures.inc({ table, retryable: 'false' }),
+    passedOverView: (table) => metrics.viewsPassedOver.inc({ table }),
+    deadLettered: (reason) => metrics.deadLettered.inc({ reason }),
+  };
 }
 
 /** Brings the gauges up to date and says what goes to weir.flow. */

@@ -8,7 +8,7 @@ import {
   sinkPosition,
   sinkStart,
 } from '@weir/delivery';
-import type { Clock } from '@weir/pipeline';
+import { type Clock, heardClock } from '@weir/pipeline';
 import { type BatchBounds, PartitionBuffer } from './batch/partition-buffer.ts';
 import type { Batch } from './batches.ts';
 import { RowsSource } from './consume/rows-source.ts';
@@ -55,6 +55,8 @@ export class PartitionWorker implements PartitionWork {
   readonly progress: PartitionProgress;
   readonly #parts: WorkerParts;
   readonly #partition: number;
+  /** A sign of life with each use: a worker that tries again and again would not do better in another process. */
+  readonly #clock: Clock;
   readonly #waiting = new Set<() => void>();
   #inHandBytes = 0;
 
@@ -71,6 +73,9 @@ export class PartitionWorker implements PartitionWork {
       movedMs,
       insertingSinceMs: undefined,
     };
+    this.#clock = heardClock(parts.clock, () => {
+      this.progress.aliveMs = parts.clock.nowMs();
+    });
   }
 
   /**
@@ -80,7 +85,7 @@ export class PartitionWorker implements PartitionWork {
    * @param draining once it aborts, no more is read; what is buffered is stored, and the worker ends
    */
   async run(signal: AbortSignal, draining: AbortSignal): Promise<void> {
-    const { log, membership, topic, clock, bounds } = this.#parts;
+    const { log, membership, topic, bounds } = this.#parts;
     const progress = new ProgressLog(log, topic, this.#partition);
     const committed = sinkPosition(await membership.committed(this.#partition, signal), await progress.read(signal));
     const limits = await log.bounds(topic, this.#partition, signal);
@@ -88,7 +93,7 @@ export class PartitionWorker implements PartitionWork {
     const first = Math.max(start.offset, limits.start);
     const source = new RowsSource(log, topic, this.#partition, first, start.state);
     const buffer = new PartitionBuffer(this.#partition, first, start.state, bounds);
-    const ledger = new CutLedger(membership, this.#partition, clock, progress, start.term);
+    const ledger = new CutLedger(membership, this.#partition, this.#clock, progress, start.term);
     this.progress.storedTo = first;
     this.progress.endOffset = limits.end;
     this.#parts.onTakeOver(start.cut !== null);
@@ -215,7 +220,7 @@ export class PartitionWorker implements PartitionWork {
     const woken = new AbortController();
     const wake = () => woken.abort();
     this.#waiting.add(wake);
-    await this.#parts.clock.sleep(Math.min(ms, LIMITS.pauseMsMax), woken.signal).catch(() => undefined);
+    await this.#clock.sleep(Math.min(ms, LIMITS.pauseMsMax), woken.signal).catch(() => undefined);
     this.#waiting.delete(wake);
   }
 

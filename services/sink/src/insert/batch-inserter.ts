@@ -15,7 +15,10 @@ export interface InsertEvents extends LetterEvents {
   /** Rows were taken only because a view that throws on them was passed over. */
   passedOverView(table: TableName): void;
   inserted(table: TableName, rows: number, bytes: number, seconds: number): void;
+  /** Passes by itself, and is tried again. */
   failed(table: TableName, error: DependencyError): void;
+  /** Refused for good, as a whole: told apart then. */
+  refused(table: TableName): void;
 }
 
 /** A batch on its way in. */
@@ -81,13 +84,18 @@ export class BatchInserter {
    */
   async insert(batch: Batch, ledger: CutLedger, signal: AbortSignal): Promise<void> {
     const blocks = new OpenBlocks(this.#blocks);
-    const work = { batch, ledger, signal, blocks, corrections: new Corrections(), splitsLeft: this.#splitsMax };
+    // What fails ends all that is under way: whoever takes the batch up again must be alone with it.
+    const failing = new AbortController();
+    const either = AbortSignal.any([signal, failing.signal]);
+    const work = { batch, ledger, signal: either, blocks, corrections: new Corrections(), splitsLeft: this.#splitsMax };
     const parts = partsOf(batch).map((part) => ({ part, units: this.#units(batch, part) }));
     for (const { units } of parts) work.splitsLeft -= units.splits;
-    await Promise.all([
-      this.#letters.bury(batch, signal),
+    const under = [
+      this.#letters.bury(batch, either),
       ...parts.map(({ part, units }) => this.#insertPart(work, part, units)),
-    ]);
+    ];
+    await Promise.allSettled(under.map((each) => each.catch((error) => failing.abort(error))));
+    either.throwIfAborted();
     await this.#correct(work);
   }
 
@@ -192,8 +200,11 @@ export class BatchInserter {
         signal.throwIfAborted();
         if (!(error instanceof DependencyError) || error.code === 'fenced') throw error;
         if (error.dependency === 'clickhouse') {
+          if (!error.retryable) {
+            this.#events.refused(insert.table);
+            return error;
+          }
           this.#events.failed(insert.table, error);
-          if (!error.retryable) return error;
         } else if (!error.retryable) throw error;
       }
       await this.#clock.sleep(delayMs, signal);
