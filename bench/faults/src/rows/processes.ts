@@ -1,5 +1,4 @@
 import type { FaultPoint } from '@weir/pipeline';
-import { pause } from '@weir/testkit';
 import type { FaultRow } from './row.ts';
 
 const POINTS: readonly (readonly [FaultPoint, string])[] = [
@@ -25,16 +24,13 @@ function killed([point, fault]: (typeof POINTS)[number]): FaultRow {
   return { name, fault, short: SHORT.has(point), strike };
 }
 
-/** A fence is only written when a partition is taken over: the second kill strikes there. */
+/** A fence is only written when a partition is taken over, once the dead member's session has ended: the second kill strikes there. */
 const FENCE: FaultRow = {
   name: 'kill-normalizer-after-fence',
   fault: 'kill -9 normalizer between fence and first record',
   strike: async (stack) => {
-    const before = stack.stack.pid('normalizer');
     await stack.end('normalizer', 'SIGKILL');
-    const armed = stack.stack.pid('normalizer');
-    await pause(300);
-    if (armed !== before) await stack.killAt('normalizer.after_fence').catch(() => undefined);
+    await stack.killAt('normalizer.after_fence');
   },
 };
 
