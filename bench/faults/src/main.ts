@@ -84,7 +84,7 @@ async function main(): Promise<number> {
   try {
     if (values.peak) await keepPeak(stacks, wanted.commit);
     for (const row of rows) {
-      if (values.resume && hasRun(readResults(RESULTS), row.name, wanted)) print(`${row.name}: has been run`);
+      if (values.resume && hasRun(readResults(RESULTS), row, wanted)) print(`${row.name}: has been run`);
       else await keepRow(row, stacks, wanted);
       broken += brokenOf(row.name);
     }
@@ -107,7 +107,7 @@ async function keepRow(row: FaultRow, stacks: Stacks, { commit, ...options }: Wa
   let error: string | undefined;
   const onSeed = (result: SeedResult) => {
     printSeed(result);
-    results.push({ ...result, commit });
+    results.push({ ...result, commit, fault: row.fault });
   };
   try {
     await runRow(row, { ...options, stacks, onSeed });
