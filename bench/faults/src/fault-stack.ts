@@ -8,6 +8,7 @@ import { freePorts, pause, TestStack } from '@weir/testkit';
 import { Member } from './member.ts';
 import { OwnDisk } from './own-disk.ts';
 import { type Link, type ProxyFault, TcpProxy } from './tcp-proxy.ts';
+import { undoAll } from './undo-all.ts';
 import { expectThat, until } from './until.ts';
 
 const POLL_MS = 50;
@@ -42,7 +43,7 @@ export class FaultStack {
   /** Of the row that asks for one. */
   readonly disk: OwnDisk | undefined;
   readonly portBase: number;
-  readonly #members = new Map<string, Member>();
+  readonly #members = new Map<number, Member>();
   readonly #proxies: Proxies;
   readonly #scratch: string;
   readonly #pointFile: string;
@@ -168,18 +169,22 @@ export class FaultStack {
     }
   }
 
-  /** Starts one more process of a service, on the ports of a slot (0 to 2). It is not ready yet. */
-  join(service: string, slot: number): Member {
+  /**
+   * Starts one more process of a service, on the ports of a slot (0 to 2), once the former one of that slot has ended. It is not
+   * ready yet.
+   */
+  async join(service: string, slot: number): Promise<Member> {
+    await this.#members.get(slot)?.untilEnded();
     const member = new Member(this.stack, service, slot, this.portBase + MEMBERS_AT + slot * PORTS_PER_MEMBER);
-    this.#members.set(`${service} ${slot}`, member);
+    this.#members.set(slot, member);
     member.start();
     return member;
   }
 
   /** One that has joined. */
-  member(service: string, slot: number): Member {
-    const found = this.#members.get(`${service} ${slot}`);
-    if (found === undefined) throw new Error(`no ${service} has joined in slot ${slot}`);
+  member(slot: number): Member {
+    const found = this.#members.get(slot);
+    if (found === undefined) throw new Error(`nothing has joined in slot ${slot}`);
     return found;
   }
 
@@ -196,15 +201,14 @@ export class FaultStack {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.#members.values()].map((member) => member.end('SIGKILL')));
-    try {
-      await this.stack.stop();
-    } finally {
-      await Promise.all(Object.values(this.#proxies).map((proxy: TcpProxy) => proxy.close()));
-      this.disk?.unmount();
-      for (const undo of this.#atStop) undo();
-    }
-    rmSync(this.#scratch, { recursive: true, force: true });
+    await undoAll([
+      ...[...this.#members.values()].map((member) => () => member.end('SIGKILL')),
+      () => this.stack.stop(),
+      ...Object.values(this.#proxies).map((proxy: TcpProxy) => () => proxy.close()),
+      () => this.disk?.unmount(),
+      ...this.#atStop,
+      () => rmSync(this.#scratch, { recursive: true, force: true }),
+    ]);
   }
 }
 
