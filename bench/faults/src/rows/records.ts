@@ -71,6 +71,8 @@ async function poison(stack: FaultStack, load: RunningLoad, which: 'raw' | 'rows
 }
 
 const REWOUND = 10_000;
+/** On a new stack a group has committed hardly anything: what it has behind it by then can be rewound. */
+const LOADED_MS = 10_000;
 /** Longer than a member's session: only a group without members takes an offset from an operator. */
 const SESSION_MS = 12_000;
 
@@ -80,6 +82,7 @@ function rewound(service: 'normalizer' | 'sink'): FaultRow {
     name: `rewind-${service}`,
     fault: `the offsets of the ${service}s rewound by ${REWOUND.toLocaleString('en-US')}, or to the start of the log`,
     strike: async ({ stack }, _random, load) => {
+      await pause(LOADED_MS);
       const before = stack.pid(service);
       stack.signal(service, 'SIGSTOP');
       await pause(SESSION_MS);
