@@ -1,5 +1,5 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { derivePorts } from '@weir/local';
@@ -8,12 +8,15 @@ import { freePorts, pause, TestStack } from '@weir/testkit';
 import { Member } from './member.ts';
 import { OwnDisk } from './own-disk.ts';
 import { type Link, type ProxyFault, TcpProxy } from './tcp-proxy.ts';
+import { undoAll } from './undo-all.ts';
+import { expectThat, until } from './until.ts';
 
 const POLL_MS = 50;
 const BACK_MS = 60_000;
 /** Behind the ports of the stack's own tracks. */
 const MEMBERS_AT = 50;
 const PORTS_PER_MEMBER = 3;
+const SIGUSR2 = constants.signals.SIGUSR2;
 
 /** What a row needs of the stack that it strikes. */
 export interface StackNeeds {
@@ -40,7 +43,7 @@ export class FaultStack {
   /** Of the row that asks for one. */
   readonly disk: OwnDisk | undefined;
   readonly portBase: number;
-  readonly #members = new Map<string, Member>();
+  readonly #members = new Map<number, Member>();
   readonly #proxies: Proxies;
   readonly #scratch: string;
   readonly #pointFile: string;
@@ -62,8 +65,8 @@ export class FaultStack {
         proxies.edgeGrpc.fault = fault;
         proxies.edgeHttp.fault = fault;
       },
-      get losses() {
-        return proxies.edgeGrpc.losses + proxies.edgeHttp.losses;
+      get struck() {
+        return proxies.edgeGrpc.struck + proxies.edgeHttp.struck;
       },
     };
     this.disk = disk;
@@ -113,13 +116,22 @@ export class FaultStack {
     }
   }
 
-  /** Has the service killed at the step, and waits until it was and until it is back. */
+  /**
+   * Has the service killed at the step, and waits until it was and until it is back.
+   * @throws where it ended elsewhere, or not within a minute
+   */
   async killAt(point: FaultPoint): Promise<void> {
     const service = point.split('.')[0]!;
     const before = this.stack.pid(service);
+    const reached = `${this.#pointFile}.reached`;
     writeFileSync(this.#pointFile, point);
-    this.stack.signal(service, 'SIGUSR2');
+    writeFileSync(reached, '');
+    // One that has just been started has no handler yet: the signal itself would end it.
+    await until(`${service} listens for faults`, () => catches(before, SIGUSR2));
+    process.kill(before, 'SIGUSR2');
     await this.back(service, before);
+    const where = readFileSync(reached, 'utf8');
+    expectThat(where === `${before} ${point}`, `${service} ended before it came to ${point}`);
   }
 
   /** Has the edge killed while a body is on its way: one that comes in two pieces. */
@@ -157,18 +169,22 @@ export class FaultStack {
     }
   }
 
-  /** Starts one more process of a service, on the ports of a slot (0 to 2). It is not ready yet. */
-  join(service: string, slot: number): Member {
+  /**
+   * Starts one more process of a service, on the ports of a slot (0 to 2), once the former one of that slot has ended. It is not
+   * ready yet.
+   */
+  async join(service: string, slot: number): Promise<Member> {
+    await this.#members.get(slot)?.untilEnded();
     const member = new Member(this.stack, service, slot, this.portBase + MEMBERS_AT + slot * PORTS_PER_MEMBER);
-    this.#members.set(`${service} ${slot}`, member);
+    this.#members.set(slot, member);
     member.start();
     return member;
   }
 
   /** One that has joined. */
-  member(service: string, slot: number): Member {
-    const found = this.#members.get(`${service} ${slot}`);
-    if (found === undefined) throw new Error(`no ${service} has joined in slot ${slot}`);
+  member(slot: number): Member {
+    const found = this.#members.get(slot);
+    if (found === undefined) throw new Error(`nothing has joined in slot ${slot}`);
     return found;
   }
 
@@ -185,14 +201,19 @@ export class FaultStack {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.#members.values()].map((member) => member.end('SIGKILL')));
-    try {
-      await this.stack.stop();
-    } finally {
-      await Promise.all(Object.values(this.#proxies).map((proxy: TcpProxy) => proxy.close()));
-      this.disk?.unmount();
-      for (const undo of this.#atStop) undo();
-    }
-    rmSync(this.#scratch, { recursive: true, force: true });
+    await undoAll([
+      ...[...this.#members.values()].map((member) => () => member.end('SIGKILL')),
+      () => this.stack.stop(),
+      ...Object.values(this.#proxies).map((proxy: TcpProxy) => () => proxy.close()),
+      () => this.disk?.unmount(),
+      ...this.#atStop,
+      () => rmSync(this.#scratch, { recursive: true, force: true }),
+    ]);
   }
+}
+
+/** Whether a process has a handler for a signal. */
+function catches(pid: number, signal: number): boolean {
+  const mask = /^SigCgt:\s+([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0';
+  return ((BigInt(`0x${mask}`) >> BigInt(signal - 1)) & 1n) === 1n;
 }

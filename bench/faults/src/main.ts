@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, constants } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ROOT } from '@weir/local';
@@ -43,6 +43,7 @@ const RESULTS = join(ROOT, 'bench/results/faults.json');
 const REPORT = join(ROOT, 'bench/results/faults.md');
 const WARM_UP_RATE = 5_000;
 const WARM_UP_S = 4;
+const SIGNALLED = 128;
 const print = (text: string) => process.stdout.write(`${text}\n`);
 
 interface Wanted {
@@ -80,18 +81,20 @@ async function main(): Promise<number> {
   }
   const wanted = { seeds: seeds!, rate: rate!, seconds: seconds!, commit: currentCommit() };
   const stacks = new Stacks({ shared: values['share-stack'] });
+  endBy(stacks);
   let broken = 0;
   try {
     if (values.peak) await keepPeak(stacks, wanted.commit);
     for (const row of rows) {
-      if (values.resume && hasRun(readResults(RESULTS), row.name, wanted)) print(`${row.name}: has been run`);
+      if (stacks.over) break;
+      if (values.resume && hasRun(readResults(RESULTS), row, wanted)) print(`${row.name}: has been run`);
       else await keepRow(row, stacks, wanted);
       broken += brokenOf(row.name);
     }
   } finally {
     await stacks.close();
   }
-  return broken === 0 ? 0 : 1;
+  return broken === 0 && !stacks.over ? 0 : 1;
 }
 
 /** Runs a row and keeps what it showed; one that cannot be run to its end is kept as such. */
@@ -107,11 +110,12 @@ async function keepRow(row: FaultRow, stacks: Stacks, { commit, ...options }: Wa
   let error: string | undefined;
   const onSeed = (result: SeedResult) => {
     printSeed(result);
-    results.push({ ...result, commit });
+    results.push({ ...result, commit, fault: row.fault });
   };
   try {
     await runRow(row, { ...options, stacks, onSeed });
   } catch (thrown) {
+    if (stacks.over) return;
     error = thrown instanceof Error ? thrown.message : String(thrown);
     print(`  failed: ${error}`);
   }
@@ -124,6 +128,20 @@ async function keepRow(row: FaultRow, stacks: Stacks, { commit, ...options }: Wa
       error === undefined ? undefined : { row: row.name, error, commit },
     ),
   );
+}
+
+/** On a signal the stacks are stopped and what they need undone; then the process ends. A wrapper may send a signal again: nothing more comes of it. */
+function endBy(stacks: Stacks): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (stacks.over) return;
+      print(`${signal}: the stack is stopped`);
+      stacks
+        .end()
+        .catch((error: unknown) => print(String(error)))
+        .finally(() => process.exit(SIGNALLED + constants.signals[signal]));
+    });
+  }
 }
 
 async function keepPeak(stacks: Stacks, commit: string): Promise<void> {

@@ -61,15 +61,24 @@ export class Member {
     });
   }
 
-  /** Waits until it owns partitions, and says how many. */
-  async untilOwning(): Promise<number> {
+  /** Waits until it owns so many partitions at least, and says how many. */
+  async untilOwning(least = 1): Promise<number> {
     let owned = 0;
-    await until(`${this.#name} owns a partition`, async () => {
+    await until(`${this.#name} owns ${least} partitions or more`, async () => {
       const name = `weir_${this.#service}_partitions`;
       owned = await readMetric(`http://127.0.0.1:${this.#port}`, name).catch(() => 0);
-      return owned > 0;
+      return owned >= least;
     });
     return owned;
+  }
+
+  /** Waits until it runs no more. @throws where nothing has ended it within half a minute */
+  async untilEnded(): Promise<void> {
+    let ended = false;
+    void this.#exited.then(() => {
+      ended = true;
+    });
+    await until(`${this.#name} has ended`, () => ended);
   }
 
   /** Signals it and waits until it has ended. Safe when it runs no more. */

@@ -4,8 +4,11 @@ import { ROOT } from '@weir/local';
 import type { Peak } from './peak.ts';
 import type { SeedResult } from './run-row.ts';
 
-/** A seed's result and the commit that it was run on; results from before commits were kept have none. */
-export type KeptResult = SeedResult & { readonly commit?: string };
+/**
+ * A seed's result, the commit that it was run on, and the fault as the row told it then; results from before they were kept
+ * have none.
+ */
+export type KeptResult = SeedResult & { readonly commit?: string; readonly fault?: string };
 
 /** A row that could not be run to its end. */
 export interface Failure {
@@ -55,15 +58,16 @@ export function withRow(
   };
 }
 
-/** Whether a row was run with as many seeds at that rate or more on this very commit, whatever came of it. */
+/** Whether a row was run with the same fault, as many seeds at that rate or more on this very commit, whatever came of it. */
 export function hasRun(
   file: ResultFile,
-  row: string,
+  row: { readonly name: string; readonly fault: string },
   wanted: { seeds: number; rate: number; commit: string },
 ): boolean {
   if (wanted.commit.endsWith(DIRTY)) return false;
   const same = file.results.filter(
-    ({ row: name, rate, commit }) => name === row && rate >= wanted.rate && commit === wanted.commit,
+    ({ row: name, fault, rate, commit }) =>
+      name === row.name && fault === row.fault && rate >= wanted.rate && commit === wanted.commit,
   );
   return same.length >= wanted.seeds;
 }

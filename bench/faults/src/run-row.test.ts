@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isKept, type SeedResult } from './run-row.ts';
+import { isKept, RETRYABLE, type SeedResult } from './run-row.ts';
 
 const KEPT: SeedResult = {
   row: 'x',
@@ -29,4 +29,15 @@ test.each(['lost', 'doubled', 'alien', 'misplaced', 'notRetryable', 'books'] as 
 test('a row that expects an answer is not kept where none was like it', () => {
   expect(isKept({ ...KEPT, expected: true })).toBe(true);
   expect(isKept({ ...KEPT, expected: false })).toBe(false);
+});
+
+test.each([
+  ['HTTP 429', true],
+  ['HTTP 413', false],
+  ['gRPC 8', true],
+  ['gRPC 8 without RetryInfo', false],
+  ['gRPC 3', false],
+  ['ECONNRESET', true],
+])('a client may send again what was answered %s: %s', (reason, may) => {
+  expect(RETRYABLE.test(reason)).toBe(may);
 });

@@ -72,8 +72,8 @@ const RECOVERY_S_MAX = 120;
 const SETTLE_MS = 2_500;
 /** The items' own times are milliseconds of the generator. */
 const RANGE_SLACK_MS = 1_000;
-/** What SDKs try again: the OTLP specification's list, and a connection that broke. */
-const RETRYABLE = /^(HTTP (429|502|503|504)|gRPC (1|4|8|10|11|14|15)|[A-Z]+_[A-Z_]+|ECONN\w+|failed|UND_\w+)$/;
+/** What SDKs try again: the OTLP specification's list (gRPC 8 only with RetryInfo), and a connection that broke. */
+export const RETRYABLE = /^(HTTP (429|502|503|504)|gRPC (1|4|8|10|11|14|15)|[A-Z]+_[A-Z_]+|ECONN\w+|failed|UND_\w+)$/;
 
 /** Whether a result keeps the promise. */
 export function isKept(result: SeedResult): boolean {

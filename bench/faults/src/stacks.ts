@@ -10,22 +10,35 @@ const SEEDS_PER_STACK = 60;
  */
 export class Stacks {
   readonly #shared: boolean;
-  #kept: { readonly stack: FaultStack; readonly settings: string; seeds: number } | undefined;
+  #kept: { readonly stack: Promise<FaultStack>; readonly settings: string; seeds: number } | undefined;
+  #closed: Promise<void> = Promise.resolve();
+  #over = false;
 
   constructor(options: { readonly shared: boolean }) {
     this.#shared = options.shared;
   }
 
-  /** Starts one where none fits; a start that fails is tried once more. */
+  /** Whether {@link end} was called: what rows show from then on says nothing. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** Starts one where none fits; a start that fails is tried once more. @throws after {@link end} */
   async take({ env = {}, ownDisk }: StackNeeds, seeds: number): Promise<FaultStack> {
     const needs: StackNeeds = ownDisk === undefined ? { env } : { env, ownDisk };
     const settings = JSON.stringify(needs);
     if (this.#kept !== undefined && (this.#kept.settings !== settings || this.#kept.seeds + seeds > SEEDS_PER_STACK)) {
       await this.close();
     }
-    this.#kept ??= { stack: await start(needs), settings, seeds: 0 };
+    if (this.#over) throw new Error('no more stacks are started');
+    this.#kept ??= { stack: start(needs), settings, seeds: 0 };
     this.#kept.seeds += seeds;
-    return this.#kept.stack;
+    try {
+      return await this.#kept.stack;
+    } catch (error) {
+      this.#kept = undefined;
+      throw error;
+    }
   }
 
   /** After a row. */
@@ -33,10 +46,23 @@ export class Stacks {
     if (!this.#shared || !good) await this.close();
   }
 
-  async close(): Promise<void> {
+  /** Stops what runs. Resolves when everything has stopped, what an earlier call began to stop as well. */
+  close(): Promise<void> {
     const kept = this.#kept;
     this.#kept = undefined;
-    await kept?.stack.stop();
+    const before = this.#closed.catch(() => undefined);
+    this.#closed = before.then(async () => {
+      // One that did not start has undone what it began.
+      const stack = await kept?.stack.catch(() => undefined);
+      await stack?.stop();
+    });
+    return this.#closed;
+  }
+
+  /** Stops what runs, and starts nothing more. */
+  async end(): Promise<void> {
+    this.#over = true;
+    await this.close();
   }
 }
 

@@ -56,7 +56,7 @@ test('under loss everything arrives, later and in order', async () => {
   socket.write(sent);
   await whole;
   expect(hash.digest('hex')).toBe(createHash('sha256').update(sent).digest('hex'));
-  expect(proxy.losses).toBeGreaterThan(0);
+  expect(proxy.struck).toBeGreaterThan(0);
 });
 
 test('a piece that is lost for good ends the connection by a reset, in both directions', async () => {
@@ -65,7 +65,7 @@ test('a piece that is lost for good ends the connection by a reset, in both dire
   socket.write('x');
   const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
   expect(error.code).toBe('ECONNRESET');
-  expect(proxy.losses).toBe(1);
+  expect(proxy.struck).toBe(1);
 });
 
 test('once the loss is over a new connection passes everything', async () => {

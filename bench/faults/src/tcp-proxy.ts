@@ -21,8 +21,8 @@ export interface ProxyFault {
 /** Something that can be struck by a {@link ProxyFault}. */
 export interface Link {
   set fault(fault: ProxyFault);
-  /** Pieces that were lost so far, and came late or never. */
-  readonly losses: number;
+  /** How often faults have struck so far: pieces that were late or lost, answers and requests swallowed, connections cut or refused. */
+  readonly struck: number;
 }
 
 interface Pair {
@@ -37,9 +37,7 @@ export class TcpProxy implements Link {
   readonly #target: number;
   readonly #random: () => number;
   #fault: ProxyFault = {};
-  /** Answers that were swallowed. */
-  cuts = 0;
-  losses = 0;
+  struck = 0;
 
   constructor(target: number, random: () => number) {
     this.#target = target;
@@ -57,7 +55,7 @@ export class TcpProxy implements Link {
 
   set fault(fault: ProxyFault) {
     this.#fault = fault;
-    if (fault.down === true) for (const pair of this.#pairs) this.#cut(pair);
+    if (fault.down === true) for (const pair of this.#pairs) this.#strike(pair);
   }
 
   async close(): Promise<void> {
@@ -68,6 +66,7 @@ export class TcpProxy implements Link {
 
   #accept(client: Socket): void {
     if (this.#fault.down === true) {
+      this.struck++;
       client.destroy();
       return;
     }
@@ -87,25 +86,25 @@ export class TcpProxy implements Link {
 
   #ask(pair: Pair, there: LossyPath, chunk: Buffer): void {
     const { cutRequests } = this.#fault;
-    if (cutRequests !== undefined && chunk.includes(cutRequests)) this.#cut(pair);
+    if (cutRequests !== undefined && chunk.includes(cutRequests)) this.#strike(pair);
     else this.#pass(pair, there, chunk, 0);
   }
 
   #answer(pair: Pair, back: LossyPath, chunk: Buffer): void {
     const { delayMs = 0, cutAnswers = 0 } = this.#fault;
-    if (cutAnswers > 0 && this.#random() < cutAnswers) {
-      this.cuts++;
-      this.#cut(pair);
-      return;
-    }
-    this.#pass(pair, back, chunk, delayMs);
+    if (cutAnswers > 0 && this.#random() < cutAnswers) this.#strike(pair);
+    else this.#pass(pair, back, chunk, delayMs);
   }
 
   #pass(pair: Pair, path: LossyPath, chunk: Buffer, delayMs: number): void {
     const passed = path.pass(chunk, delayMs, this.#fault.loss ?? 0);
-    if (passed === 'on time') return;
-    this.losses++;
+    if (passed !== 'on time' || delayMs > 0) this.struck++;
     if (passed === 'never') this.#cut(pair);
+  }
+
+  #strike(pair: Pair): void {
+    this.struck++;
+    this.#cut(pair);
   }
 
   #cut(pair: Pair): void {

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { Agent, request } from 'undici';
 import type { LoadSignal } from './payload.ts';
 
@@ -76,6 +76,15 @@ function httpSender(
 /** gRPC codes that say that the export was not taken; the others say nothing. */
 const REFUSED = new Set([3, 7, 8, 12, 16]);
 
+/** The code; of RESOURCE_EXHAUSTED also whether it lacks the RetryInfo without which a client must not send again. */
+function reasonOf({ code, metadata }: ServiceError): string {
+  if (code !== status.RESOURCE_EXHAUSTED) return `gRPC ${code}`;
+  const told =
+    metadata.get('google.rpc.retryinfo-bin').length > 0 ||
+    metadata.get('grpc-status-details-bin').some((details) => details.includes('google.rpc.RetryInfo'));
+  return told ? `gRPC ${code}` : `gRPC ${code} without RetryInfo`;
+}
+
 function grpcSender(target: Target, connections: number): Sender {
   const channel = target.ca === undefined ? credentials.createInsecure() : credentials.createSsl(target.ca);
   const clients = Array.from(
@@ -96,8 +105,8 @@ function grpcSender(target: Target, connections: number): Sender {
         const options = { deadline: Date.now() + TIMEOUT_MS };
         client.makeUnaryRequest(SERVICES[signal], identity, identity, body, metadata, options, (error) => {
           if (error === null) resolve({ kind: 'accepted' });
-          else if (REFUSED.has(error.code)) resolve({ kind: 'refused', reason: `gRPC ${error.code}` });
-          else resolve({ kind: 'unknown', reason: `gRPC ${error.code}` });
+          else if (REFUSED.has(error.code)) resolve({ kind: 'refused', reason: reasonOf(error) });
+          else resolve({ kind: 'unknown', reason: reasonOf(error) });
         });
       }),
     close: async () => {

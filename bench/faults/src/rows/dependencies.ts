@@ -1,4 +1,4 @@
-import { during, type FaultRow } from './row.ts';
+import { type FaultRow, strikeLink } from './row.ts';
 
 /** Kafka and ClickHouse themselves. */
 export const DEPENDENCY_ROWS: readonly FaultRow[] = [
@@ -10,10 +10,7 @@ export const DEPENDENCY_ROWS: readonly FaultRow[] = [
   {
     name: 'clickhouse-slow',
     fault: 'ClickHouse answers 5 s late',
-    strike: (stack) =>
-      during((on) => {
-        stack.clickhouse.fault = on ? { delayMs: 5_000 } : {};
-      }, 12_000),
+    strike: (stack) => strikeLink(stack.clickhouse, { delayMs: 5_000 }, 12_000),
   },
   {
     name: 'clickhouse-kill',

@@ -16,7 +16,7 @@ function grown(service: (typeof GROUPS)[number]): FaultRow {
     name: `instances-1-3-1-${service}`,
     fault: `1 -> 3 -> 1 ${service}s; one leaves by SIGTERM, one by SIGKILL`,
     strike: async (faults, random, load) => {
-      const joined = [0, 1].map((slot) => faults.join(service, slot));
+      const joined = await Promise.all([0, 1].map((slot) => faults.join(service, slot)));
       const owned = await Promise.all(joined.map((member) => member.untilOwning()));
       await pause(1_000 + random() * 1_500);
       await joined[0]!.end('SIGTERM');
@@ -33,14 +33,15 @@ function rebalanced(service: (typeof GROUPS)[number]): FaultRow {
     name: `rebalance-${service}`,
     fault: `rebalance in the middle of a batch: ${ROUNDS} ${service}s join and leave at once, the last by SIGKILL`,
     strike: async (faults, random) => {
+      const leaving: Promise<void>[] = [];
       for (let round = 0; round < ROUNDS; round++) {
-        const member = faults.join(service, round % 2);
+        const member = await faults.join(service, round % 2);
         await member.untilOwning();
         await pause(random() * 600);
         // The next one joins while this one leaves.
-        const left = member.end(round === ROUNDS - 1 ? 'SIGKILL' : 'SIGTERM');
-        if (round === ROUNDS - 1) await left;
+        leaving.push(member.end(round === ROUNDS - 1 ? 'SIGKILL' : 'SIGTERM'));
       }
+      await Promise.all(leaving);
     },
   };
 }
@@ -59,7 +60,7 @@ const EDGE_SLOT = 2;
 
 /** A second edge, and Envoy told of it. */
 async function addEdge(faults: FaultStack): Promise<void> {
-  const edge = faults.join('edge', EDGE_SLOT);
+  const edge = await faults.join('edge', EDGE_SLOT);
   await edge.untilReady();
   const { stack } = faults;
   const path = stackPaths(stack.dataDir).envoyConfig;
@@ -90,7 +91,7 @@ const ROLLING: FaultRow = {
       await until(`${service} is ready`, () => stack.ready(service));
     };
     await again('edge');
-    const second = faults.member('edge', EDGE_SLOT);
+    const second = faults.member(EDGE_SLOT);
     await second.end('SIGTERM');
     second.start();
     await second.untilReady();

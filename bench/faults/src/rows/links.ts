@@ -1,4 +1,4 @@
-import { during, type FaultRow } from './row.ts';
+import { type FaultRow, strikeLink } from './row.ts';
 
 const PLACES = { kafka: 'Kafka', clickhouse: 'ClickHouse', edge: 'the edge, from Envoy' } as const;
 
@@ -6,29 +6,17 @@ const LINKS: readonly FaultRow[] = (['kafka', 'clickhouse', 'edge'] as const).fl
   {
     name: `delay-${link}`,
     fault: `500 ms delay on the link to ${PLACES[link]}`,
-    strike: (stack) =>
-      during((on) => {
-        stack[link].fault = on ? { delayMs: 500 } : {};
-      }, 6_000),
+    strike: (stack) => strikeLink(stack[link], { delayMs: 500 }, 6_000),
   },
   {
     name: `cut-${link}`,
     fault: `the network to ${PLACES[link]} cut for 5 s`,
-    strike: (stack) =>
-      during((on) => {
-        stack[link].fault = on ? { down: true } : {};
-      }, 5_000),
+    strike: (stack) => strikeLink(stack[link], { down: true }, 5_000),
   },
   {
     name: `loss-${link}`,
     fault: `packet loss on the link to ${PLACES[link]}, as TCP shows it: stalls and resets`,
-    strike: async (stack) => {
-      const before = stack[link].losses;
-      await during((on) => {
-        stack[link].fault = on ? { loss: 0.03 } : {};
-      }, 8_000);
-      if (stack[link].losses === before) throw new Error('nothing was lost on the link');
-    },
+    strike: (stack) => strikeLink(stack[link], { loss: 0.03 }, 8_000),
   },
 ]);
 
@@ -38,19 +26,13 @@ export const LINK_ROWS: readonly FaultRow[] = [
     name: 'insert-answer-cut',
     fault: 'insert applied, answer cut (a proxy)',
     short: true,
-    strike: (stack) =>
-      during((on) => {
-        stack.clickhouse.fault = on ? { cutAnswers: 0.7 } : {};
-      }, 5_000),
+    strike: (stack) => strikeLink(stack.clickhouse, { cutAnswers: 0.7 }, 5_000),
   },
   {
     name: 'produce-answer-cut',
     fault: 'produce applied, answer cut, other sends concurrent (a proxy)',
     short: true,
-    strike: (stack) =>
-      during((on) => {
-        stack.kafka.fault = on ? { cutAnswers: 0.05 } : {};
-      }, 5_000),
+    strike: (stack) => strikeLink(stack.kafka, { cutAnswers: 0.05 }, 5_000),
   },
   ...LINKS,
 ];

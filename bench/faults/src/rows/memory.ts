@@ -13,7 +13,7 @@ function limited(name: string, itemsPerExport: number): FaultRow {
   const groups = new Map<string, MemoryGroup>();
   return {
     name,
-    fault: `256 MiB memory limit on each service at full load, ${itemsPerExport} spans an export`,
+    fault: `256 MiB memory limit on each service under load, ${itemsPerExport} spans an export`,
     impossible: () => MemoryGroup.impossible(),
     load: () => ({ itemsPerExport }),
     prepare: async (faults) => {
@@ -28,6 +28,9 @@ function limited(name: string, itemsPerExport: number): FaultRow {
     },
     strike: async ({ stack }, _random, load) => {
       const pids = SERVICES.map((service) => stack.pid(service));
+      for (const [index, service] of SERVICES.entries()) {
+        expectThat(groups.get(service)!.holds(pids[index]!), `${service} is not in its memory group any more`);
+      }
       await pause(LOADED_MS);
       load.afterwards(async () => {
         const figures: Record<string, number> = {};

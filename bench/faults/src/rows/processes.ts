@@ -1,5 +1,6 @@
 import type { FaultPoint } from '@weir/pipeline';
 import { pause } from '@weir/testkit';
+import { expectThat } from '../until.ts';
 import type { FaultRow } from './row.ts';
 
 const POINTS: readonly (readonly [FaultPoint, string])[] = [
@@ -25,28 +26,57 @@ function killed([point, fault]: (typeof POINTS)[number]): FaultRow {
   return { name, fault, short: SHORT.has(point), strike };
 }
 
-/** A fence is only written when a partition is taken over: the second kill strikes there. */
+/** A fence is only written when a partition is taken over, once the dead member's session has ended: the second kill strikes there. */
 const FENCE: FaultRow = {
   name: 'kill-normalizer-after-fence',
   fault: 'kill -9 normalizer between fence and first record',
   strike: async (stack) => {
-    const before = stack.stack.pid('normalizer');
     await stack.end('normalizer', 'SIGKILL');
-    const armed = stack.stack.pid('normalizer');
-    await pause(300);
-    if (armed !== before) await stack.killAt('normalizer.after_fence').catch(() => undefined);
+    await stack.killAt('normalizer.after_fence');
   },
 };
 
+const PARTITIONS = 4;
+/** Time for the former owner to do what it was about to do. */
+const THAWED_MS = 2_000;
 const FREEZE_MS = Number(process.argv.includes('--long') ? 60_000 : 15_000);
 
-const FROZEN = SERVICES.map(
-  (service): FaultRow => ({
+const FROZEN_EDGE: FaultRow = {
+  name: 'freeze-edge',
+  fault: `SIGSTOP edge for ${FREEZE_MS / 1_000} s, then SIGCONT`,
+  strike: (stack) => stack.freeze('edge', FREEZE_MS),
+};
+
+/** The former owner goes on where it stood while another owns all that it had. */
+function disowned(service: 'normalizer' | 'sink'): FaultRow {
+  return {
     name: `freeze-${service}`,
-    fault: `SIGSTOP ${service} for ${FREEZE_MS / 1_000} s, then SIGCONT`,
-    strike: (stack) => stack.freeze(service, FREEZE_MS),
-  }),
-);
+    fault: `SIGSTOP ${service} for ${FREEZE_MS / 1_000} s, until another owns all of its partitions, then SIGCONT`,
+    strike: async (faults, _random, load) => {
+      const { stack } = faults;
+      const member = await faults.join(service, 0);
+      try {
+        await member.untilOwning();
+        const frozen = stack.pid(service);
+        const startedMs = performance.now();
+        process.kill(frozen, 'SIGSTOP');
+        try {
+          const owned = await member.untilOwning(PARTITIONS);
+          expectThat(owned === PARTITIONS, `the other ${service} owns ${owned} partitions`);
+          const takenOverS = (performance.now() - startedMs) / 1_000;
+          load.afterwards(async () => ({ 'until another owned all partitions, s': takenOverS }));
+          await pause(FREEZE_MS - (performance.now() - startedMs));
+          expectThat(stack.pid(service) === frozen, `the frozen ${service} has ended`);
+        } finally {
+          process.kill(frozen, 'SIGCONT');
+        }
+        await pause(THAWED_MS);
+      } finally {
+        await member.end('SIGTERM');
+      }
+    },
+  };
+}
 
 const STOPPED = SERVICES.map(
   (service): FaultRow => ({
@@ -57,4 +87,11 @@ const STOPPED = SERVICES.map(
 );
 
 /** A process killed at a step, stopped in order, or standing still. */
-export const PROCESS_ROWS: readonly FaultRow[] = [...POINTS.map(killed), FENCE, ...STOPPED, ...FROZEN];
+export const PROCESS_ROWS: readonly FaultRow[] = [
+  ...POINTS.map(killed),
+  FENCE,
+  ...STOPPED,
+  FROZEN_EDGE,
+  disowned('normalizer'),
+  disowned('sink'),
+];

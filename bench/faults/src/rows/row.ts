@@ -1,6 +1,8 @@
 import type { LoadOptions, LoadTotals } from '@weir/bench-load';
 import { pause } from '@weir/testkit';
 import type { FaultStack, StackNeeds } from '../fault-stack.ts';
+import type { Link, ProxyFault } from '../tcp-proxy.ts';
+import { expectThat } from '../until.ts';
 
 /** What a row measured beside the counts that all rows have, by name. */
 export type Figures = Readonly<Record<string, number | string>>;
@@ -45,4 +47,13 @@ export async function during(set: (on: boolean) => void | Promise<void>, ms: num
   } finally {
     await set(false);
   }
+}
+
+/** Has a link faulty for a while. @throws where nothing came over it that could be struck */
+export async function strikeLink(link: Link, fault: ProxyFault, ms: number): Promise<void> {
+  const before = link.struck;
+  await during((on) => {
+    link.fault = on ? fault : {};
+  }, ms);
+  expectThat(link.struck > before, `the fault of the link struck nothing: ${JSON.stringify(fault)}`);
 }

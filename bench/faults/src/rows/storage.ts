@@ -1,7 +1,7 @@
 import { pause } from '@weir/testkit';
 import type { FaultStack } from '../fault-stack.ts';
 import { settled } from './brokers.ts';
-import { during, type FaultRow } from './row.ts';
+import { during, type FaultRow, strikeLink } from './row.ts';
 
 const MIB = 1024 ** 2;
 const FULL_MS = 6_000;
@@ -99,10 +99,7 @@ const DOWN: FaultRow = {
   fault: `ClickHouse down for ${DOWN_MS / 1_000} s, a backlog of 6 MiB allowed: 429`,
   env: { WEIR_SINK_BACKLOG_BYTES_MAX: '6MiB' },
   expects: /^(HTTP 429|gRPC 8)$/,
-  strike: (stack) =>
-    during((on) => {
-      stack.clickhouse.fault = on ? { down: true } : {};
-    }, DOWN_MS),
+  strike: (stack) => strikeLink(stack.clickhouse, { down: true }, DOWN_MS),
 };
 
 /** Kafka and ClickHouse that run and cannot write. */
