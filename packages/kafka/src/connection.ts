@@ -26,6 +26,8 @@ export interface KafkaLogger {
 const CONNECTION_TIMEOUT_MS = 3_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 const METADATA_MS_MAX = 60_000;
+/** Longer than connecting with its retries and a request take together: what has no end by then has none at all. */
+const ANSWER_MS_MAX = 30_000;
 const RETRY = { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000 };
 const KAFKAJS_ERROR_LEVEL = 1;
 
@@ -50,9 +52,12 @@ export class KafkaConnection {
   #preparing: Promise<void> | undefined;
   #coordinator: KafkaBroker | undefined;
 
-  /** @param metadataMsMax how old what is known of topics and leaders may be */
-  constructor(config: KafkaConfig, logger: KafkaLogger, metadataMsMax = METADATA_MS_MAX) {
-    this.#create = () => createCluster(config, logger, metadataMsMax);
+  /**
+   * @param metadataMsMax how old what is known of topics and leaders may be
+   * @param create the client's cluster, for tests
+   */
+  constructor(config: KafkaConfig, logger: KafkaLogger, metadataMsMax = METADATA_MS_MAX, create = createCluster) {
+    this.#create = () => create(config, logger, metadataMsMax);
     this.#cluster = this.#create();
   }
 
@@ -74,9 +79,14 @@ export class KafkaConnection {
 
   /** Runs one request at one broker. Every failure is mapped, and what is known of the cluster counts as stale after it. */
   async at<T>(nodeId: string, request: (broker: KafkaBroker) => Promise<T>): Promise<T> {
+    const cluster = this.#cluster;
     try {
-      return await request(await this.#cluster.findBroker({ nodeId }));
+      return await within(
+        ANSWER_MS_MAX,
+        cluster.findBroker({ nodeId }).then((broker) => request(broker)),
+      );
     } catch (error) {
+      if (error === ENDLESS && cluster === this.#cluster) this.#startAnew();
       throw this.failed(error);
     }
   }
@@ -134,7 +144,7 @@ export class KafkaConnection {
       await this.#cluster.refreshMetadataIfNecessary();
       return;
     }
-    this.#preparing ??= this.#refresh(topic).finally(() => {
+    this.#preparing ??= within(ANSWER_MS_MAX, this.#refresh(topic)).finally(() => {
       this.#preparing = undefined;
     });
     await this.#preparing;
@@ -183,6 +193,20 @@ function createCluster(config: KafkaConfig, logger: KafkaLogger, metadataMaxAge:
     ...(config.ssl === undefined ? {} : { ssl: config.ssl }),
     ...(config.sasl === undefined ? {} : { sasl: config.sasl }),
   });
+}
+
+/** The client has let a request go: neither its answer nor its timeout comes. */
+const ENDLESS = new DependencyError('kafka', 'timeout', 'kafka: the client did not end a request', { retryable: true });
+
+/** @throws ENDLESS where the work takes longer; it is not waited for any more */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(ENDLESS), ms);
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function asUnavailable(error: DependencyError): DependencyError {

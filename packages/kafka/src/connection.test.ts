@@ -1,0 +1,60 @@
+import { createRequire } from 'node:module';
+import { type AddressInfo, createServer } from 'node:net';
+import { afterEach, expect, test, vi } from 'vitest';
+import { KafkaConnection } from './connection.ts';
+import { createSocketFactory, type KafkaCluster } from './internals.ts';
+
+const QUIET = { warn: () => undefined, debug: () => undefined };
+
+/** kafkajs's own connection: what of it is used here. */
+interface Connection {
+  connect(): Promise<boolean>;
+  disconnect(): Promise<boolean>;
+  send(call: object): Promise<unknown>;
+}
+
+const require = createRequire(import.meta.url);
+const ConnectionClass = require('kafkajs/src/network/connection') as new (options: object) => Connection;
+const apiVersions = require('kafkajs/src/protocol/requests/apiVersions') as {
+  protocol(options: { version: number }): () => object;
+};
+
+afterEach(() => vi.useRealTimers());
+
+test('a request that is sent while its connection ends has an end, whatever the moment', async () => {
+  const server = createServer((socket) => void socket.on('error', () => undefined).resume());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const logger = { namespace: () => logger, debug: () => undefined, warn: () => undefined, error: () => undefined };
+  const fixed = { host: '127.0.0.1', port, logger, socketFactory: createSocketFactory(), enforceRequestTimeout: true };
+  for (let turns = 0; turns < 6; turns++) {
+    const connection = new ConnectionClass({ ...fixed, requestTimeout: 100, connectionTimeout: 1_000 });
+    await connection.connect();
+    const sent = connection.send(apiVersions.protocol({ version: 0 })()).then(
+      () => 'answered',
+      () => 'ended',
+    );
+    for (let turn = 0; turn < turns; turn++) await undefined;
+    void connection.disconnect();
+    const late = new Promise((resolve) => setTimeout(() => resolve('endless'), 1_000));
+    expect([turns, await Promise.race([sent, late])]).toEqual([turns, 'ended']);
+  }
+  server.close();
+});
+
+test('a request that the client never ends is given up, and another client takes its place', async () => {
+  vi.useFakeTimers();
+  let made = 0;
+  const connection = new KafkaConnection({ brokers: ['b:1'], clientId: 'c' }, QUIET, 1_000, () => {
+    made++;
+    const endless = { findBroker: () => new Promise(() => undefined), disconnect: async () => undefined };
+    return endless as unknown as KafkaCluster;
+  });
+  const asked = [0, 1].map(() => connection.at('1', async () => 'never'));
+  const ended = Promise.all(
+    asked.map((each) => expect(each).rejects.toMatchObject({ code: 'timeout', retryable: true })),
+  );
+  await vi.advanceTimersByTimeAsync(30_000);
+  await ended;
+  expect(made).toBe(2);
+});
