@@ -48,8 +48,8 @@ export const LIMITS = {
   pieceOverheadBytes: 256,
   /** Requests that one connection may carry before it is closed: load is spread anew now and then. */
   requestsPerSocketMax: 100_000,
-  /** From this fill on only priority batches are taken. */
-  priorityFill: 0.9,
+  /** What a tenant may hold of the queue, over what is free: 2 leaves a third of it to the others. */
+  queueShareAlpha: 2,
   /** A flow report older than this, by our own clock, says nothing. */
   flowFreshMs: 10_000,
   flowReportersMax: 1_000,

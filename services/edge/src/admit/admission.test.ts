@@ -1,10 +1,11 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { deflateSync, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { Budget, type RefusalReason } from '@weir/pipeline';
+import { Budget, type RefusalReason, ZoneGauge } from '@weir/pipeline';
 import { effectiveTenant, RateLimiter } from '@weir/tenancy';
 import { encodeExport, encodeJsonExport, FakeClock, RecordingConsumer, RefusingConsumer } from '@weir/testkit';
 import { describe, expect, test } from 'vitest';
+import { EdgeQueue } from '../edge-queue.ts';
 import type { AdmittedExport, Answer, RawExport } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { createAdmission } from './admission.ts';
@@ -58,8 +59,9 @@ function setUp(options: { fill?: number; retryAfterS?: number; itemsMax?: number
   const parts = {
     clock,
     limiter,
-    budget,
+    queue: new EdgeQueue(budget),
     sinkFill: () => ({ fill, retryAfterS }),
+    sinkZone: new ZoneGauge(),
     bodyBytesMax: 1024 ** 2,
     onRejected: (_export: RawExport, fault: string, items: number) => rejected.push([fault, items]),
   };

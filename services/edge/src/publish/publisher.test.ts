@@ -4,6 +4,7 @@ import { Budget } from '@weir/pipeline';
 import { effectiveTenant } from '@weir/tenancy';
 import { decodeExport, encodeExport, FakeClock } from '@weir/testkit';
 import { describe, expect, test } from 'vitest';
+import { EdgeQueue } from '../edge-queue.ts';
 import type { AdmittedExport } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { Publisher } from './publisher.ts';
@@ -28,7 +29,7 @@ async function setUp(bytesMax = 100 * LIMITS.recordBodyBytesMax, partitions: num
     log: log as Log,
     clock,
     topic: 't',
-    budget,
+    queue: new EdgeQueue(budget),
     edge: '0'.repeat(16),
     deadlineMs: 5_000,
     partitions: async () => partitions,
@@ -53,7 +54,14 @@ async function setUp(bytesMax = 100 * LIMITS.recordBodyBytesMax, partitions: num
 function admitted(init: object, signal: 'traces' | 'metrics' = 'traces'): AdmittedExport {
   const plain = Buffer.from(encodeExport(signal, init as never));
   const meta = { tenant: 'acme', signal, encoding: 'identity', priority: false, receivedAtNs: 1n } as const;
-  return { tenant, meta: { ...meta, items: 10, bytes: plain.length }, value: plain, plain, rejectedItems: 0 };
+  return {
+    tenant,
+    meta: { ...meta, items: 10, bytes: plain.length },
+    value: plain,
+    plain,
+    heldBytes: 0,
+    rejectedItems: 0,
+  };
 }
 
 function spans(count: number, nameBytes: number, schemaUrl = '') {

@@ -1,7 +1,8 @@
 import { type Log, PartitionLane, type Published, type RawRecord } from '@weir/delivery';
 import { createTotals, repeatedBytesMax, Scanner, splitExport } from '@weir/otlp';
-import { type Budget, type Clock, type Component, type Consumer, type Refused, refuse } from '@weir/pipeline';
+import { type Clock, type Component, type Consumer, type Refused, refuse } from '@weir/pipeline';
 import type { Usage } from '@weir/records';
+import type { EdgeQueue } from '../edge-queue.ts';
 import type { AdmittedExport, Answer } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { toStoredValue } from '../stored-value.ts';
@@ -13,7 +14,7 @@ export interface PublisherParts {
   readonly clock: Clock;
   readonly topic: string;
   /** The queue, which counts what clients sent, and here the pieces of what is split. */
-  readonly budget: Budget;
+  readonly queue: EdgeQueue;
   /** Random id of this process, 16 hex digits. */
   readonly edge: string;
   readonly deadlineMs: number;
@@ -66,15 +67,19 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
     if (plain.length <= LIMITS.recordBodyBytesMax) return this.#publish([{ meta, value }], meta.items, rejectedItems);
     const records = split(export_);
     if (!Array.isArray(records)) return records;
-    return this.#publishPieces(records, meta.items, rejectedItems);
+    return this.#publishPieces(records, export_);
   }
 
   /** The pieces are not the client's bytes, and take room of their own. */
-  #publishPieces(records: readonly RawRecord[], items: number, rejectedItems: number): Answer | Promise<Answer> {
-    const { budget } = this.#parts;
+  #publishPieces(
+    records: readonly RawRecord[],
+    { tenant, meta, heldBytes, rejectedItems }: AdmittedExport,
+  ): Answer | Promise<Answer> {
+    const { queue } = this.#parts;
     const bytes = records.reduce((sum, { value }) => sum + value.length, 0);
-    if (!budget.tryTake(bytes, 0)) return refuse('edge_full', 'the edge is full');
-    return this.#publish(records, items, rejectedItems).finally(() => budget.give(bytes, 0));
+    const full = queue.take(tenant, heldBytes, bytes, 0);
+    if (full !== undefined) return full;
+    return this.#publish(records, meta.items, rejectedItems).finally(() => queue.give(tenant, bytes, 0));
   }
 
   /** Writes usage into the log, once Kafka has been reached; false where that cannot be. */

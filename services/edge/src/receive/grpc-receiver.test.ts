@@ -14,11 +14,12 @@ import { connect as connectTls } from 'node:tls';
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { ensureCertificates } from '@weir/local';
-import { Budget, refuse } from '@weir/pipeline';
+import { Budget, refuse, ZoneGauge } from '@weir/pipeline';
 import { effectiveTenant, RateLimiter } from '@weir/tenancy';
 import { encodeExport, FakeClock, RecordingConsumer } from '@weir/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createAdmission } from '../admit/admission.ts';
+import { EdgeQueue } from '../edge-queue.ts';
 import type { AdmittedExport, Answer } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { type GrpcBounds, GrpcReceiver } from './grpc-receiver.ts';
@@ -66,7 +67,17 @@ async function setUp(
   );
   const limiter = new RateLimiter(clock);
   const sinkFill = () => ({ fill: 0, retryAfterS: 1 });
-  const parts = { clock, limiter, budget, sinkFill, bodyBytesMax: BODY_BYTES_MAX, onRejected: () => undefined };
+  const queue = new EdgeQueue(budget);
+  const sinkZone = new ZoneGauge();
+  const parts = {
+    clock,
+    limiter,
+    queue,
+    sinkFill,
+    sinkZone,
+    bodyBytesMax: BODY_BYTES_MAX,
+    onRejected: () => undefined,
+  };
   const tls = new TlsFiles(
     { certFile: files.serverCert, keyFile: files.serverKey, clientCaFile: clientCa ? files.ca : undefined },
     clock,
@@ -80,7 +91,7 @@ async function setUp(
       tls,
       clientRequired: false,
       bodyBytesMax: BODY_BYTES_MAX,
-      budget,
+      queue,
       clock,
       authenticate: ({ apiKey }) =>
         apiKey[0] === 'good' ? { kind: 'tenant', tenant } : refuse('unauthenticated', 'the key is not known'),

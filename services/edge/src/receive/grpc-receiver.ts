@@ -9,6 +9,7 @@ import {
 } from '@grpc/grpc-js';
 import { encodeExportResponse } from '@weir/otlp';
 import { Budget, type Component, type Consumer, InvariantError, type SignalKind } from '@weir/pipeline';
+import { EdgeQueue } from '../edge-queue.ts';
 import type { Answer, Authenticated, RawExport } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { Deadlines } from './deadlines.ts';
@@ -60,9 +61,9 @@ const BOUNDS: GrpcBounds = {
  *
  * What holds, whatever clients do: connections, those in their handshake too, are at most `connectionsMax`; calls with a
  * good key at most `callsMax`, and one without is closed as soon as it is answered; the bytes of messages, as they came
- * and from the first piece to the answer, are within the budget that HTTP bodies are in as well; and no message takes
+ * and from the first piece to the answer, are within the queue that HTTP bodies are in as well; and no message takes
  * longer to come than `LIMITS.bodyTimeoutMs`. Streams are read as fast as they come, so that the flow-control windows
- * hold nothing that the budget has not seen. It does not see the state of connections and calls themselves (some 85 KB
+ * hold nothing that the queue has not seen. It does not see the state of connections and calls themselves (some 85 KB
  * and 45 KB, measured), nor a message for the moment in which its pieces become one buffer, nor what admission inflates.
  */
 export class GrpcReceiver implements Component {
@@ -80,10 +81,10 @@ export class GrpcReceiver implements Component {
     this.#next = next;
     this.#bounds = { ...BOUNDS, ...bounds };
     this.#room = {
-      calls: new Budget({ bytesMax: 0, itemsMax: this.#bounds.callsMax }),
+      calls: new EdgeQueue(new Budget({ bytesMax: 1, itemsMax: this.#bounds.callsMax })),
       deadlines: new Deadlines(parts.clock, LIMITS.bodyTimeoutMs),
       onClosed: () => {
-        if (this.#room.calls.items === 0) this.#answered();
+        if (this.#room.calls.budget.items === 0) this.#answered();
       },
     };
   }
@@ -129,7 +130,7 @@ export class GrpcReceiver implements Component {
     const answered = new Promise<void>((resolve) => {
       this.#answered = resolve;
     });
-    if (this.#room.calls.items === 0) this.#answered();
+    if (this.#room.calls.budget.items === 0) this.#answered();
     server.tryShutdown(() => undefined);
     const given = new Promise<void>((resolve) => {
       if (signal.aborted) resolve();

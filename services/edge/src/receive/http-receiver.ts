@@ -108,7 +108,7 @@ export class HttpReceiver implements Component {
       response.setHeader('allow', 'POST');
       return early(refuse('method_not_allowed', 'use POST'));
     }
-    const { authenticate, bodyBytesMax, budget } = this.#parts;
+    const { authenticate, bodyBytesMax, queue } = this.#parts;
     const who = authenticate({
       authorization: message.headersDistinct.authorization ?? [],
       apiKey: message.headersDistinct['x-api-key'] ?? [],
@@ -116,16 +116,17 @@ export class HttpReceiver implements Component {
     if (who.kind === 'refused') return early(who);
     const head = readHead(message, signal);
     if ('kind' in head) return early(head);
-    const received = await readBody(message, { bytesMax: bodyBytesMax, budget, deadlines: this.#deadlines });
+    const { tenant } = who;
+    const received = await readBody(message, { bytesMax: bodyBytesMax, queue, tenant, deadlines: this.#deadlines });
     if (received === undefined) return void response.destroy();
     if (received.kind === 'refused') return early(received);
     const { body } = received;
     try {
-      const export_: RawExport = { tenant: who.tenant, transport: 'http', body, ...head };
+      const export_: RawExport = { tenant, transport: 'http', body, ...head };
       const answer = await admit(this.#parts, this.#next, export_);
       send(response, signal, format, answer);
     } finally {
-      budget.give(body.length, 0);
+      queue.give(tenant, body.length, 0);
     }
   }
 }
