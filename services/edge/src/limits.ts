@@ -50,6 +50,11 @@ export const LIMITS = {
   requestsPerSocketMax: 100_000,
   /** What a tenant may hold of the queue, over what is free: 2 leaves a third of it to the others. */
   queueShareAlpha: 2,
+  /** A tenant's exports go to one in so many partitions, and to at least so many. */
+  shardsPart: 4,
+  shardsMin: 2,
+  /** Tenants whose partitions are kept in mind; those of another are worked out anew, some 5 us for each partition. */
+  shardedTenantsMax: 10_000,
   /** A flow report older than this, by our own clock, says nothing. */
   flowFreshMs: 10_000,
   flowReportersMax: 1_000,
