@@ -53,6 +53,7 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
     queue,
     edge: instance,
     deadlineMs: config.kafka.deadlineMs,
+    batches: config.async,
     partitions: (signal) => countPartitions(kafkaAdmin, topic, clock, signal),
     onProduced: (seconds) => metrics.produceSeconds.observe(seconds),
     books,
@@ -79,8 +80,8 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
     authenticate: (headers) => authenticate(directory, headers),
     events: receiverEvents(metrics, books, context),
   };
-  const http = new HttpReceiver({ ...receiver, listen: config.httpListen }, admission);
-  const grpc = new GrpcReceiver({ ...receiver, listen: config.grpcListen }, admission);
+  const http = new HttpReceiver({ ...receiver, listen: config.httpListen }, admission, config.connections);
+  const grpc = new GrpcReceiver({ ...receiver, listen: config.grpcListen }, admission, config.connections);
 
   collectGauges(metrics, { queue, sinkZone, flow, directory, tls });
   const admin = createAdmin({

@@ -54,7 +54,7 @@ export class EdgeQueue {
     if (bytes === 0 && items === 0) return undefined;
     const account = this.#accounts.get(tenant.name);
     if (account !== undefined && this.#isOver(account, ownBytes, bytes, items)) {
-      return refuse('edge_full', "the edge's queue is filling, and the tenant holds its fair share of it");
+      return refuse('edge_full', "the edge's queue fills up, and the tenant holds its fair share of it");
     }
     if (!budget.tryTake(bytes, items)) return refuse('edge_full', 'the edge is full');
     const held = account ?? this.#open(tenant);

@@ -15,7 +15,11 @@ const tenant = effectiveTenant('acme', { keys: [], limits: { partitions: 4 } }, 
 const names = Array.from({ length: 100 }, (_, i) => `tenant-${i}`);
 
 /** A publisher whose log answers only when it is told to. */
-async function setUp(bytesMax = 100 * LIMITS.recordBodyBytesMax, partitions: number | Promise<number> = 1) {
+async function setUp(
+  bytesMax = 100 * LIMITS.recordBodyBytesMax,
+  partitions: number | Promise<number> = 1,
+  batches = true,
+) {
   const clock = new FakeClock();
   const budget = new Budget({ bytesMax, itemsMax: 1_000_000 });
   const appended: NewRecord[] = [];
@@ -41,6 +45,7 @@ async function setUp(bytesMax = 100 * LIMITS.recordBodyBytesMax, partitions: num
     queue: new EdgeQueue(budget),
     edge: '0'.repeat(16),
     deadlineMs: 5_000,
+    batches,
     partitions: async () => partitions,
     onProduced: () => undefined,
     books: {
@@ -57,7 +62,7 @@ async function setUp(bytesMax = 100 * LIMITS.recordBodyBytesMax, partitions: num
       await clock.advance(0);
     }
   };
-  return { publisher, budget, appended, asked, broken, acknowledge, clock, booked };
+  return { publisher, budget, appended, asked, done, broken, acknowledge, clock, booked };
 }
 
 function admitted(init: object, signal: 'traces' | 'metrics' = 'traces', of = tenant): AdmittedExport {
@@ -225,4 +230,18 @@ describe('the partitions of a tenant', () => {
     await clock.advance(0);
     expect(new Set(asked)).toEqual(new Set(orderOf('acme').slice(0, 7)));
   });
+});
+
+test('without batches each export is a produce of its own, one at a time in each of its partitions', async () => {
+  const { publisher, appended, asked, done, acknowledge, clock } = await setUp(undefined, 4, false);
+  const answers = Array.from({ length: 10 }, () => publisher.consume(admitted(spans(1, 1))));
+  await clock.advance(0);
+  expect(asked.toSorted()).toEqual([0, 1, 2, 3]);
+  done.shift()!();
+  await clock.advance(0);
+  expect(await Promise.race(answers)).toMatchObject({ kind: 'accepted' });
+  expect([asked.length, appended.length]).toEqual([5, 5]);
+  await acknowledge();
+  for (const answer of await Promise.all(answers)) expect(answer).toMatchObject({ kind: 'accepted' });
+  expect([asked.length, appended.length]).toEqual([10, 10]);
 });

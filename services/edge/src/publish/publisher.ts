@@ -20,6 +20,8 @@ export interface PublisherParts {
   /** Random id of this process, 16 hex digits. */
   readonly edge: string;
   readonly deadlineMs: number;
+  /** False: each record is a produce of its own. */
+  readonly batches: boolean;
   /** Partitions of the topic, once Kafka answers; rejects only when the signal aborts. */
   readonly partitions: (signal: AbortSignal) => Promise<number>;
   readonly onProduced: (seconds: number) => void;
@@ -110,10 +112,11 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
   }
 
   async #discover(): Promise<void> {
-    const { log, clock, topic, edge, deadlineMs, onProduced, partitions, books } = this.#parts;
+    const { log, clock, topic, edge, deadlineMs, batches, onProduced, partitions, books } = this.#parts;
     const count = await partitions(this.#stopping.signal).catch(() => 0);
     const onLate = (meta: RawRecord['meta']) => books.unanswered(meta);
-    const options = { topic, edge, batchBytesMax: LIMITS.produceBytesMax, deadlineMs, onProduced, onLate };
+    const batch = { batchBytesMax: LIMITS.produceBytesMax, ...(batches ? {} : { batchRecordsMax: 1 }) };
+    const options = { topic, edge, ...batch, deadlineMs, onProduced, onLate };
     this.#shards = new ShardMap(count);
     this.#lanes = Array.from(
       { length: count },

@@ -22,12 +22,22 @@ import { createAdmission } from '../admit/admission.ts';
 import { EdgeQueue } from '../edge-queue.ts';
 import type { AdmittedExport, Answer } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
-import { type GrpcBounds, GrpcReceiver } from './grpc-receiver.ts';
+import { type GrpcBounds, GrpcReceiver, type GrpcSettings } from './grpc-receiver.ts';
 import { TlsFiles } from './tls-files.ts';
 
 const PATH = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
 const BODY_BYTES_MAX = 1024 ** 2;
 const QUEUE_BYTES_MAX = 4 * BODY_BYTES_MAX;
+const SETTINGS: GrpcSettings = {
+  streamsMax: 100,
+  headerBytesMax: 16 * 1024,
+  pingIntervalMinMs: 5_000,
+  keepaliveTimeMs: 60_000,
+  keepaliveTimeoutMs: 20_000,
+  connectionIdleMaxMs: 300_000,
+  connectionAgeMaxMs: 3_600_000,
+  connectionAgeGraceMs: 30_000,
+};
 const tenant = effectiveTenant('acme', { keys: [] }, undefined);
 const span = { traceId: new Uint8Array(16).fill(7), spanId: new Uint8Array(8).fill(9), startTimeUnixNano: 1n };
 const spans = Buffer.from(encodeExport('traces', { resourceSpans: [{ scopeSpans: [{ spans: [span, span] }] }] }));
@@ -104,7 +114,7 @@ async function setUp(
       },
     },
     createAdmission(parts, next),
-    bounds,
+    { ...SETTINGS, ...bounds },
   );
   await receiver.start();
   ending.push(() => receiver.stop(AbortSignal.abort()));

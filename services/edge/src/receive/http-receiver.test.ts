@@ -63,6 +63,7 @@ async function setUp(next: Consumer<RawExport, Answer>) {
       },
     },
     next,
+    { headerBytesMax: 16_384 },
   );
   await receiver.start();
   return { clock, budget, receiver, told, port };

@@ -14,19 +14,26 @@ const CONTENT_TYPES: Readonly<Record<BodyFormat, string>> = {
   json: 'application/json',
 };
 
+/** What an operator may set. */
+export interface HttpSettings {
+  readonly headerBytesMax: number;
+}
+
 /** OTLP/HTTP: protobuf and JSON on one port, over TLS. */
 export class HttpReceiver implements Component {
   readonly name = 'http receiver';
   readonly #parts: ReceiverParts;
   readonly #next: Consumer<RawExport, Answer>;
+  readonly #headerBytesMax: number;
   #server: Server | undefined;
   #stopping = false;
   #open = 0;
   readonly #deadlines: Deadlines;
   #drained: () => void = () => undefined;
 
-  constructor(parts: ReceiverParts, next: Consumer<RawExport, Answer>) {
+  constructor(parts: ReceiverParts, next: Consumer<RawExport, Answer>, { headerBytesMax }: HttpSettings) {
     this.#parts = parts;
+    this.#headerBytesMax = headerBytesMax;
     this.#next = next;
     this.#deadlines = new Deadlines(parts.clock, LIMITS.bodyTimeoutMs);
   }
@@ -36,7 +43,7 @@ export class HttpReceiver implements Component {
       {
         ...tlsOptions(this.#parts),
         ALPNProtocols: ['http/1.1'],
-        maxHeaderSize: LIMITS.headerBytesMax,
+        maxHeaderSize: this.#headerBytesMax,
         headersTimeout: LIMITS.headersTimeoutMs,
         // Our own deadline answers; this one only ends what does not go away then.
         requestTimeout: 2 * LIMITS.bodyTimeoutMs,
