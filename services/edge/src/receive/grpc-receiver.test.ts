@@ -69,6 +69,7 @@ async function setUp(
   bounds?: Partial<GrpcBounds>,
   answer?: (admitted: AdmittedExport) => Promise<Answer>,
   clientCa = true,
+  bodyBytesMax = BODY_BYTES_MAX,
 ) {
   const clock = new FakeClock();
   const budget = new Budget({ bytesMax: QUEUE_BYTES_MAX, itemsMax: 1_000 });
@@ -100,11 +101,15 @@ async function setUp(
       listen: { host: '127.0.0.1', port },
       tls,
       clientRequired: false,
-      bodyBytesMax: BODY_BYTES_MAX,
+      bodyBytesMax,
       queue,
       clock,
       authenticate: ({ apiKey }) =>
-        apiKey[0] === 'good' ? { kind: 'tenant', tenant } : refuse('unauthenticated', 'the key is not known'),
+        apiKey[0] === 'good'
+          ? { kind: 'tenant', tenant }
+          : apiKey[0] === 'other'
+            ? { kind: 'tenant', tenant: { ...tenant, name: 'other' } }
+            : refuse('unauthenticated', 'the key is not known'),
       events: {
         received: () => undefined,
         failed: () => undefined,
@@ -387,6 +392,47 @@ describe('bounds', () => {
     const call = open(http2);
     call.stream.end(frame(spans));
     expect((await call.answer)['grpc-status']).toBe('0');
+  });
+
+  test('slow uploads of one tenant leave calls to the others', async () => {
+    const { port, refused } = await setUp({ callsMax: 9 });
+    const slow = session(port);
+    const calls = Array.from({ length: 9 }, () => open(slow));
+    await until(() => refused.length === 3);
+    expect(refused).toEqual(['edge_full', 'edge_full', 'edge_full']);
+    const other = open(slow, { 'x-api-key': 'other' });
+    other.stream.end(frame(spans));
+    expect((await other.answer)['grpc-status']).toBe('0');
+    for (const call of calls) call.stream.close();
+  });
+
+  test('a message larger than the gRPC limit is too large, though HTTP bodies may be larger', async () => {
+    const { port, refused } = await setUp({ receiveMib: 1 }, undefined, true, 2 * BODY_BYTES_MAX);
+    const call = open(session(port));
+    call.stream.end(frame(Buffer.alloc(1024 ** 2 + 1)));
+    expect((await call.answer)['grpc-message']).toContain('1048576');
+    expect(refused).toEqual(['too_large']);
+  });
+
+  test('a connection that is old is told to go, and its calls have the grace', async () => {
+    const { port } = await setUp({ connectionAgeMaxMs: 100, connectionAgeGraceMs: 5_000 });
+    const old = session(port);
+    const call = open(old);
+    await new Promise((resolve) => old.once('goaway', resolve));
+    call.stream.end(frame(spans));
+    expect((await call.answer)['grpc-status']).toBe('0');
+    await until(() => old.closed);
+  });
+
+  test('a connection that does not answer a ping is closed', async () => {
+    const { port } = await setUp({ keepaliveTimeMs: 50, keepaliveTimeoutMs: 50 });
+    const socket = connectTls({ port, host: '127.0.0.1', ca: readFileSync(files.ca), ALPNProtocols: ['h2'] });
+    socket.on('error', () => undefined);
+    await new Promise((resolve) => socket.once('secureConnect', resolve));
+    // The preface and empty settings, and nothing after it.
+    socket.write(Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0', 'latin1'));
+    socket.resume();
+    await new Promise((resolve) => socket.once('close', resolve));
   });
 
   test('a call without a key is answered and closed although its client goes on', async () => {
