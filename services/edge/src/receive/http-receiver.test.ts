@@ -92,7 +92,9 @@ test('a body that does not come is answered 408 with a Status after its time, co
   const answer = sendRaw(port, 1_000, '{');
   while (budget.bytes === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   await clock.advance(LIMITS.bodyTimeoutMs);
-  expect(await answer).toMatch(/^HTTP\/1.1 408 .*connection: close.*"message":"the body did not come in time"/is);
+  expect(await answer).toMatch(
+    /^HTTP\/1.1 408 .*connection: close.*"message":"body_timeout: the body did not come in time"/is,
+  );
   expect([told, budget.bytes]).toEqual([['body_timeout'], 0]);
   await receiver.stop(AbortSignal.abort());
 });
