@@ -51,7 +51,7 @@ export const REFUSALS = {
     http: 503,
     grpc: 14,
     retryable: true,
-    means: "The edge's queue is in its priority zone, closed, without room, or the tenant holds its fair share of it.",
+    means: "The edge's queue, or the tenant's fair share of it, is in its priority zone or full.",
   },
   kafka_unavailable: {
     http: 503,

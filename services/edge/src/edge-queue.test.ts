@@ -144,6 +144,24 @@ test('only tenants that hold something are known, and giving back more than was 
   expect(queue.tenants).toBe(1);
 });
 
+test('the last of a share is for priority exports, and is left to all again only well below', () => {
+  const { queue, budget } = setUp();
+  const hot = tenant('hot');
+  const zones = new Map<number, Zone>();
+  for (let percent = 1; queue.take(hot, 0, BYTES_MAX / 100, 0) === undefined; percent++) {
+    zones.set(percent, queue.zoneBeside(hot, 0));
+  }
+  // Nine tenths of twice what is free: 64.3 of 100.
+  expect([zones.get(64), zones.get(65)]).toEqual(['open', 'priority']);
+  expect(queue.zoneBeside(tenant('quiet'), 0)).toBe('open');
+  const heldAt = (percent: number) => {
+    queue.give(hot, budget.bytes - (percent * BYTES_MAX) / 100, 0);
+    return queue.zoneBeside(hot, 0);
+  };
+  // Below 0.85 of it: 63 of 100.
+  expect([heldAt(64), heldAt(62)]).toEqual(['priority', 'open']);
+});
+
 describe('the zone of the queue', () => {
   test('follows its fill, with hysteresis, and tells its changes', () => {
     const changes: Zone[] = [];
@@ -162,6 +180,7 @@ describe('the zone of the queue', () => {
   test('is open to an export that alone fills it', () => {
     const { queue } = setUp();
     queue.take(tenant('one'), 0, BYTES_MAX, 0);
-    expect([queue.zone, queue.zoneBeside(BYTES_MAX), queue.zoneBeside(10)]).toEqual(['closed', 'open', 'closed']);
+    expect([queue.zone, queue.zoneBeside(tenant('one'), BYTES_MAX)]).toEqual(['closed', 'open']);
+    expect(queue.zoneBeside(tenant('two'), 10)).toBe('closed');
   });
 });

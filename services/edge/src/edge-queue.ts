@@ -7,6 +7,7 @@ type Holder = { readonly name: string; readonly limits: Pick<Tenant['limits'], '
 
 interface Account {
   readonly weight: number;
+  zone: Zone;
   bytes: number;
   items: number;
 }
@@ -39,9 +40,17 @@ export class EdgeQueue {
     return this.#zone.observe(this.budget.fill);
   }
 
-  /** The zone by what others hold: an export that has taken `ownBytes`, and no items, must not itself make it full. */
-  zoneBeside(ownBytes: number): Zone {
-    return zoneAt(this.budget.fillBeside(ownBytes), this.zone);
+  /**
+   * The zone that an export finds which has taken `ownBytes` and no items: of the queue by what others hold, since it must not
+   * itself make it full, and of its tenant's share by what the tenant holds beside it. The last of a share, too, is for
+   * priority exports: otherwise a tenant alone, which never fills the queue, would have no room left for its errors.
+   */
+  zoneBeside(tenant: Holder, ownBytes: number): Zone {
+    const zone = zoneAt(this.budget.fillBeside(ownBytes), this.zone);
+    const account = this.#accounts.get(tenant.name);
+    if (zone !== 'open' || account === undefined) return zone;
+    account.zone = zoneAt(this.#shareFill(account, 0), account.zone);
+    return zoneAt(this.#shareFill(account, ownBytes), account.zone) === 'open' ? 'open' : 'priority';
   }
 
   /**
@@ -79,14 +88,31 @@ export class EdgeQueue {
   }
 
   #isOver(account: Account, ownBytes: number, bytes: number, items: number): boolean {
-    const { limits, bytes: heldBytes, items: heldItems } = this.budget;
-    const share = (LIMITS.queueShareAlpha * account.weight * this.#accounts.size) / this.#weights;
-    if (bytes > 0 && isOver(account.bytes - ownBytes, share * (limits.bytesMax - heldBytes))) return true;
-    return items > 0 && isOver(account.items, share * (limits.itemsMax - heldItems));
+    if (bytes > 0 && this.#bytesFill(account, ownBytes) >= 1) return true;
+    return items > 0 && this.#itemsFill(account) >= 1;
+  }
+
+  #shareFill(account: Account, ownBytes: number): number {
+    return Math.max(this.#bytesFill(account, ownBytes), this.#itemsFill(account));
+  }
+
+  #bytesFill(account: Account, ownBytes: number): number {
+    const { limits, bytes } = this.budget;
+    return ratio(account.bytes - ownBytes, this.#share(account) * (limits.bytesMax - bytes));
+  }
+
+  #itemsFill(account: Account): number {
+    const { limits, items } = this.budget;
+    return ratio(account.items, this.#share(account) * (limits.itemsMax - items));
+  }
+
+  /** What it may hold, over what is free. */
+  #share({ weight }: Account): number {
+    return (LIMITS.queueShareAlpha * weight * this.#accounts.size) / this.#weights;
   }
 
   #open({ name, limits }: Holder): Account {
-    const account: Account = { weight: limits.weight, bytes: 0, items: 0 };
+    const account: Account = { weight: limits.weight, zone: 'open', bytes: 0, items: 0 };
     this.#accounts.set(name, account);
     this.#weights += account.weight;
     return account;
@@ -99,6 +125,7 @@ export class EdgeQueue {
   }
 }
 
-function isOver(heldBeside: number, threshold: number): boolean {
-  return heldBeside > 0 && heldBeside >= threshold;
+/** Of nothing it is none, though nothing be free. */
+function ratio(held: number, threshold: number): number {
+  return held <= 0 ? 0 : held / threshold;
 }

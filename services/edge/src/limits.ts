@@ -51,7 +51,7 @@ export const LIMITS = {
   pieceOverheadBytes: 256,
   /** Requests that one connection may carry before it is closed: load is spread anew now and then. */
   requestsPerSocketMax: 100_000,
-  /** What a tenant may hold of the queue, over what is free: 2 leaves a third of it to the others. */
+  /** What a tenant of mean weight may hold of the queue, over what is free: 2 leaves a third of it to the others. */
   queueShareAlpha: 2,
   /** A tenant's exports go to one in so many partitions, and to at least so many. */
   shardsPart: 4,

@@ -179,7 +179,8 @@ test('an edge that starts while Kafka is down knows its tenants, and answers 503
   expect(await stack.ready('edge')).toBe(false);
   stack.signal('kafka', 'SIGCONT');
   await untilAccepted();
-  expect((await send(spans().body, createKey().key)).status).toBe(401);
+  // The log of exports may answer before the tenants have been read.
+  await expect.poll(async () => (await send(spans().body, createKey().key)).status, { timeout: 20_000 }).toBe(401);
   expect(await stack.ready('edge')).toBe(true);
 });
 

@@ -156,14 +156,17 @@ function admit(
   }
   const sink = parts.sinkFill();
   // Its own body is in the queue already, and alone it must not make the edge nearly full: it would be so for ever.
-  const queueZone = parts.queue.zoneBeside(body.length);
+  const queueZone = parts.queue.zoneBeside(tenant, body.length);
   let refused: Refused | undefined;
   if (!takes(parts.sinkZone.observe(sink.fill), priority)) {
     refused = refuse('sink_full', 'the pipe is full: ClickHouse takes less than comes in', bounded(sink.retryAfterS));
   } else if (queueZone === 'closed') {
     refused = refuse('edge_full', 'the edge is full');
   } else if (!takes(queueZone, priority)) {
-    refused = refuse('edge_full', 'the edge is nearly full and takes only exports with errors or slow spans');
+    refused = refuse(
+      'edge_full',
+      'the edge, or the share of the tenant in it, is nearly full: only errors and slow spans are taken',
+    );
   } else refused = parts.queue.take(tenant, body.length, 0, items);
   if (refused !== undefined) parts.limiter.giveBack(tenant, items, bytes);
   return refused;
