@@ -13,7 +13,7 @@ interface Append {
   fail(code: 'unavailable' | 'rejected'): void;
 }
 
-function setUp(batchBytesMax = 100) {
+function setUp(batchBytesMax = 100, batchRecordsMax?: number) {
   const clock = new FakeClock();
   const appends: Append[] = [];
   const log: Pick<Log, 'append'> = {
@@ -30,6 +30,7 @@ function setUp(batchBytesMax = 100) {
     partition: 0,
     edge: '0'.repeat(16),
     batchBytesMax,
+    ...(batchRecordsMax === undefined ? {} : { batchRecordsMax }),
     deadlineMs: DEADLINE_MS,
     onLate: ({ tenant }) => void late.push(tenant),
   });
@@ -67,6 +68,30 @@ function watch(promises: readonly Promise<Published>[]): (Published | undefined)
   for (const [i, promise] of promises.entries()) void promise.then((outcome) => (seen[i] = outcome));
   return seen;
 }
+
+test('where a produce is one record, each is answered on its own, and one is in flight all the same', async () => {
+  const { clock, appends, lane, seqs } = setUp(100, 1);
+  const seen = watch([lane.publish(record()), lane.publish(record()), lane.publish(record())]);
+  for (const [done, outcomes] of [
+    [0, ['acked', undefined, undefined]],
+    [1, ['acked', 'acked', undefined]],
+    [2, ['acked', 'acked', 'acked']],
+  ] as const) {
+    await clock.advance(0);
+    expect([appends.length, seqs(done)]).toEqual([done + 1, [done]]);
+    appends[done]!.done();
+    await clock.advance(0);
+    expect(seen).toEqual(outcomes);
+  }
+});
+
+test('one that waits for its turn behind others waits no longer than its deadline', async () => {
+  const { clock, appends, lane } = setUp(100, 1);
+  const seen = watch([lane.publish(record()), lane.publish(record())]);
+  await clock.advance(DEADLINE_MS);
+  expect(seen).toEqual(['unknown', 'expired']);
+  expect(appends).toHaveLength(1);
+});
 
 test('one produce is in flight; what comes meanwhile goes into the next, in order', async () => {
   const { clock, appends, lane, seqs } = setUp();

@@ -19,6 +19,8 @@ export interface LaneOptions {
   readonly edge: string;
   /** One produce holds at most this much, unless one record alone is larger. */
   readonly batchBytesMax: number;
+  /** And at most so many records; left out, as many as there are. */
+  readonly batchRecordsMax?: number;
   /** A record that is not acknowledged after this long is answered. */
   readonly deadlineMs: number;
   /** Called with the seconds that each acknowledged produce took. */
@@ -199,10 +201,11 @@ export class PartitionLane {
 
   #take(): readonly Entry[] {
     this.#dropDue(this.#stopping.signal.aborted ? Number.POSITIVE_INFINITY : this.#clock.nowMs());
+    const { batchBytesMax, batchRecordsMax = Number.POSITIVE_INFINITY } = this.#options;
     let bytes = 0;
     let taken = 0;
     for (const { record } of this.#queue) {
-      if (taken > 0 && bytes + record.value.length > this.#options.batchBytesMax) break;
+      if (taken > 0 && (taken >= batchRecordsMax || bytes + record.value.length > batchBytesMax)) break;
       taken++;
       bytes += record.value.length;
     }
