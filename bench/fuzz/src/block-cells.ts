@@ -81,7 +81,8 @@ function readCells(reader: BlockReader, type: string, rows: number): Cell[] {
   const inner = innerOf(type);
   if (inner === undefined) throw new Error(`cannot read ${type}`);
   const ends = Array.from({ length: rows }, () => reader.uint64());
-  for (const [row, end] of ends.entries()) if (end < (ends[row - 1] ?? 0)) throw new Error('an array ends before it starts');
+  for (const [row, end] of ends.entries())
+    if (end < (ends[row - 1] ?? 0)) throw new Error('an array ends before it starts');
   const total = ends.at(-1) ?? 0;
   let items: Cell[];
   if (type.startsWith('Map')) {

@@ -20,8 +20,8 @@ export interface Campaign {
   readonly seeds: number;
   /** Cases that ran a block which none before had run, and were mutated further. */
   readonly kept: number;
-  /** Blocks of the sources that have run; 0 without coverage. */
-  readonly blocks: number;
+  /** Characters of the sources that have run in all campaigns so far; 0 without coverage. */
+  readonly covered: number;
   readonly slowestMs: number;
   readonly failures: readonly Failure[];
 }
@@ -30,12 +30,15 @@ export interface CampaignOptions {
   readonly seed: number;
   readonly cases: number;
   readonly from?: number;
+  /** The campaign ends after it, whatever is left. */
+  readonly secondsMax?: number;
   /** Leads the choice of what is mutated; without it all cases come from the seeds alone. */
   readonly coverage?: Coverage | undefined;
   onProgress?(done: number): void;
 }
 
-const BATCH = 256;
+/** Coverage is asked once in as many cases. */
+const BATCH = 512;
 const KEPT_MAX = 4_000;
 const FAILURES_MAX = 20;
 /** A case that takes longer is a failure: none has more than some ten kilobytes. */
@@ -74,11 +77,12 @@ class Runner {
   }
 
   async run(): Promise<Campaign> {
-    const { seed, cases, coverage, from = 0 } = this.#options;
+    const { seed, cases, coverage, from = 0, secondsMax = Number.POSITIVE_INFINITY } = this.#options;
     const started = performance.now();
     if (from === 0) for (const one of [...this.#corpus]) await this.#run(one, -1);
-    coverage?.keep(coverage.take());
+    coverage?.take(true);
     for (let at = from; at < from + cases && this.#failures.length < FAILURES_MAX; at += BATCH) {
+      if (performance.now() - started > secondsMax * 1_000) break;
       const batch: Case[] = [];
       for (let index = at; index < Math.min(at + BATCH, from + cases); index++) {
         const one = caseOf(this.#target, this.#corpus, seed, index);
@@ -96,25 +100,32 @@ class Runner {
       tally: this.#tally,
       seeds: this.#seeds,
       kept: this.#corpus.length - this.#seeds,
-      blocks: coverage?.blocks ?? 0,
+      covered: coverage?.characters ?? 0,
       slowestMs: this.#slowestMs,
       failures: this.#failures,
     };
   }
 
-  /** Finds out which of a batch ran blocks that are new, and keeps them. */
+  /** Finds, by halves, one of a batch that ran what none before had run, and keeps it. */
   async #keepNew(batch: readonly Case[], coverage: Coverage): Promise<void> {
-    if (coverage.take().length === 0 || this.#corpus.length >= this.#seeds + KEPT_MAX) return;
-    for (const one of batch) {
+    if (coverage.take(false) === 0 || this.#corpus.length >= this.#seeds + KEPT_MAX) return;
+    let from = batch;
+    while (from.length > 1) {
+      const half = from.slice(0, from.length >> 1);
+      await this.#runAgain(half);
+      from = coverage.take(false) > 0 ? half : from.slice(half.length);
+    }
+    await this.#runAgain(from);
+    if (coverage.take(true) > 0) this.#corpus.push(...from);
+  }
+
+  async #runAgain(some: readonly Case[]): Promise<void> {
+    for (const one of some) {
       try {
         await this.#target.run(one);
       } catch {
         // It has been counted.
       }
-      const found = coverage.take();
-      if (found.length === 0) continue;
-      coverage.keep(found);
-      this.#corpus.push(one);
     }
   }
 

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ROOT } from '@weir/local';
-import { type Campaign, caseOf, type Failure, runCampaign, seedsOf } from './campaign.ts';
+import { type Campaign, type CampaignOptions, caseOf, type Failure, runCampaign, seedsOf } from './campaign.ts';
 import { Coverage } from './coverage.ts';
 import { renderReport } from './report.ts';
 import type { Case, Target } from './target.ts';
@@ -17,6 +17,7 @@ const HELP = `Fuzzing of all that reads what clients send, against the official 
 
   --cases N       cases of each target (default 100000)
   --seed S        (default 1)
+  --seconds T     each target ends after it, whatever is left
   --target NAMES  ${TARGETS.map(({ name }) => name).join(', ')} (default all)
   --unguided      mutate the seeds alone, without coverage: faster, and a case is made again by its seed and index
   --case I        one unguided case
@@ -37,6 +38,7 @@ async function main(): Promise<number> {
     options: {
       cases: { type: 'string', default: '100000' },
       seed: { type: 'string', default: '1' },
+      seconds: { type: 'string', default: 'Infinity' },
       target: { type: 'string' },
       case: { type: 'string' },
       replay: { type: 'string' },
@@ -49,7 +51,9 @@ async function main(): Promise<number> {
   const names = values.target?.split(',') ?? TARGETS.map(({ name }) => name);
   const targets = TARGETS.filter(({ name }) => names.includes(name));
   const [cases, seed, index] = [values.cases, values.seed, values.case ?? '0'].map(Number) as [number, number, number];
-  const wrong = targets.length !== names.length || ![cases, seed, index].every(Number.isSafeInteger);
+  const secondsMax = Number(values.seconds);
+  const whole = [cases, seed, index].every(Number.isSafeInteger) && secondsMax > 0;
+  const wrong = targets.length !== names.length || !whole;
   if (values.help === true || wrong) {
     print(HELP);
     return wrong ? 2 : 0;
@@ -60,23 +64,25 @@ async function main(): Promise<number> {
   }
   const coverage = values.unguided ? undefined : new Coverage();
   const done: Campaign[] = [];
-  for (const target of targets) done.push(await campaign(target, cases, seed, coverage));
-  if (values.report) writeFileSync(REPORT, renderReport(targets, done));
+  for (const target of targets) done.push(await campaign(target, { cases, seed, secondsMax, coverage }));
+  if (values.report) writeFileSync(REPORT, renderReport(targets, done, coverage !== undefined));
   return done.some(({ failures }) => failures.length > 0) ? 1 : 0;
 }
 
-async function campaign(target: Target, cases: number, seed: number, coverage: Coverage | undefined) {
+async function campaign(target: Target, options: CampaignOptions): Promise<Campaign> {
   let shownMs = performance.now();
   const onProgress = (done: number) => {
     if (performance.now() - shownMs < LINE_EVERY_MS) return;
     shownMs = performance.now();
     print(`${target.name}: ${done.toLocaleString('en-US')}`);
   };
-  const found = await runCampaign(target, { cases, seed, coverage, onProgress });
+  const found = await runCampaign(target, { ...options, onProgress });
   for (const failure of found.failures) keep(failure);
   const outcomes = Object.entries(found.tally).map(([name, count]) => `${name} ${count.toLocaleString('en-US')}`);
   const speed = `${found.cases.toLocaleString('en-US')} cases in ${found.seconds.toFixed(1)} s`;
-  print(`${target.name}: ${speed}, ${found.kept} kept, ${found.blocks} blocks, slowest ${found.slowestMs.toFixed(0)} ms`);
+  print(
+    `${target.name}: ${speed}, ${found.kept} kept, ${found.covered} characters covered, slowest ${found.slowestMs.toFixed(0)} ms`,
+  );
   print(`  ${outcomes.join(', ')}, different ${found.failures.length}`);
   return found;
 }

@@ -13,10 +13,21 @@ const U64 = 2n ** 64n;
 const TIME_END = (9_214_646_400_000_000_000n >> 32n) << 32n;
 const INTEGERS = [0n, 1n, 2n, 17n, 127n, 255n, 256n, 2n ** 31n - 1n, 2n ** 31n, 2n ** 32n - 1n, 2n ** 32n];
 const WIDE = [...INTEGERS, 2n ** 63n - 1n, 2n ** 63n, U64 - 1n, TIME_END, TIME_END - 1n, 1_795_000_000_000_000_000n];
-const DOUBLES = [0, -0, 1.5, -1e300, 5e-324, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e21, 1e-7];
+const DOUBLES = [
+  0,
+  -0,
+  1.5,
+  -1e300,
+  5e-324,
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  Number.NEGATIVE_INFINITY,
+  1e21,
+  1e-7,
+];
 const SIZES = [0, 1, 7, 8, 9, 15, 16, 17, 20, 127, 128, 200];
-const TEXTS = ['', '\0', 'service.name', '__proto__', 'µs', 'ms', 'KiBy', '"\\\u2028', '𝒳', 'a'.repeat(130)].map((text) =>
-  Buffer.from(text),
+const TEXTS = ['', '\0', 'service.name', '__proto__', 'µs', 'ms', 'KiBy', '"\\\u2028', '𝒳', 'a'.repeat(130)].map(
+  (text) => Buffer.from(text),
 );
 const NOT_UTF8 = ['ff', 'c080', 'eda080', 'f4908080', 'e282', '61ff'.padEnd(210, '61')].map((hex) =>
   Buffer.from(hex, 'hex'),
@@ -163,7 +174,9 @@ function nest(chance: Chance, { siblings, parent }: Place): void {
     value = writeWire([bytesField(inList ? 5 : 6, writeWire([bytesField(1, item)]))]);
   }
   const isPair = owner.message?.name === 'KeyValue';
-  siblings.push(bytesField(owner.number, isPair ? writeWire([bytesField(1, Buffer.from('k')), bytesField(2, value)]) : value));
+  siblings.push(
+    bytesField(owner.number, isPair ? writeWire([bytesField(1, Buffer.from('k')), bytesField(2, value)]) : value),
+  );
 }
 
 const SPLICE_TRIES = 12;
@@ -172,7 +185,8 @@ const SPLICE_TRIES = 12;
 function splice(chance: Chance, { siblings, at, parent }: Place, { root, fields }: Donor): void {
   if (fields.length === 0) return;
   let donor = somePlace(chance, root, fields as WireField[]);
-  for (let i = 0; i < SPLICE_TRIES && donor.parent !== parent; i++) donor = somePlace(chance, root, fields as WireField[]);
+  for (let i = 0; i < SPLICE_TRIES && donor.parent !== parent; i++)
+    donor = somePlace(chance, root, fields as WireField[]);
   const taken = copyOf(donor.siblings[donor.at]!);
   taken.message ??= fieldOf(parent, taken.number)?.message;
   siblings.splice(at, chance.int(2), taken);

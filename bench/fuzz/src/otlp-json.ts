@@ -1,4 +1,11 @@
-import { type DescField, type DescMessage, fromJson, type JsonValue, type Message, ScalarType } from '@bufbuild/protobuf';
+import {
+  type DescField,
+  type DescMessage,
+  fromJson,
+  type JsonValue,
+  type Message,
+  ScalarType,
+} from '@bufbuild/protobuf';
 import type { SignalKind } from '@weir/pipeline';
 import { REQUEST_SCHEMAS } from '@weir/testkit';
 
@@ -8,8 +15,10 @@ export const JSON_RULES = {
   names: 'only lowerCamelCase names are known; a snake_case one is an unknown field (protobuf takes both)',
   enums: 'enums are integers (protobuf takes names too)',
   digits: '64-bit integers that are JSON numbers keep every digit (the official decoder gets what a double holds)',
-  integerText: 'an integer in quotes is 1 to 20 decimal digits with or without a minus (the official decoder takes hex, exponents, spaces)',
-  doubleText: 'a double in quotes is a decimal number, NaN, Infinity or -Infinity (the official decoder takes hex and the like)',
+  integerText:
+    'an integer in quotes is 1 to 20 decimal digits with or without a minus (the official decoder takes hex, exponents, spaces)',
+  doubleText:
+    'a double in quotes is a decimal number, NaN, Infinity or -Infinity (the official decoder takes hex and the like)',
   base64: 'base64 has no white space and padding only at its end (the official decoder takes both anywhere)',
   surrogates: 'a lone surrogate in a string becomes U+FFFD (the official decoder refuses it)',
   oneofNull: 'null is unset for every member of a oneof (the official decoder counts a null message as one set twice)',
@@ -38,9 +47,7 @@ class RefusedBy extends Error {
 }
 
 /** What an OTLP/JSON text has to become. */
-export type OfficialJson =
-  | { readonly message: Message }
-  | { readonly refusedBy: JsonRule | 'official' };
+export type OfficialJson = { readonly message: Message } | { readonly refusedBy: JsonRule | 'official' };
 
 const BRACKETS_MAX = 202;
 const ID_NAMES = new Set(['traceId', 'spanId', 'parentSpanId']);

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { createTotals, Scanner } from '@weir/otlp';
 import type { SignalKind } from '@weir/pipeline';
 import { decodeExport, type ExpectedRows, expectedRows, type OracleRequest, REQUEST_SCHEMAS } from '@weir/testkit';
-import { officialCounts, OWNER, SLOW_NS } from './official-counts.ts';
+import { OWNER, officialCounts, SLOW_NS } from './official-counts.ts';
 import { type StrictWalk, strictWalk } from './strict-walk.ts';
 import { Difference } from './target.ts';
 

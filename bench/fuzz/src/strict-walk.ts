@@ -1,5 +1,5 @@
 import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
-import { fieldOf, readVarint, valueOf, varintEnd } from './wire-tree.ts';
+import { fieldOf, rangeOf, readVarint, varintEnd } from './wire-tree.ts';
 
 /**
  * What the scan refuses although the official decoder takes it. The decoder trusts the schema where it should look at the
@@ -52,7 +52,7 @@ function walkMessage(message: DescMessage, bytes: Buffer, walk: { repeatsSingle:
     if (type === 3 || type === 4) throw new Broken('group');
     const field = fieldOf(message, number);
     if (field !== undefined && !wireTypes(field).includes(type)) throw new Broken('wireType');
-    const [start, end] = valueOf(bytes, endOf(bytes, at), type);
+    const [start, end] = rangeOf(bytes, endOf(bytes, at), type);
     if (start < 0 || end < 0 || end > bytes.length) throw new Broken(ruleOf(bytes, at));
     if (field?.message !== undefined) {
       const bit = 1 << number;

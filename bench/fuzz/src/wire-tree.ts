@@ -18,10 +18,10 @@ const trees = new WeakMap<DescMessage, WeakMap<Buffer, WireField[] | 'broken'>>(
 
 /** An export taken apart, once for each buffer: not to be changed. Undefined where the bytes are not one. */
 export function treeOf(message: DescMessage, bytes: Buffer): readonly WireField[] | undefined {
-  let known = trees.get(message);
-  if (known === undefined) trees.set(message, (known = new WeakMap()));
-  let tree = known.get(bytes);
-  if (tree === undefined) known.set(bytes, (tree = parseWire(message, bytes) ?? 'broken'));
+  const known = trees.get(message) ?? new WeakMap<Buffer, WireField[] | 'broken'>();
+  trees.set(message, known);
+  const tree = known.get(bytes) ?? parseWire(message, bytes) ?? 'broken';
+  known.set(bytes, tree);
   return tree === 'broken' ? undefined : tree;
 }
 
@@ -33,7 +33,7 @@ function parseWire(message: DescMessage, bytes: Buffer): WireField[] | undefined
     const number = Math.floor(tag / 8);
     const type = tag % 8;
     if (start < 0 || number === 0 || number >= 2 ** 29) return undefined;
-    const [from, end] = valueOf(bytes, start, type);
+    const [from, end] = rangeOf(bytes, start, type);
     if (end < 0 || end > bytes.length) return undefined;
     const value = bytes.subarray(from, end);
     const child = type === 2 ? fieldOf(message, number)?.message : undefined;
@@ -45,7 +45,7 @@ function parseWire(message: DescMessage, bytes: Buffer): WireField[] | undefined
 }
 
 /** Where the value of a field starts and ends that begins, with its length, at `start`; -1 where it has no end. */
-export function valueOf(bytes: Buffer, start: number, type: number): readonly [start: number, end: number] {
+export function rangeOf(bytes: Buffer, start: number, type: number): readonly [start: number, end: number] {
   if (type === 0) return [start, varintEnd(bytes, start)];
   if (type === 1) return [start, start + 8];
   if (type === 5) return [start, start + 4];

@@ -48,18 +48,27 @@ async function run({ bytes, option }: Case): Promise<string> {
   if (found.reason === 'malformed' && (typeof expected === 'string' || bytes.length === 0)) {
     return expected === 'too_large' ? 'too large and broken' : 'malformed';
   }
-  throw new Difference(`${encoding} is refused as ${found.reason}, not ${typeof expected === 'string' ? expected : 'inflated'}`);
+  throw new Difference(
+    `${encoding} is refused as ${found.reason}, not ${typeof expected === 'string' ? expected : 'inflated'}`,
+  );
 }
 
 function mutate(chance: Chance, from: readonly Case[]): Case {
   const option = chance.int(ENCODINGS.length);
   const compress = COMPRESS[ENCODINGS[option]!];
-  const plain = chance.oneIn(30) ? Buffer.alloc(chance.pick([BYTES_MAX, BYTES_MAX + 1, 4 * BYTES_MAX])) : chance.pick(from).bytes;
+  const plain = chance.oneIn(30)
+    ? Buffer.alloc(chance.pick([BYTES_MAX, BYTES_MAX + 1, 4 * BYTES_MAX]))
+    : chance.pick(from).bytes;
   const other = chance.pick(from).bytes;
   let bytes = compress(plain);
   const members = chance.oneIn(4) ? chance.between(1, 4) : 0;
-  for (let i = 0; i < members; i++) bytes = Buffer.concat([bytes, compress(chance.oneIn(8) ? Buffer.alloc(BYTES_MAX) : other)]);
-  const garbage = chance.oneIn(6) ? mutateBytes(chance, other, plain) : chance.oneIn(3) ? bytes : mutateBytes(chance, bytes, other);
+  for (let i = 0; i < members; i++)
+    bytes = Buffer.concat([bytes, compress(chance.oneIn(8) ? Buffer.alloc(BYTES_MAX) : other)]);
+  const garbage = chance.oneIn(6)
+    ? mutateBytes(chance, other, plain)
+    : chance.oneIn(3)
+      ? bytes
+      : mutateBytes(chance, bytes, other);
   return { signal: 'traces', bytes: garbage, option: chance.oneIn(12) ? chance.int(ENCODINGS.length) : option };
 }
 

@@ -24,7 +24,8 @@ function run({ signal, bytes }: Case): string {
   const scanned = scanner.scan(signal, result.bytes, SLOW_NS, totals);
   if (!scanned.ok) throw new Difference(`the scan refuses what came out as ${scanned.reason}`);
   // Compared as messages: fields may stand in another order, and what is empty may be written or not.
-  if (isDeepStrictEqual(decodeExport(signal, new Uint8Array(result.bytes)), decodeExport(signal, theirs))) return 'taken';
+  if (isDeepStrictEqual(decodeExport(signal, new Uint8Array(result.bytes)), decodeExport(signal, theirs)))
+    return 'taken';
   throw new Difference('another message than the official one');
 }
 
@@ -41,7 +42,8 @@ function seeds(chance: Chance): Case[] {
 /** The edge's reader of OTLP/JSON. */
 export const JSON_READER: Target = {
   name: 'json',
-  oracle: 'takes exactly what the official fromJson does after the OTLP mapping, and makes the same message of it, which the scan takes',
+  oracle:
+    'takes exactly what the official fromJson does after the OTLP mapping, and makes the same message of it, which the scan takes',
   seeds,
   mutate: mutateJson,
   run,

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Scanner, createTotals, splitExport } from '@weir/otlp';
+import { createTotals, Scanner, splitExport } from '@weir/otlp';
 import { decodeExport, type ExpectedRows, expectedRows } from '@weir/testkit';
 import { mutateExport, seedExports } from '../corpus.ts';
 import { OWNER, SLOW_NS } from '../official-counts.ts';
@@ -34,7 +34,9 @@ function run({ signal, bytes, option }: Case): string {
   }
   const { items, errorItems, slowItems, rejectedItems } = totals;
   if (!isDeepStrictEqual(sum, { items, errorItems, slowItems, rejectedItems })) {
-    throw new Difference(`the pieces hold ${JSON.stringify(sum)} of ${items}, ${errorItems}, ${slowItems}, ${rejectedItems}`);
+    throw new Difference(
+      `the pieces hold ${JSON.stringify(sum)} of ${items}, ${errorItems}, ${slowItems}, ${rejectedItems}`,
+    );
   }
   if (!isDeepStrictEqual(joined, expected)) throw new Difference('the pieces say something else than the whole');
   return pieces.length > 1 ? 'split' : 'whole';

@@ -72,7 +72,8 @@ function checkDead(signal: SignalKind, fault: string, dead: Buffer, items: numbe
 /** The normalizer's transcoder, up to the bytes of its blocks. */
 export const TRANSCODE: Target = {
   name: 'transcode',
-  oracle: 'every cell of every Native block is what the official message says; dead letters hold just the other items; any bytes end in an answer',
+  oracle:
+    'every cell of every Native block is what the official message says; dead letters hold just the other items; any bytes end in an answer',
   seeds: seedExports,
   mutate: mutateExport,
   run,
