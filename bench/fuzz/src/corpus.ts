@@ -14,9 +14,10 @@ import { mutateBytes } from './mutate-bytes.ts';
 import { mutateWire } from './mutate-wire.ts';
 import type { Case } from './target.ts';
 
-const GENERATED = 200;
-/** Generated exports above this are left out: many small cases find more than a few large ones. */
-const SEED_BYTES_MAX = 1_500;
+const GENERATED = 80;
+/** Generated exports above this are seeds only in parts: many small cases find more than a few large ones. */
+const WHOLE_BYTES_MAX = 1_500;
+const PARTS_MAX = 150;
 /** Larger mutants are cut off: a case should be quick. */
 const BYTES_MAX = 64 * 1024;
 
@@ -26,13 +27,35 @@ export function seedExports(chance: Chance): Case[] {
     const init = decodeJsonExport(signal, readSample(name)) as OracleRequestInit<SignalKind>;
     return { signal, bytes: Buffer.from(encodeExport(signal, init)), option: 0 };
   });
-  const generated = SIGNALS.flatMap((signal) =>
-    fc
-      .sample(exportRequest(signal), { seed: chance.int(2 ** 31), numRuns: GENERATED })
-      .map((init) => ({ signal, bytes: Buffer.from(encodeExport(signal, init)), option: 0 }))
-      .filter(({ bytes }) => bytes.length <= SEED_BYTES_MAX),
-  );
+  const generated = SIGNALS.flatMap((signal) => {
+    const inits = fc.sample(exportRequest(signal), { seed: chance.int(2 ** 31), numRuns: GENERATED });
+    const whole = inits.map((init) => encodeExport(signal, init)).filter(({ length }) => length <= WHOLE_BYTES_MAX);
+    const parts = inits.flatMap((init) => partsOf(signal, init)).slice(0, PARTS_MAX);
+    return [...whole, ...parts].map((bytes) => ({ signal, bytes: Buffer.from(bytes), option: 0 }));
+  });
   return [...samples, ...generated];
+}
+
+/** Lists of resources, scopes and items. */
+const LISTS = {
+  traces: ['resourceSpans', 'scopeSpans', 'spans'],
+  logs: ['resourceLogs', 'scopeLogs', 'logRecords'],
+  metrics: ['resourceMetrics', 'scopeMetrics', 'metrics'],
+} as const;
+
+type Lists = Record<string, object[]>;
+
+/** An export of each of its items alone, a metric's points together. */
+function partsOf(signal: SignalKind, init: object): Uint8Array[] {
+  const [resources, scopes, items] = LISTS[signal];
+  const listOf = (one: object, name: string) => (one as Lists)[name] ?? [];
+  return listOf(init, resources).flatMap((resource) =>
+    listOf(resource, scopes).flatMap((scope) =>
+      listOf(scope, items).map((item) =>
+        encodeExport(signal, { [resources]: [{ ...resource, [scopes]: [{ ...scope, [items]: [item] }] }] }),
+      ),
+    ),
+  );
 }
 
 /** A changed export: mostly along its structure, else its bytes, now and then both. */

@@ -25,7 +25,11 @@ export function treeOf(message: DescMessage, bytes: Buffer): readonly WireField[
   return tree === 'broken' ? undefined : tree;
 }
 
-function parseWire(message: DescMessage, bytes: Buffer): WireField[] | undefined {
+/** Deeper ones, which are no exports, are changed by their bytes alone. */
+const DEPTH_MAX = 150;
+
+function parseWire(message: DescMessage, bytes: Buffer, depth = 1): WireField[] | undefined {
+  if (depth > DEPTH_MAX) return undefined;
   const fields: WireField[] = [];
   for (let at = 0; at < bytes.length; ) {
     const tag = readVarint(bytes, at);
@@ -37,7 +41,7 @@ function parseWire(message: DescMessage, bytes: Buffer): WireField[] | undefined
     if (end < 0 || end > bytes.length) return undefined;
     const value = bytes.subarray(from, end);
     const child = type === 2 ? fieldOf(message, number)?.message : undefined;
-    const inner = child === undefined ? undefined : parseWire(child, value);
+    const inner = child === undefined ? undefined : parseWire(child, value, depth + 1);
     fields.push({ number, type, value, message: child, fields: inner, lengthError: 0, padding: 0 });
     at = end;
   }
