@@ -55,7 +55,11 @@ export const LIMITS = {
   /** A flow report older than this, by our own clock, says nothing. */
   flowFreshMs: 10_000,
   flowReportersMax: 1_000,
-  retryAfterSMax: 30,
+  /**
+   * SDKs drop at once what they are asked to hold beyond the 10 s that they give an export in all (docs/CLIENTS.md): half
+   * of it to wait, and half for the produce that follows.
+   */
+  retryAfterSMax: 5,
   /** A leader that moved is back within this. */
   kafkaRetryAfterS: 2,
   kafkaCheckMs: 2_000,
