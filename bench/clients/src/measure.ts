@@ -28,7 +28,8 @@ export interface Measured {
   readonly encodings: readonly string[];
 }
 
-const PROTOCOLS: Readonly<Record<Transport, string>> = { http: 'http/protobuf', grpc: 'grpc' };
+/** As OTEL_EXPORTER_OTLP_PROTOCOL names them. */
+export const PROTOCOLS: Readonly<Record<Transport, string>> = { http: 'http/protobuf', grpc: 'grpc' };
 const POLL_MS = 10;
 
 /** Where a case is served. */
@@ -79,7 +80,7 @@ async function startLate(first: ScriptedEdge, edge: ScriptedEdge, awayMs: number
 
 function toLine({ key, answerCase, transport, edge }: Place): CaseLine {
   const { paddingBytes = 0 } = answerCase;
-  return { key, protocol: PROTOCOLS[transport], endpoint: edge.endpoints[transport], paddingBytes };
+  return { name: key, protocol: PROTOCOLS[transport], endpoint: edge.endpoints[transport], paddingBytes, key };
 }
 
 function toMeasured(client: SdkClient, place: Place, told: ReadonlyMap<string, Told>): Measured {

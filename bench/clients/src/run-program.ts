@@ -5,11 +5,12 @@ export type Told = 'success' | 'failure';
 
 /** One line on a program's standard input. */
 export interface CaseLine {
-  /** Also the name of the span. */
-  readonly key: string;
+  /** Of the span. */
+  readonly name: string;
   readonly protocol: string;
   readonly endpoint: string;
   readonly paddingBytes: number;
+  readonly key: string;
 }
 
 /** The most patient SDK gives up after its processor's 30 s. */
@@ -18,7 +19,7 @@ const STDERR_CHARS_MAX = 4_000;
 
 /**
  * Runs a client's program, which sends one span for each line.
- * @returns what its exporters told, by key @throws with what it printed where it fails or leaves one out
+ * @returns what its exporters told, by name of span @throws with what it printed where it fails or leaves one out
  */
 export async function runProgram(
   command: readonly string[],
@@ -40,14 +41,20 @@ export async function runProgram(
     stderr = (stderr + text).slice(-STDERR_CHARS_MAX);
   });
   child.stdin.on('error', () => undefined);
-  const input = lines.map(({ key, protocol, endpoint, paddingBytes }) => [key, protocol, endpoint, paddingBytes]);
+  const input = lines.map(({ name, protocol, endpoint, paddingBytes, key }) => [
+    name,
+    protocol,
+    endpoint,
+    paddingBytes,
+    key,
+  ]);
   child.stdin.end(input.map((words) => `${words.join('\t')}\n`).join(''));
   const status = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
   const told = new Map<string, Told>();
   for (const line of stdout.split('\n')) {
-    const [key = '', result] = line.split('\t');
-    if (result === 'success' || result === 'failure') told.set(key, result);
+    const [name = '', result] = line.split('\t');
+    if (result === 'success' || result === 'failure') told.set(name, result);
   }
-  if (status === 0 && lines.every(({ key }) => told.has(key))) return told;
+  if (status === 0 && lines.every(({ name }) => told.has(name))) return told;
   throw new Error(`${command.join(' ')} ended with ${status} after ${told.size} of ${lines.length} cases:\n${stderr}`);
 }

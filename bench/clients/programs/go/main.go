@@ -1,6 +1,6 @@
 // Sends one span for each line of standard input, all at once, each with an exporter of its own, and says what the exporter
-// told the SDK. A line is: key, `grpc` or `http/protobuf`, endpoint, bytes of an attribute; an answer: key, `success` or
-// `failure`. Beyond the exporter's headers all settings are the SDK's own defaults.
+// told the SDK. A line is: span's name, `grpc` or `http/protobuf`, endpoint, bytes of an attribute, key; an
+// answer: span's name, `success` or `failure`. Beyond the exporter's headers all settings are the SDK's own defaults.
 package main
 
 import (
@@ -44,7 +44,7 @@ func createExporter(ctx context.Context, protocol, endpoint, key string) (sdktra
 
 func send(words []string) {
 	ctx := context.Background()
-	exporter, err := createExporter(ctx, words[1], words[2], words[0])
+	exporter, err := createExporter(ctx, words[1], words[2], words[4])
 	check(err)
 	wrapped := heard{exporter, make(chan error, 1)}
 	tracers := sdktrace.NewTracerProvider(sdktrace.WithBatcher(wrapped, sdktrace.WithBatchTimeout(100*time.Millisecond)))

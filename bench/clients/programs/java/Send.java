@@ -22,8 +22,8 @@ import java.util.concurrent.CountDownLatch;
 
 /**
  * Sends one span for each line of standard input, all at once, each with an exporter of its own, and says what the
- * exporter told the SDK. A line is: key, `grpc` or `http/protobuf`, endpoint, bytes of an attribute; an answer:
- * key, `success` or `failure`. Compression, headers and certificate are set, since builders read
+ * exporter told the SDK. A line is: span's name, `grpc` or `http/protobuf`, endpoint, bytes of an attribute,
+ * key; an answer: span's name, `success` or `failure`. Compression, headers and certificate are set, since builders read
  * no environment; all else is the SDK's own default.
  */
 public final class Send {
@@ -43,7 +43,7 @@ public final class Send {
 
   private static void send(String[] words) {
     try {
-      HeardExporter exporter = new HeardExporter(createExporter(words[1], words[2], words[0]));
+      HeardExporter exporter = new HeardExporter(createExporter(words[1], words[2], words[4]));
       BatchSpanProcessor batches = BatchSpanProcessor.builder(exporter).setScheduleDelay(Duration.ofMillis(100)).build();
       SdkTracerProvider tracers = SdkTracerProvider.builder().addSpanProcessor(batches).build();
       Span span = tracers.get("clients").spanBuilder(words[0]).startSpan();

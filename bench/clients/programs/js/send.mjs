@@ -1,7 +1,7 @@
 /**
  * Sends one span for each line of standard input, all at once, each with an exporter of its own, and says what the exporter
- * told the SDK. A line is: key, `grpc` or `http/protobuf`, endpoint, bytes of an attribute; an answer: key, `success` or
- * `failure`. Beyond the exporter's headers all settings are the SDK's own defaults.
+ * told the SDK. A line is: span's name, `grpc` or `http/protobuf`, endpoint, bytes of an attribute, key; an
+ * answer: span's name, `success` or `failure`. Beyond the exporter's headers all settings are the SDK's own defaults.
  */
 import { randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline';
@@ -31,18 +31,18 @@ function heard(exporter, onResult) {
   };
 }
 
-async function send([key, protocol, endpoint, bytes]) {
+async function send([name, protocol, endpoint, bytes, key]) {
   const exported = Promise.withResolvers();
   const exporter = heard(createExporter(protocol, endpoint, key), exported.resolve);
   const tracers = new TracerProvider({
     resource: resourceFromAttributes({ 'service.name': 'clients-js' }),
     spanProcessors: [new BatchSpanProcessor({ exporter, scheduledDelayMillis: 100 })],
   });
-  const span = tracers.getTracer('clients').startSpan(key, { attributes: { note: 'compressible '.repeat(100) } });
+  const span = tracers.getTracer('clients').startSpan(name, { attributes: { note: 'compressible '.repeat(100) } });
   if (Number(bytes) > 0) span.setAttribute('padding', randomBytes(Number(bytes) / 2).toString('hex'));
   span.end();
   const { code } = await exported.promise;
-  process.stdout.write(`${key}\t${code === 0 ? 'success' : 'failure'}\n`);
+  process.stdout.write(`${name}\t${code === 0 ? 'success' : 'failure'}\n`);
   await tracers.shutdown().catch(() => undefined);
 }
 

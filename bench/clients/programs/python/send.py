@@ -1,6 +1,6 @@
 """Sends one span for each line of standard input, all at once, each with an exporter of its own, and says what the
-exporter told the SDK. A line is: key, `grpc` or `http/protobuf`, endpoint, bytes of an attribute; an answer:
-key, `success` or `failure`. Beyond the exporter's headers all settings are the SDK's own defaults.
+exporter told the SDK. A line is: span's name, `grpc` or `http/protobuf`, endpoint, bytes of an attribute, key;
+an answer: span's name, `success` or `failure`. Beyond the exporter's headers all settings are the SDK's own defaults.
 """
 
 import secrets
@@ -37,17 +37,17 @@ def create_exporter(protocol, endpoint, key):
     return HttpSpanExporter(endpoint=f"{endpoint}/v1/traces", headers={"x-api-key": key})
 
 
-def send(key, protocol, endpoint, size):
+def send(name, protocol, endpoint, size, key):
     exporter = HeardExporter(create_exporter(protocol, endpoint, key))
     tracers = TracerProvider(resource=Resource({"service.name": "clients-python"}))
     tracers.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=100))
-    span = tracers.get_tracer("clients").start_span(key, attributes={"note": "compressible " * 100})
+    span = tracers.get_tracer("clients").start_span(name, attributes={"note": "compressible " * 100})
     if int(size) > 0:
         span.set_attribute("padding", secrets.token_hex(int(size) // 2))
     span.end()
     exporter.exported.wait()
     told = "success" if exporter.result is SpanExportResult.SUCCESS else "failure"
-    sys.stdout.write(f"{key}\t{told}\n")
+    sys.stdout.write(f"{name}\t{told}\n")
     sys.stdout.flush()
     tracers.shutdown()
 
