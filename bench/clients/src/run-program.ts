@@ -18,13 +18,15 @@ const RUN_TIMEOUT_MS = 150_000;
 const STDERR_CHARS_MAX = 4_000;
 
 /**
- * Runs a client's program, which sends one span for each line.
+ * Runs a client's program, which sends one span for each line. `onReady` is called when it has started, before it is given
+ * the lines.
  * @returns what its exporters told, by name of span @throws with what it printed where it fails or leaves one out
  */
 export async function runProgram(
   command: readonly string[],
   lines: readonly CaseLine[],
   ca: string,
+  onReady: () => Promise<void> = async () => undefined,
 ): Promise<ReadonlyMap<string, Told>> {
   const env = {
     PATH: process.env.PATH ?? '',
@@ -48,7 +50,12 @@ export async function runProgram(
     paddingBytes,
     key,
   ]);
-  child.stdin.end(input.map((words) => `${words.join('\t')}\n`).join(''));
+  child.stdout.once('data', () => {
+    onReady().then(
+      () => child.stdin.end(input.map((words) => `${words.join('\t')}\n`).join('')),
+      () => child.kill(),
+    );
+  });
   const status = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
   const told = new Map<string, Told>();
   for (const line of stdout.split('\n')) {

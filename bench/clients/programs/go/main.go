@@ -1,6 +1,6 @@
 // Sends one span for each line of standard input, all at once, each with an exporter of its own, and says what the exporter
 // told the SDK. A line is: span's name, `grpc` or `http/protobuf`, endpoint, bytes of an attribute, key; an
-// answer: span's name, `success` or `failure`. Beyond the exporter's headers all settings are the SDK's own defaults.
+// answer: span's name, `success` or `failure`. It says `ready` when it reads. Beyond the exporter's headers all settings are the SDK's own defaults.
 package main
 
 import (
@@ -79,6 +79,7 @@ func check(err error) {
 
 func main() {
 	var waiting sync.WaitGroup
+	fmt.Println("ready")
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		words := strings.Split(lines.Text(), "\t")

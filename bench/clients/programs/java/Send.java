@@ -23,12 +23,13 @@ import java.util.concurrent.CountDownLatch;
 /**
  * Sends one span for each line of standard input, all at once, each with an exporter of its own, and says what the
  * exporter told the SDK. A line is: span's name, `grpc` or `http/protobuf`, endpoint, bytes of an attribute,
- * key; an answer: span's name, `success` or `failure`. Compression, headers and certificate are set, since builders read
+ * key; an answer: span's name, `success` or `failure`. It says `ready` when it reads. Compression, headers and certificate are set, since builders read
  * no environment; all else is the SDK's own default.
  */
 public final class Send {
   public static void main(String[] args) throws Exception {
     List<Thread> threads = new ArrayList<>();
+    System.out.println("ready");
     BufferedReader input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     for (String line = input.readLine(); line != null; line = input.readLine()) {
       String[] words = line.split("\t");

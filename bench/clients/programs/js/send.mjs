@@ -1,7 +1,7 @@
 /**
  * Sends one span for each line of standard input, all at once, each with an exporter of its own, and says what the exporter
  * told the SDK. A line is: span's name, `grpc` or `http/protobuf`, endpoint, bytes of an attribute, key; an
- * answer: span's name, `success` or `failure`. Beyond the exporter's headers all settings are the SDK's own defaults.
+ * answer: span's name, `success` or `failure`. It says `ready` when it reads. Beyond the exporter's headers all settings are the SDK's own defaults.
  */
 import { randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline';
@@ -48,6 +48,7 @@ async function send([name, protocol, endpoint, bytes, key]) {
 
 // The SDK's own timers would not keep the process.
 const alive = setInterval(() => undefined, 1_000);
+process.stdout.write('ready\n');
 const lines = await Array.fromAsync(createInterface({ input: process.stdin }));
 await Promise.all(lines.map((line) => send(line.split('\t'))));
 clearInterval(alive);

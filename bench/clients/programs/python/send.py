@@ -1,6 +1,6 @@
 """Sends one span for each line of standard input, all at once, each with an exporter of its own, and says what the
 exporter told the SDK. A line is: span's name, `grpc` or `http/protobuf`, endpoint, bytes of an attribute, key;
-an answer: span's name, `success` or `failure`. Beyond the exporter's headers all settings are the SDK's own defaults.
+an answer: span's name, `success` or `failure`. It says `ready` when it reads. Beyond the exporter's headers all settings are the SDK's own defaults.
 """
 
 import secrets
@@ -52,6 +52,8 @@ def send(name, protocol, endpoint, size, key):
     tracers.shutdown()
 
 
+sys.stdout.write("ready\n")
+sys.stdout.flush()
 threads = [threading.Thread(target=send, args=line.rstrip("\n").split("\t")) for line in sys.stdin]
 for thread in threads:
     thread.start()
