@@ -22,7 +22,8 @@ const ADVICE = `## What follows
   so that there are 5 s left for the attempt that follows, and a longer outage is bridged by a Collector with a queue in front of Weir.
 - JavaScript over gRPC drops at every refusal. Use its HTTP exporter.
 - Go begins with a wait of about 5 s of its own, whatever it is asked, and over gRPC has 10 s in all: that is room for one more attempt.
-  \`OTEL_EXPORTER_OTLP_TIMEOUT=30000\` gives it room for more.
+  \`OTEL_EXPORTER_OTLP_TIMEOUT=30000\` gives it room for more (two refusals of 1 s: 5 of 5 exports arrived with it, 0 of 5 without).
+- Go drops, and does not come again, when nobody listens. Envoy listens while edges are away.
 - Python and Java over gRPC send what is too large again, though RESOURCE_EXHAUSTED without RetryInfo says not to. It costs them and
   the edge the bytes, and nothing else. Over HTTP nobody does.
 - Go tells its SDK of a partial success as a failure. What was accepted is stored, and is not sent again.
