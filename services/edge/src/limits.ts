@@ -33,6 +33,8 @@ export const LIMITS = {
   headersTimeoutMs: 10_000,
   /** A client must have sent its body after this. */
   bodyTimeoutMs: 30_000,
+  /** How long the rest of a body that has been refused is read, so that the client comes to read why. */
+  lingerMs: 5_000,
   keepAliveMs: 75_000,
   /** How long an edge that stops and has answered all waits for its clients to close their connections. */
   connectionCloseMs: 1_000,
@@ -61,7 +63,11 @@ export const LIMITS = {
   /** A flow report older than this, by our own clock, says nothing. */
   flowFreshMs: 10_000,
   flowReportersMax: 1_000,
-  retryAfterSMax: 30,
+  /**
+   * SDKs drop at once what they are asked to hold beyond the 10 s that they give an export in all (docs/CLIENTS.md): half
+   * of it to wait, and half for the produce that follows.
+   */
+  retryAfterSMax: 5,
   /** A leader that moved is back within this. */
   kafkaRetryAfterS: 2,
   kafkaCheckMs: 2_000,

@@ -122,3 +122,48 @@ test('a fault of our own is told, counted, and answered as one that may be tried
   expect([told, budget.bytes]).toEqual([['failed: broken', 'internal'], 0]);
   await receiver.stop(AbortSignal.abort());
 });
+
+/** Sends a body in three parts without reading in between, as clients do that read only once they have written. */
+async function writeThenRead(port: number, bytes: number, pauseMs: number): Promise<string> {
+  const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca: readFileSync(files.ca) });
+  const part = Buffer.alloc(bytes / 3, ' ');
+  const write = (data: Buffer | string) =>
+    new Promise<void>((resolve, reject) => socket.write(data, (error) => (error ? reject(error) : resolve())));
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  socket.on('error', () => undefined);
+  try {
+    await write(
+      `POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: ${bytes}\r\n\r\n`,
+    );
+    for (let written = 0; written < bytes; written += part.length) {
+      await write(part);
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+  } catch (error) {
+    socket.destroy();
+    return `the write broke: ${(error as NodeJS.ErrnoException).code}`;
+  }
+  let answer = '';
+  socket.setEncoding('utf8').on('data', (text: string) => {
+    answer += text;
+  });
+  await closed;
+  return answer;
+}
+
+test('a body too large is answered 413 also to a client that reads only once it has written all of it', async () => {
+  const { receiver, told, port } = await setUp(refusing);
+  expect(await writeThenRead(port, 900_000, 100)).toMatch(/^HTTP\/1.1 413 .*connection: close/is);
+  expect(told).toEqual(['too_large']);
+  await receiver.stop(AbortSignal.abort());
+});
+
+test('what a client goes on sending after its refusal is read for a bounded time and a bounded number of bytes', async () => {
+  const { clock, receiver, port } = await setUp(refusing);
+  const late = writeThenRead(port, 900_000, 400);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  await clock.advance(LIMITS.lingerMs);
+  expect(await late).toMatch(/^the write broke/);
+  expect(await writeThenRead(port, 3_000_000, 100)).toMatch(/^the write broke/);
+  await receiver.stop(AbortSignal.abort());
+});

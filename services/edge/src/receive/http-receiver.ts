@@ -5,6 +5,7 @@ import { type Component, type Consumer, REFUSALS, type Refused, refuse, type Sig
 import type { Answer, RawExport } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { Deadlines } from './deadlines.ts';
+import { discardRest } from './discard.ts';
 import { formatOf, readBody, readHead, signalOf } from './http-request.ts';
 import { admit, type ReceiverParts } from './receiver.ts';
 import { hasBadCertificate, openTlsPort, tlsOptions } from './tls-port.ts';
@@ -29,6 +30,7 @@ export class HttpReceiver implements Component {
   #stopping = false;
   #open = 0;
   readonly #deadlines: Deadlines;
+  readonly #lingering: Deadlines;
   #drained: () => void = () => undefined;
 
   constructor(parts: ReceiverParts, next: Consumer<RawExport, Answer>, { headerBytesMax }: HttpSettings) {
@@ -36,6 +38,7 @@ export class HttpReceiver implements Component {
     this.#headerBytesMax = headerBytesMax;
     this.#next = next;
     this.#deadlines = new Deadlines(parts.clock, LIMITS.bodyTimeoutMs);
+    this.#lingering = new Deadlines(parts.clock, LIMITS.lingerMs);
   }
 
   async start(): Promise<void> {
@@ -87,6 +90,7 @@ export class HttpReceiver implements Component {
     await Promise.race([closed, this.#parts.clock.sleep(LIMITS.connectionCloseMs, signal).catch(() => undefined)]);
     server.closeAllConnections();
     this.#deadlines.stop();
+    this.#lingering.stop();
     await closed;
   }
 
@@ -107,7 +111,7 @@ export class HttpReceiver implements Component {
     const signal = signalOf(message.url ?? '');
     const early = (refusal: Refused) => {
       if (signal !== undefined) this.#parts.events.answered(signal, 'http', undefined, refusal, 0);
-      sendRefusal(response, format, refusal, true);
+      return this.#refuseUnread(message, response, format, refusal);
     };
     if (this.#stopping) return early(refuse('shutting_down', 'the edge is stopping; try again'));
     if (signal === undefined) return early(refuse('not_found', 'there are /v1/traces, /v1/logs and /v1/metrics'));
@@ -136,30 +140,47 @@ export class HttpReceiver implements Component {
       queue.give(tenant, body.length, 0);
     }
   }
+
+  /** The body may not have been read, so the connection cannot be used again; it is closed once the client has read why. */
+  async #refuseUnread(
+    message: IncomingMessage,
+    response: ServerResponse,
+    format: BodyFormat,
+    refusal: Refused,
+  ): Promise<void> {
+    response.setHeader('connection', 'close');
+    response.write(writeRefusal(response, format, refusal));
+    // One whose body did not come in time is not waited for again.
+    if (refusal.reason !== 'body_timeout') {
+      await discardRest(message, { bytesMax: this.#parts.bodyBytesMax, deadlines: this.#lingering });
+    }
+    response.end();
+  }
 }
 
 function send(response: ServerResponse, signal: SignalKind, format: BodyFormat, answer: Answer): void {
   if (answer.kind === 'refused') {
-    sendRefusal(response, format, answer, false);
+    response.end(writeRefusal(response, format, answer));
     return;
   }
   const { rejectedItems, message } = answer;
-  sendBody(response, 200, format, encodeExportResponse(signal, format, { rejectedItems, message }));
+  const body = encodeExportResponse(signal, format, { rejectedItems, message });
+  writeHead(response, 200, format, body);
+  response.end(body);
 }
 
-/** `close`: the body may not have been read, so the connection cannot be used again. */
-function sendRefusal(response: ServerResponse, format: BodyFormat, refusal: Refused, close: boolean): void {
+/** Writes the head of a refusal. @returns its body, which is still to be sent */
+function writeRefusal(response: ServerResponse, format: BodyFormat, refusal: Refused): Buffer {
   const { http, grpc } = REFUSALS[refusal.reason];
   const badRequestField = refusal.reason === 'malformed' ? 'body' : undefined;
   const { message, retryAfterS } = refusal;
   const body = encodeStatus({ grpcCode: grpc, message, retryAfterS, badRequestField }, format);
   if (retryAfterS !== undefined) response.setHeader('retry-after', String(retryAfterS));
   if (http === 401) response.setHeader('www-authenticate', 'Bearer');
-  if (close) response.setHeader('connection', 'close');
-  sendBody(response, http, format, body);
+  writeHead(response, http, format, body);
+  return body;
 }
 
-function sendBody(response: ServerResponse, status: number, format: BodyFormat, body: Buffer): void {
+function writeHead(response: ServerResponse, status: number, format: BodyFormat, body: Buffer): void {
   response.writeHead(status, { 'content-type': CONTENT_TYPES[format], 'content-length': body.length });
-  response.end(body);
 }
