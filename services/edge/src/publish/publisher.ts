@@ -53,8 +53,15 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
     this.#stopping.abort();
     await this.#discovering;
     // Exports end by their deadline; a note would wait for Kafka as long as it takes.
-    const last = AbortSignal.any([signal, AbortSignal.timeout(this.#parts.deadlineMs + LIMITS.booksStopMs)]);
+    const { clock, deadlineMs } = this.#parts;
+    const [late, drained] = [new AbortController(), new AbortController()];
+    void clock.sleep(deadlineMs + LIMITS.booksStopMs, drained.signal).then(
+      () => late.abort(new Error('Kafka does not answer')),
+      () => undefined,
+    );
+    const last = AbortSignal.any([signal, late.signal]);
     await Promise.all(this.#lanes.map((lane) => lane.drain(last)));
+    drained.abort();
   }
 
   async consume(export_: AdmittedExport): Promise<Answer> {
