@@ -6,6 +6,8 @@ export interface AuditParts {
   readonly booked: (id: string) => BookedId;
   /** Whether an id is in a table or in the DLQ. */
   readonly isThere: (id: string) => boolean;
+  /** Is told of each id that does not fit. */
+  readonly say: (what: string) => void;
 }
 
 /**
@@ -13,7 +15,7 @@ export interface AuditParts {
  * there was answered with success (`acked`) or not (`unanswered`). An edge that was killed may take along what it had not
  * told, no more; one that lives or stopped may miss only as many as it says.
  */
-export function misbookedOf(edge: SimulatedEdge, killed: boolean, { booked, isThere }: AuditParts): number {
+export function misbookedOf(edge: SimulatedEdge, killed: boolean, { booked, isThere, say }: AuditParts): number {
   let wrong = 0;
   let untold = 0;
   for (const [id, answer] of edge.answers) {
@@ -26,8 +28,10 @@ export function misbookedOf(edge: SimulatedEdge, killed: boolean, { booked, isTh
       (!acked || (there && answer === true)) &&
       (!unanswered || (there && answer !== true)) &&
       (!refused || (!there && answer !== true));
-    if (!fits) wrong++;
-    else if (outcomes === 0) untold++;
+    if (fits && outcomes > 0) continue;
+    if (fits) untold++;
+    else wrong++;
+    if (!fits || !killed) say(`${id}: answer ${answer}, there ${there}, booked ${JSON.stringify(booked(id))}`);
   }
   if (!killed) return wrong + Math.max(0, untold - edge.lostItems);
   return wrong + toldInVain(edge, booked);

@@ -79,8 +79,8 @@ export class SimulatedEdge {
   /** One export; `refused` says that it is not let in, as over a limit. */
   async send(ids: readonly string[], refused: boolean): Promise<void> {
     for (const id of ids) this.answers.set(id, undefined);
-    await this.process.runs();
     this.#answering++;
+    await this.process.runs();
     const answer = await this.#answer(ids, refused);
     for (const id of ids) this.answers.set(id, answer);
     this.#answering--;

@@ -151,6 +151,7 @@ export class World {
     const parts = {
       booked: (id: string) => bookedOf(counts, idNumber(id)),
       isThere: (id: string) => there.has(idNumber(id)),
+      say: (what: string) => this.#say('books', what),
     };
     return this.#edges.reduce((sum, { edge, killed }) => sum + misbookedOf(edge, killed, parts), 0);
   }
