@@ -17,6 +17,7 @@ export const RULES = [
   'view',
   'doubt',
   'settle',
+  'late',
   'tell',
   'drain',
 ] as const;
@@ -66,6 +67,17 @@ const SWITCHES: Readonly<Record<Rule, () => () => void>> = {
   doubt: () => replace(EdgeMarks.prototype, 'hasAllBefore', () => () => false),
   /** A lane does not say what was in an append without an answer. */
   settle: () => () => undefined,
+  /** A lane does not say that what was answered as unknown is there after all. */
+  late: () =>
+    replace(
+      PartitionLane.prototype,
+      'note',
+      (original) =>
+        function (this: PartitionLane, usage) {
+          const isLate = usage.every(({ outcome }) => outcome === 'unanswered');
+          return isLate ? Promise.resolve(true) : original.call(this, usage);
+        },
+    ),
   /** An edge that stops keeps what it has not told the books. */
   tell: () => replace(Books.prototype, 'stop', () => async () => undefined),
   /** An edge that stops does not wait for its lanes. */

@@ -67,6 +67,7 @@ export class SimulatedEdge {
       deadlineMs: DEADLINE_MS,
       partitions: async () => partitions,
       onProduced: () => undefined,
+      onLost,
       books: this.#books,
     });
   }

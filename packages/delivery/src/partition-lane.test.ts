@@ -24,14 +24,14 @@ function setUp(batchBytesMax = 100) {
         appends.push({ records, done: () => resolve(0), fail });
       }),
   };
-  const late: string[] = [];
+  const lost: number[] = [];
   const lane = new PartitionLane(log as Log, clock, {
     topic: 't',
     partition: 0,
     edge: '0'.repeat(16),
     batchBytesMax,
     deadlineMs: DEADLINE_MS,
-    onLate: ({ tenant }) => void late.push(tenant),
+    onLost: (items) => void lost.push(items),
   });
   const seqs = (index: number) =>
     appends[index]!.records.map(({ meta }) => {
@@ -43,7 +43,7 @@ function setUp(batchBytesMax = 100) {
       const decoded = decodeNote(records[0]!.meta, records[0]!.value);
       return decoded.ok && isNote(records[0]!.meta) ? [decoded.value] : [];
     });
-  return { clock, appends, lane, seqs, notes, late };
+  return { clock, appends, lane, seqs, notes, lost };
 }
 
 function record(bytes = 10): RawRecord {
@@ -195,15 +195,51 @@ test('behind an append without an answer goes a note of what was in it, and noth
   expect(later).toEqual(['acked']);
 });
 
-test('what was answered as unknown and is there after all is told', async () => {
-  const { clock, appends, lane, late, notes } = setUp();
+const UNANSWERED = {
+  tenant: 'acme',
+  signal: 'traces',
+  minute: 0,
+  outcome: 'unanswered',
+  reason: '',
+  items: 1,
+  bytes: 10,
+};
+
+test('what was answered as unknown and is there after all is noted, before a lane that drains ends', async () => {
+  const { clock, appends, lane, notes, lost } = setUp();
   const seen = watch([lane.publish(record())]);
   await clock.advance(DEADLINE_MS);
   expect(seen).toEqual(['unknown']);
+  let drained = false;
+  void lane.drain(new AbortController().signal).then(() => (drained = true));
   appends[0]!.done();
   await clock.advance(0);
-  expect(late).toEqual(['acme']);
-  expect(notes()).toEqual([]);
+  expect(notes()).toEqual([{ edge: '0'.repeat(16), seq: 1, settled: [UNANSWERED], doubtful: [] }]);
+  expect(drained).toBe(false);
+  appends[1]!.done();
+  await clock.advance(0);
+  expect(drained).toBe(true);
+  expect(lost).toEqual([]);
+});
+
+test('a lane that ends before it could note what was in doubt, or came late, says how many items', async () => {
+  for (const isLate of [true, false]) {
+    const { clock, appends, lane, lost } = setUp();
+    void lane.publish(record());
+    await clock.advance(0);
+    if (!isLate) appends[0]!.fail('unavailable');
+    await clock.advance(DEADLINE_MS);
+    if (isLate) appends[0]!.done();
+    else appends[1]!.fail('unavailable');
+    await clock.advance(0);
+    const stop = new AbortController();
+    const drained = lane.drain(stop.signal);
+    stop.abort();
+    appends.at(-1)!.fail('unavailable');
+    await clock.advance(0);
+    await drained;
+    expect(lost).toEqual([1]);
+  }
 });
 
 test('a refusal after an attempt without an answer is not certain', async () => {

@@ -60,6 +60,7 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
     deadlineMs: config.kafka.deadlineMs,
     partitions: (signal) => countPartitions(kafkaAdmin, topic, clock, signal),
     onProduced: (seconds) => metrics.produceSeconds.observe(seconds),
+    onLost,
     books,
   });
   const kafkaCheck = new KafkaCheck(log, topic, clock, () => publish.partitions);

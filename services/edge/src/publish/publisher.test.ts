@@ -33,6 +33,7 @@ async function setUp(bytesMax = 100 * LIMITS.recordBodyBytesMax, partitions: num
     deadlineMs: 5_000,
     partitions: async () => partitions,
     onProduced: () => undefined,
+    onLost: () => undefined,
     books: {
       refused: ({ items }, reason) => void booked.push(`refused ${items} ${reason}`),
       acked: ({ items }) => void booked.push(`acked ${items}`),

@@ -20,6 +20,8 @@ export interface PublisherParts {
   /** Partitions of the topic, once Kafka answers; rejects only when the signal aborts. */
   readonly partitions: (signal: AbortSignal) => Promise<number>;
   readonly onProduced: (seconds: number) => void;
+  /** Called with the items of appends without an answer that could not be told to the books. */
+  readonly onLost: (items: number) => void;
   readonly books: Pick<Books, 'refused' | 'acked' | 'unanswered'>;
 }
 
@@ -108,10 +110,9 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
   }
 
   async #discover(): Promise<void> {
-    const { log, clock, topic, edge, deadlineMs, onProduced, partitions, books } = this.#parts;
+    const { log, clock, topic, edge, deadlineMs, onProduced, partitions, onLost } = this.#parts;
     const count = await partitions(this.#stopping.signal).catch(() => 0);
-    const onLate = (meta: RawRecord['meta']) => books.unanswered(meta);
-    const options = { topic, edge, batchBytesMax: LIMITS.produceBytesMax, deadlineMs, onProduced, onLate };
+    const options = { topic, edge, batchBytesMax: LIMITS.produceBytesMax, deadlineMs, onProduced, onLost };
     this.#lanes = Array.from(
       { length: count },
       (_, partition) => new PartitionLane(log, clock, { ...options, partition }),
