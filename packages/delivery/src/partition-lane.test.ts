@@ -97,7 +97,7 @@ test('a produce without an answer is repeated with the same seqs', async () => {
 });
 
 test('at its deadline what was sent is unknown, and what was not has expired and is never sent', async () => {
-  const { clock, appends, lane } = setUp();
+  const { clock, appends, lane, seqs, notes } = setUp();
   const seen = watch([lane.publish(record()), lane.publish(record())]);
   await clock.advance(DEADLINE_MS - 1);
   expect(seen).toEqual([undefined, undefined]);
@@ -106,8 +106,11 @@ test('at its deadline what was sent is unknown, and what was not has expired and
   expect(seen).toEqual(['unknown', 'expired']);
   appends[0]!.done();
   await clock.advance(0);
-  expect(appends[1]!.records).toHaveLength(1);
+  expect(notes()).toHaveLength(1);
   appends[1]!.done();
+  await clock.advance(0);
+  expect(seqs(2)).toEqual([2]);
+  appends[2]!.done();
   await clock.advance(0);
   expect(late).toEqual(['acked']);
 });
