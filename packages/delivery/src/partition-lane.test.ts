@@ -330,6 +330,29 @@ test('a note that is refused leaves its doubt, and its place, to the next', asyn
   expect(written()).toBe(true);
 });
 
+test('while its note is refused, nothing else is sent: what came between would stand for what is in doubt', async () => {
+  const { clock, appends, lane, seqs, notes } = setUp();
+  void lane.publish(record());
+  await clock.advance(0);
+  appends[0]!.fail('unavailable');
+  await clock.advance(DEADLINE_MS);
+  appends[1]!.fail('unavailable');
+  await clock.advance(0);
+  const later = watch([lane.publish(record())]);
+  appends[2]!.fail('rejected');
+  await clock.advance(1_000);
+  expect(notes().map(({ seq, doubtful }) => [seq, doubtful.length])).toEqual([
+    [1, 1],
+    [1, 1],
+  ]);
+  appends[3]!.done();
+  await clock.advance(0);
+  expect(seqs(4)).toEqual([2]);
+  appends[4]!.done();
+  await clock.advance(0);
+  expect(later).toEqual(['acked']);
+});
+
 function settledTo(promise: Promise<boolean>): () => boolean | undefined {
   let seen: boolean | undefined;
   void promise.then((outcome) => (seen = outcome));

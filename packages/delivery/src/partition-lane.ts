@@ -133,6 +133,8 @@ export class PartitionLane {
   async #pump(): Promise<void> {
     while (this.#queue.length > 0 || this.#notes.length > 0 || this.#doubt !== undefined) {
       if (this.#notes.length > 0 || this.#doubt !== undefined) await this.#writeNote();
+      // A note that was refused leaves the doubt: what went before the next one would stand for what is in doubt.
+      if (this.#doubt !== undefined) continue;
       const batch = this.#take();
       if (batch.length === 0) continue;
       this.#inFlight = batch;
