@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
-import { type Answer, GrpcReceiver, HttpReceiver, type RawExport, TlsFiles } from '@weir/edge';
+import { type Answer, EDGE_CONFIG, EdgeQueue, GrpcReceiver, HttpReceiver, type RawExport, TlsFiles } from '@weir/edge';
 import { ensureCertificates } from '@weir/local';
 import { Budget, type Refused, refuse, systemClock } from '@weir/pipeline';
+import { loadConfig } from '@weir/process';
 import { effectiveTenant } from '@weir/tenancy';
 import { decodeExport, RecordingConsumer } from '@weir/testkit';
 import { type AnswerCase, BODY_BYTES_MAX } from './answer-case.ts';
@@ -67,14 +69,15 @@ export class ScriptedEdge {
       tls: new TlsFiles(paths, systemClock, () => undefined),
       clientRequired: false,
       bodyBytesMax: BODY_BYTES_MAX,
-      budget: new Budget({ bytesMax: 64 * BODY_BYTES_MAX, itemsMax: 10_000 }),
+      queue: new EdgeQueue(new Budget({ bytesMax: 64 * BODY_BYTES_MAX, itemsMax: 10_000 })),
       clock: systemClock,
       authenticate: ({ apiKey }: { readonly apiKey: readonly string[] }) => this.#authenticate(apiKey[0] ?? ''),
       events: { received: () => undefined, answered: () => undefined, failed: fail },
     };
+    const connections = defaultConnections(files);
     const consumer = new RecordingConsumer<RawExport, Answer>((export_) => this.#answer(export_));
-    const http = new HttpReceiver({ ...parts, listen: { host: HOST, port: httpPort } }, consumer);
-    const grpc = new GrpcReceiver({ ...parts, listen: { host: HOST, port: grpcPort } }, consumer);
+    const http = new HttpReceiver({ ...parts, listen: { host: HOST, port: httpPort } }, consumer, connections);
+    const grpc = new GrpcReceiver({ ...parts, listen: { host: HOST, port: grpcPort } }, consumer, connections);
     this.#receivers = [http, grpc];
     for (const receiver of this.#receivers) await receiver.start();
   }
@@ -125,4 +128,20 @@ function countSpans(plain: Uint8Array, name: string): number {
 
 function fail(error: unknown): never {
   throw error;
+}
+
+/** What an edge is started with where the operator says nothing of connections. */
+function defaultConnections({ serverCert, serverKey }: { readonly serverCert: string; readonly serverKey: string }) {
+  const env = {
+    WEIR_TLS_CERT_FILE: serverCert,
+    WEIR_TLS_KEY_FILE: serverKey,
+    WEIR_KEY_PEPPER: randomBytes(32).toString('hex'),
+    WEIR_KAFKA_BROKERS: `${HOST}:9092`,
+  };
+  const readFile = (path: string): string => {
+    throw new Error(`no setting is in a file: ${path}`);
+  };
+  const loaded = loadConfig(EDGE_CONFIG, { env, readFile });
+  if (!loaded.ok) throw new Error(loaded.faults.join('; '));
+  return loaded.config.connections;
 }

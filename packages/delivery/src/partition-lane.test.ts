@@ -24,7 +24,7 @@ function setUp(batchBytesMax = 100, batchRecordsMax?: number) {
         appends.push({ records, done: () => resolve(0), fail });
       }),
   };
-  const late: string[] = [];
+  const lost: number[] = [];
   const lane = new PartitionLane(log as Log, clock, {
     topic: 't',
     partition: 0,
@@ -32,7 +32,7 @@ function setUp(batchBytesMax = 100, batchRecordsMax?: number) {
     batchBytesMax,
     ...(batchRecordsMax === undefined ? {} : { batchRecordsMax }),
     deadlineMs: DEADLINE_MS,
-    onLate: ({ tenant }) => void late.push(tenant),
+    onLost: (items) => void lost.push(items),
   });
   const seqs = (index: number) =>
     appends[index]!.records.map(({ meta }) => {
@@ -44,7 +44,7 @@ function setUp(batchBytesMax = 100, batchRecordsMax?: number) {
       const decoded = decodeNote(records[0]!.meta, records[0]!.value);
       return decoded.ok && isNote(records[0]!.meta) ? [decoded.value] : [];
     });
-  return { clock, appends, lane, seqs, notes, late };
+  return { clock, appends, lane, seqs, notes, lost };
 }
 
 function record(bytes = 10): RawRecord {
@@ -122,7 +122,7 @@ test('a produce without an answer is repeated with the same seqs', async () => {
 });
 
 test('at its deadline what was sent is unknown, and what was not has expired and is never sent', async () => {
-  const { clock, appends, lane } = setUp();
+  const { clock, appends, lane, seqs, notes } = setUp();
   const seen = watch([lane.publish(record()), lane.publish(record())]);
   await clock.advance(DEADLINE_MS - 1);
   expect(seen).toEqual([undefined, undefined]);
@@ -131,8 +131,11 @@ test('at its deadline what was sent is unknown, and what was not has expired and
   expect(seen).toEqual(['unknown', 'expired']);
   appends[0]!.done();
   await clock.advance(0);
-  expect(appends[1]!.records).toHaveLength(1);
+  expect(notes()).toHaveLength(1);
   appends[1]!.done();
+  await clock.advance(0);
+  expect(seqs(2)).toEqual([2]);
+  appends[2]!.done();
   await clock.advance(0);
   expect(late).toEqual(['acked']);
 });
@@ -220,15 +223,51 @@ test('behind an append without an answer goes a note of what was in it, and noth
   expect(later).toEqual(['acked']);
 });
 
-test('what was answered as unknown and is there after all is told', async () => {
-  const { clock, appends, lane, late, notes } = setUp();
+const UNANSWERED = {
+  tenant: 'acme',
+  signal: 'traces',
+  minute: 0,
+  outcome: 'unanswered',
+  reason: '',
+  items: 1,
+  bytes: 10,
+};
+
+test('what was answered as unknown and is there after all is noted, before a lane that drains ends', async () => {
+  const { clock, appends, lane, notes, lost } = setUp();
   const seen = watch([lane.publish(record())]);
   await clock.advance(DEADLINE_MS);
   expect(seen).toEqual(['unknown']);
+  let drained = false;
+  void lane.drain(new AbortController().signal).then(() => (drained = true));
   appends[0]!.done();
   await clock.advance(0);
-  expect(late).toEqual(['acme']);
-  expect(notes()).toEqual([]);
+  expect(notes()).toEqual([{ edge: '0'.repeat(16), seq: 1, settled: [UNANSWERED], doubtful: [] }]);
+  expect(drained).toBe(false);
+  appends[1]!.done();
+  await clock.advance(0);
+  expect(drained).toBe(true);
+  expect(lost).toEqual([]);
+});
+
+test('a lane that ends before it could note what was in doubt, or came late, says how many items', async () => {
+  for (const isLate of [true, false]) {
+    const { clock, appends, lane, lost } = setUp();
+    void lane.publish(record());
+    await clock.advance(0);
+    if (!isLate) appends[0]!.fail('unavailable');
+    await clock.advance(DEADLINE_MS);
+    if (isLate) appends[0]!.done();
+    else appends[1]!.fail('unavailable');
+    await clock.advance(0);
+    const stop = new AbortController();
+    const drained = lane.drain(stop.signal);
+    stop.abort();
+    appends.at(-1)!.fail('unavailable');
+    await clock.advance(0);
+    await drained;
+    expect(lost).toEqual([1]);
+  }
 });
 
 test('a refusal after an attempt without an answer is not certain', async () => {
@@ -314,6 +353,29 @@ test('a note that is refused leaves its doubt, and its place, to the next', asyn
   ]);
   expect(lane.inDoubt).toBe(false);
   expect(written()).toBe(true);
+});
+
+test('while its note is refused, nothing else is sent: what came between would stand for what is in doubt', async () => {
+  const { clock, appends, lane, seqs, notes } = setUp();
+  void lane.publish(record());
+  await clock.advance(0);
+  appends[0]!.fail('unavailable');
+  await clock.advance(DEADLINE_MS);
+  appends[1]!.fail('unavailable');
+  await clock.advance(0);
+  const later = watch([lane.publish(record())]);
+  appends[2]!.fail('rejected');
+  await clock.advance(1_000);
+  expect(notes().map(({ seq, doubtful }) => [seq, doubtful.length])).toEqual([
+    [1, 1],
+    [1, 1],
+  ]);
+  appends[3]!.done();
+  await clock.advance(0);
+  expect(seqs(4)).toEqual([2]);
+  appends[4]!.done();
+  await clock.advance(0);
+  expect(later).toEqual(['acked']);
 });
 
 function settledTo(promise: Promise<boolean>): () => boolean | undefined {

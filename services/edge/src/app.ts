@@ -45,7 +45,8 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
   const sinkZone = new ZoneGauge((zone) => metrics.zoneChanges.inc({ of: 'sinks', zone }));
 
   const write: BooksParts['write'] = (usage) => publish.note(usage);
-  const books = new Books({ clock, write, onLost: (items) => metrics.booksLost.inc(items) });
+  const onLost: BooksParts['onLost'] = (items) => metrics.booksLost.inc(items);
+  const books = new Books({ clock, write, onLost });
   const publish = new Publisher({
     log,
     clock,
@@ -56,6 +57,7 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
     batches: config.async,
     partitions: (signal) => countPartitions(kafkaAdmin, topic, clock, signal),
     onProduced: (seconds) => metrics.produceSeconds.observe(seconds),
+    onLost,
     books,
   });
   const kafkaCheck = new KafkaCheck(log, topic, clock, () => publish.partitions);

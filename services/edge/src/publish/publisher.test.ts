@@ -1,6 +1,7 @@
 import { zstdDecompressSync } from 'node:zlib';
 import type { Log, NewRecord } from '@weir/delivery';
 import { Budget, DependencyError } from '@weir/pipeline';
+import { decodeNote } from '@weir/records';
 import { effectiveTenant } from '@weir/tenancy';
 import { decodeExport, encodeExport, FakeClock } from '@weir/testkit';
 import { describe, expect, test } from 'vitest';
@@ -28,16 +29,18 @@ async function setUp(
   const broken = new Set<number>();
   const done: (() => void)[] = [];
   const log: Pick<Log, 'append'> = {
-    append: (_topic, partition, records) =>
+    append: (_topic, partition, records, signal) =>
       new Promise((resolve, reject) => {
         asked.push(partition);
-        if (broken.has(partition))
-          return reject(new DependencyError('kafka', 'timeout', 'no answer', { retryable: true }));
+        const failed = new DependencyError('kafka', 'timeout', 'no answer', { retryable: true });
+        if (broken.has(partition)) return reject(failed);
+        signal.addEventListener('abort', () => reject(failed));
         appended.push(...records);
         done.push(() => resolve(0));
       }),
   };
   const booked: string[] = [];
+  const lost: number[] = [];
   const publisher = new Publisher({
     log: log as Log,
     clock,
@@ -48,6 +51,7 @@ async function setUp(
     batches,
     partitions: async () => partitions,
     onProduced: () => undefined,
+    onLost: (items) => void lost.push(items),
     books: {
       refused: ({ items }, reason) => void booked.push(`refused ${items} ${reason}`),
       acked: ({ items }) => void booked.push(`acked ${items}`),
@@ -62,7 +66,7 @@ async function setUp(
       await clock.advance(0);
     }
   };
-  return { publisher, budget, appended, asked, done, broken, acknowledge, clock, booked };
+  return { publisher, budget, appended, asked, done, broken, acknowledge, clock, booked, lost };
 }
 
 function admitted(init: object, signal: 'traces' | 'metrics' = 'traces', of = tenant): AdmittedExport {
@@ -140,7 +144,7 @@ describe('the books', () => {
   });
 
   test('have what was never sent, and later what was in the log after all', async () => {
-    const { publisher, acknowledge, clock, booked } = await setUp();
+    const { publisher, appended, acknowledge, clock, booked } = await setUp();
     const answers = [publisher.consume(admitted(spans(1, 1))), publisher.consume(admitted(spans(1, 1)))];
     await clock.advance(5_000);
     expect(await Promise.all(answers)).toMatchObject([
@@ -149,7 +153,23 @@ describe('the books', () => {
     ]);
     expect(booked).toEqual(['refused 10 kafka_unavailable']);
     await acknowledge();
-    expect(booked).toEqual(['refused 10 kafka_unavailable', 'unanswered 10']);
+    expect(booked).toEqual(['refused 10 kafka_unavailable']);
+    const { meta, value } = appended.at(-1)!;
+    expect(decodeNote(meta, value)).toMatchObject({ value: { settled: [{ outcome: 'unanswered', items: 10 }] } });
+  });
+
+  test('are given up by an edge that stops while Kafka hangs, which says how much it lost', async () => {
+    const { publisher, clock, lost } = await setUp();
+    void publisher.consume(admitted(spans(1, 1)));
+    await clock.advance(5_000);
+    let stopped = false;
+    void publisher.stop(new AbortController().signal).then(() => {
+      stopped = true;
+    });
+    await clock.advance(5_000 + LIMITS.booksStopMs - 1);
+    expect(stopped).toBe(false);
+    await clock.advance(1);
+    expect([stopped, lost]).toEqual([true, [10]]);
   });
 
   test('wait for a Kafka that has not been reached yet', async () => {

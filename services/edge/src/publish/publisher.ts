@@ -25,6 +25,8 @@ export interface PublisherParts {
   /** Partitions of the topic, once Kafka answers; rejects only when the signal aborts. */
   readonly partitions: (signal: AbortSignal) => Promise<number>;
   readonly onProduced: (seconds: number) => void;
+  /** Called with the items of appends without an answer that could not be told to the books. */
+  readonly onLost: (items: number) => void;
   readonly books: Pick<Books, 'refused' | 'acked' | 'unanswered'>;
 }
 
@@ -59,8 +61,15 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
     this.#stopping.abort();
     await this.#discovering;
     // Exports end by their deadline; a note would wait for Kafka as long as it takes.
-    const last = AbortSignal.any([signal, AbortSignal.timeout(this.#parts.deadlineMs + LIMITS.booksStopMs)]);
+    const { clock, deadlineMs } = this.#parts;
+    const [late, drained] = [new AbortController(), new AbortController()];
+    void clock.sleep(deadlineMs + LIMITS.booksStopMs, drained.signal).then(
+      () => late.abort(new Error('Kafka does not answer')),
+      () => undefined,
+    );
+    const last = AbortSignal.any([signal, late.signal]);
     await Promise.all(this.#lanes.map((lane) => lane.drain(last)));
+    drained.abort();
   }
 
   async consume(export_: AdmittedExport): Promise<Answer> {
@@ -112,11 +121,10 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
   }
 
   async #discover(): Promise<void> {
-    const { log, clock, topic, edge, deadlineMs, batches, onProduced, partitions, books } = this.#parts;
+    const { log, clock, topic, edge, deadlineMs, batches, onProduced, partitions, onLost } = this.#parts;
     const count = await partitions(this.#stopping.signal).catch(() => 0);
-    const onLate = (meta: RawRecord['meta']) => books.unanswered(meta);
     const batch = { batchBytesMax: LIMITS.produceBytesMax, ...(batches ? {} : { batchRecordsMax: 1 }) };
-    const options = { topic, edge, ...batch, deadlineMs, onProduced, onLate };
+    const options = { topic, edge, ...batch, deadlineMs, onProduced, onLost };
     this.#shards = new ShardMap(count);
     this.#lanes = Array.from(
       { length: count },
