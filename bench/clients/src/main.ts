@@ -14,7 +14,7 @@ const HELP = `What real OpenTelemetry SDKs do with each answer of the edge.
   npm run clients -- --client js,go     measures these and prints it
   npm run clients -- --page             writes docs/CLIENTS.md anew from what was measured last
 
-Takes some two minutes. JavaScript and Python need nothing else; Java needs Maven and a JDK, Go needs go.
+Takes some two minutes, on a machine that does nothing else: it is waits that are measured. JavaScript and Python need nothing else; Java needs Maven and a JDK, Go needs go.
 Exit status: 0 all were measured, 1 one could not be installed or run, 2 wrong usage.
 `;
 

@@ -33,8 +33,6 @@ export const LIMITS = {
   headersTimeoutMs: 10_000,
   /** A client must have sent its body after this. */
   bodyTimeoutMs: 30_000,
-  /** How long the rest of a body that has been refused is read, so that the client comes to read why. */
-  lingerMs: 5_000,
   keepAliveMs: 75_000,
   /** How long an edge that stops and has answered all waits for its clients to close their connections. */
   connectionCloseMs: 1_000,

@@ -5,7 +5,6 @@ import { type Component, type Consumer, REFUSALS, type Refused, refuse, type Sig
 import type { Answer, RawExport } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { Deadlines } from './deadlines.ts';
-import { discardRest } from './discard.ts';
 import { formatOf, readBody, readHead, signalOf } from './http-request.ts';
 import { admit, type ReceiverParts } from './receiver.ts';
 import { hasBadCertificate, openTlsPort, tlsOptions } from './tls-port.ts';
@@ -30,7 +29,6 @@ export class HttpReceiver implements Component {
   #stopping = false;
   #open = 0;
   readonly #deadlines: Deadlines;
-  readonly #lingering: Deadlines;
   #drained: () => void = () => undefined;
 
   constructor(parts: ReceiverParts, next: Consumer<RawExport, Answer>, { headerBytesMax }: HttpSettings) {
@@ -38,7 +36,6 @@ export class HttpReceiver implements Component {
     this.#headerBytesMax = headerBytesMax;
     this.#next = next;
     this.#deadlines = new Deadlines(parts.clock, LIMITS.bodyTimeoutMs);
-    this.#lingering = new Deadlines(parts.clock, LIMITS.lingerMs);
   }
 
   async start(): Promise<void> {
@@ -90,7 +87,6 @@ export class HttpReceiver implements Component {
     await Promise.race([closed, this.#parts.clock.sleep(LIMITS.connectionCloseMs, signal).catch(() => undefined)]);
     server.closeAllConnections();
     this.#deadlines.stop();
-    this.#lingering.stop();
     await closed;
   }
 
@@ -111,7 +107,7 @@ export class HttpReceiver implements Component {
     const signal = signalOf(message.url ?? '');
     const early = (refusal: Refused) => {
       if (signal !== undefined) this.#parts.events.answered(signal, 'http', undefined, refusal, 0);
-      return this.#refuseUnread(message, response, format, refusal);
+      sendRefusal(response, format, refusal, true);
     };
     if (this.#stopping) return early(refuse('shutting_down', 'the edge is stopping; try again'));
     if (signal === undefined) return early(refuse('not_found', 'there are /v1/traces, /v1/logs and /v1/metrics'));
@@ -140,47 +136,30 @@ export class HttpReceiver implements Component {
       queue.give(tenant, body.length, 0);
     }
   }
-
-  /** The body may not have been read, so the connection cannot be used again; it is closed once the client has read why. */
-  async #refuseUnread(
-    message: IncomingMessage,
-    response: ServerResponse,
-    format: BodyFormat,
-    refusal: Refused,
-  ): Promise<void> {
-    response.setHeader('connection', 'close');
-    response.write(writeRefusal(response, format, refusal));
-    // One whose body did not come in time is not waited for again.
-    if (refusal.reason !== 'body_timeout') {
-      await discardRest(message, { bytesMax: this.#parts.bodyBytesMax, deadlines: this.#lingering });
-    }
-    response.end();
-  }
 }
 
 function send(response: ServerResponse, signal: SignalKind, format: BodyFormat, answer: Answer): void {
   if (answer.kind === 'refused') {
-    response.end(writeRefusal(response, format, answer));
+    sendRefusal(response, format, answer, false);
     return;
   }
   const { rejectedItems, message } = answer;
-  const body = encodeExportResponse(signal, format, { rejectedItems, message });
-  writeHead(response, 200, format, body);
-  response.end(body);
+  sendBody(response, 200, format, encodeExportResponse(signal, format, { rejectedItems, message }));
 }
 
-/** Writes the head of a refusal. @returns its body, which is still to be sent */
-function writeRefusal(response: ServerResponse, format: BodyFormat, refusal: Refused): Buffer {
+/** `close`: the body may not have been read, so the connection cannot be used again. */
+function sendRefusal(response: ServerResponse, format: BodyFormat, refusal: Refused, close: boolean): void {
   const { http, grpc } = REFUSALS[refusal.reason];
   const badRequestField = refusal.reason === 'malformed' ? 'body' : undefined;
   const { message, retryAfterS } = refusal;
   const body = encodeStatus({ grpcCode: grpc, message, retryAfterS, badRequestField }, format);
   if (retryAfterS !== undefined) response.setHeader('retry-after', String(retryAfterS));
   if (http === 401) response.setHeader('www-authenticate', 'Bearer');
-  writeHead(response, http, format, body);
-  return body;
+  if (close) response.setHeader('connection', 'close');
+  sendBody(response, http, format, body);
 }
 
-function writeHead(response: ServerResponse, status: number, format: BodyFormat, body: Buffer): void {
+function sendBody(response: ServerResponse, status: number, format: BodyFormat, body: Buffer): void {
   response.writeHead(status, { 'content-type': CONTENT_TYPES[format], 'content-length': body.length });
+  response.end(body);
 }
