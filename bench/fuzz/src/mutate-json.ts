@@ -32,6 +32,8 @@ const NUMBERS = [
   ],
   ...['123456789012345678901234567890', '1544712660300000001', '-9223372036854775809', '100000000000000000000.0'],
 ];
+/** First and last of 32 and 64 bits, and what is beyond. */
+const BOUNDS = NUMBERS.filter((number) => /^-?\d{10,20}$/.test(number));
 const TEXTS = [
   ...[
     '',
@@ -144,17 +146,42 @@ function write(value: unknown): string {
 /** Some list of values or members, of some depth; undefined where the value is neither, or empty. */
 function somePlace(chance: Chance, value: unknown): unknown[] | Members | undefined {
   let found: unknown[] | Members | undefined;
-  for (let next = value; found === undefined || !chance.oneIn(12); ) {
+  const stopOnceIn = chance.pick([4, 12, 40]);
+  for (let next = value; found === undefined || !chance.oneIn(stopOnceIn); ) {
     const list = Array.isArray(next) ? next : next instanceof Members ? next.list : [];
     if (list.length === 0) break;
     found = next as unknown[] | Members;
-    const inner = chance.pick(list);
-    next = Array.isArray(next) ? inner : (inner as [string, unknown])[1];
+    next = contentOf(next, chance.pick(list));
+    // Once more where it leads nowhere: most of what is in an item is flat.
+    if (typeof next !== 'object' || next instanceof Raw) next = contentOf(found, chance.pick(list));
   }
   return found;
 }
 
+/** A member with a number, which may be in quotes: most rules are about these. Undefined where none was met. */
+function someNumber(chance: Chance, root: Members): [string, unknown] | undefined {
+  for (let tries = 0; tries < 6; tries++) {
+    const place = somePlace(chance, root);
+    const numbers = place instanceof Members ? place.list.filter(([, content]) => isNumber(content)) : [];
+    if (numbers.length > 0) return chance.pick(numbers);
+  }
+  return undefined;
+}
+
+function isNumber(content: unknown): boolean {
+  return content instanceof Raw || (typeof content === 'string' && /^-?\d+$/.test(content));
+}
+
+function contentOf(holder: unknown, inner: unknown): unknown {
+  return Array.isArray(holder) ? inner : (inner as [string, unknown])[1];
+}
+
 function change(chance: Chance, root: Members, donor: unknown): void {
+  const number = chance.oneIn(3) ? someNumber(chance, root) : undefined;
+  if (number !== undefined) {
+    number[1] = alike(chance, number[1]) ?? new Raw(chance.pick(BOUNDS));
+    return;
+  }
   const place = somePlace(chance, root);
   if (place === undefined) return;
   const value = () => newValue(chance, donor);
@@ -163,7 +190,7 @@ function change(chance: Chance, root: Members, donor: unknown): void {
     const action = chance.int(4);
     if (action === 0) place.splice(at, 1);
     else if (action === 1) place.splice(at, 0, copyOf(place[at]));
-    else place[at] = value();
+    else place[at] = alike(chance, place[at]) ?? value();
     return;
   }
   const at = chance.int(place.list.length);
@@ -182,7 +209,7 @@ function change(chance: Chance, root: Members, donor: unknown): void {
       place.list.push([newName(chance, member[0], donor), value()]);
       break;
     default:
-      member[1] = value();
+      member[1] = alike(chance, member[1]) ?? value();
   }
 }
 
@@ -192,6 +219,16 @@ function newName(chance: Chance, name: string, donor: unknown): string {
   if (action === 1) return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   const place = somePlace(chance, donor);
   return place instanceof Members ? chance.pick(place.list)[0] : name;
+}
+
+/** Every other time a value that could stand in the same field; undefined where another one is to be made. */
+function alike(chance: Chance, value: unknown): unknown {
+  if (chance.oneIn(2)) return undefined;
+  const number = chance.pick(NUMBERS);
+  if (isNumber(value)) {
+    return chance.oneIn(2) ? number : new Raw(number);
+  }
+  return typeof value === 'string' ? chance.pick(TEXTS) : undefined;
 }
 
 function newValue(chance: Chance, donor: unknown): unknown {

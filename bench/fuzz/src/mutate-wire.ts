@@ -53,17 +53,33 @@ interface Donor {
   readonly fields: readonly WireField[];
 }
 
-/** Some field of some depth. */
+/** Resources, scopes and items stand in fields of this number, beside heads that are as large as they are. */
+const LIST = 2;
+const LIST_LEVELS = 3;
+
+/** Some field of some depth: mostly on the way to an item or in one, and mostly a message. */
 function somePlace(chance: Chance, root: DescMessage, fields: WireField[]): Place {
   let [parent, siblings] = [root, fields];
-  for (;;) {
-    const at = chance.int(siblings.length);
+  const stopOnceIn = chance.pick([2, 4, 7, 30]);
+  for (let level = 1; ; level++) {
+    const at = someIndex(chance, siblings, level);
     const { message, fields: inner } = siblings[at]!;
-    if (message === undefined || inner === undefined || inner.length === 0 || chance.oneIn(7)) {
+    if (message === undefined || inner === undefined || inner.length === 0 || chance.oneIn(stopOnceIn)) {
       return { parent, siblings, at };
     }
     [parent, siblings] = [message, inner];
   }
+}
+
+function someIndex(chance: Chance, siblings: readonly WireField[], level: number): number {
+  const tries = chance.int(4);
+  let at = chance.int(siblings.length);
+  for (let i = 0; i < tries; i++) {
+    const { number, fields } = siblings[at]!;
+    if (level > 1 && level <= LIST_LEVELS ? number === LIST : fields !== undefined) break;
+    at = chance.int(siblings.length);
+  }
+  return at;
 }
 
 function copyOf(field: WireField): WireField {
