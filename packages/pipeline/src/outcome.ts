@@ -16,6 +16,7 @@ export const REFUSALS = {
   tenant_items_rate: { http: 429, grpc: 8, retryable: true },
   tenant_bytes_rate: { http: 429, grpc: 8, retryable: true },
   sink_full: { http: 429, grpc: 8, retryable: true },
+  normalizer_full: { http: 429, grpc: 8, retryable: true },
   edge_full: { http: 503, grpc: 14, retryable: true },
   kafka_unavailable: { http: 503, grpc: 14, retryable: true },
   shutting_down: { http: 503, grpc: 14, retryable: true },
