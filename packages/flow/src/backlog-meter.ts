@@ -1,3 +1,5 @@
+import type { FlowReport } from '@weir/records';
+
 /** Bounds of a backlog. */
 export interface BacklogBounds {
   readonly bytesMax: number;
@@ -102,4 +104,18 @@ export class BacklogMeter {
       inflowBytesPerSecond: this.#inflow.value,
     };
   }
+}
+
+/** The backlog in the words of a flow report. */
+export function backlogReport({
+  bytes,
+  seconds,
+  fill,
+  drainBytesPerSecond,
+  inflowBytesPerSecond,
+}: Backlog): Pick<
+  FlowReport,
+  'fill' | 'backlogBytes' | 'backlogSeconds' | 'drainBytesPerSecond' | 'inflowBytesPerSecond'
+> {
+  return { fill, backlogBytes: bytes, backlogSeconds: seconds, drainBytesPerSecond, inflowBytesPerSecond };
 }

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { GroupWorkers } from '@weir/delivery';
+import { BacklogMeter, backlogReport, Breaker, createFlowReporter } from '@weir/flow';
 import { createKafkaLog, createMembership } from '@weir/kafka';
 import { type Component, createLifecycle } from '@weir/pipeline';
 import type { ConfigOf, ServiceContext } from '@weir/process';
-import { trackGroups, trackTopics } from '@weir/records';
-import { collectWith, createAdmin, createMetrics } from '@weir/telemetry';
+import { type FlowReport, trackGroups, trackTopics } from '@weir/records';
+import { collectWith, createAdmin, createMetrics, type Metrics } from '@weir/telemetry';
 import { followTenants, TenantDirectory } from '@weir/tenancy';
 import type { NORMALIZER_CONFIG } from './config.ts';
 import { liveness, readiness } from './health.ts';
@@ -15,6 +16,10 @@ import { UnknownTenants } from './unknown-tenants.ts';
 
 const STOP_DEADLINE_MS = 20_000;
 const OWNER_BYTES = 8;
+/** A worker that failed is begun anew after this. */
+const RESTART_MS = 1_000;
+/** Asking for an end is cut short by the client's own deadlines. */
+const NEVER = new AbortController().signal;
 
 /** The normalizer: raw log -> consume -> transcode -> publish -> rows log, one worker for each partition. */
 export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: ServiceContext): Component {
@@ -47,15 +52,20 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
     renamed: (signal, names) => metrics.renamed.inc({ signal }, names),
     deadLettered: (reason, items) => metrics.deadLettered.inc({ reason }, items),
   });
+  const breaker = new Breaker(clock);
   const unknownTenants = new UnknownTenants(directory, clock);
 
   const partitions = new GroupWorkers<PartitionWorker>(
     membership,
     clock,
     {
-      failed: (partition, error) => logger.warn({ err: error, partition }, 'a partition is taken up again'),
+      failed: (partition, error) => {
+        breaker.failed(RESTART_MS);
+        logger.warn({ err: error, partition }, 'a partition is taken up again');
+      },
       fatal: context.fatal,
       owned: (numbers) => {
+        if (numbers.length === 0) breaker.close();
         metrics.partitions.set(numbers.length);
         metrics.lag.reset();
       },
@@ -73,6 +83,7 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
         onTakeOver: () => metrics.takeOvers.inc(),
         onTranscoded: (seconds: number) => metrics.transcodeSeconds.observe(seconds),
         onProduced: (rows: number, seconds: number) => {
+          breaker.close();
           metrics.recordRows.observe(rows);
           metrics.produceSeconds.observe(seconds);
         },
@@ -80,6 +91,11 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
       return new PartitionWorker(partition, parts, former?.progress.movedMs);
     },
   );
+  const self = { reporter: instance, track: config.track, role: 'normalizer' } as const;
+  const meter = new BacklogMeter(config.backlog);
+  const look = createLook({ partitions, meter, breaker, metrics, context, self });
+  const onFault = (error: unknown) => logger.debug({ err: error }, 'a flow report was not sent');
+  const reporter = createFlowReporter(log, clock, onFault, look);
   collectWith(metrics.lag, () => {
     for (const [partition, { progress }] of partitions.workers) {
       metrics.lag.set({ partition: String(partition) }, Math.max(0, progress.endOffset - progress.doneTo));
@@ -98,9 +114,34 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
     start: async () => undefined,
     stop: () => log.close(),
   };
-  return createLifecycle([partitions, tenants, connections, admin], {
+  return createLifecycle([partitions, reporter, tenants, connections, admin], {
     clock,
     stopDeadlineMs: STOP_DEADLINE_MS,
     onFault: (name, error) => logger.warn({ err: error, part: name }, 'a part did not stop cleanly'),
   });
+}
+
+interface LookParts {
+  readonly partitions: GroupWorkers<PartitionWorker>;
+  readonly meter: BacklogMeter;
+  readonly breaker: Breaker;
+  readonly metrics: Metrics<typeof NORMALIZER_METRICS>;
+  readonly context: ServiceContext;
+  readonly self: Pick<FlowReport, 'reporter' | 'track' | 'role'>;
+}
+
+/** Brings the gauges up to date and says what goes to weir.flow. */
+function createLook({ partitions, meter, breaker, metrics, context, self }: LookParts) {
+  const { clock, logger } = context;
+  const onBlind = (error: unknown) => logger.debug({ err: error }, 'the end of a partition could not be looked at');
+  return (): Omit<FlowReport, 'atMs' | 'leaving'> => {
+    for (const worker of partitions.workers.values()) worker.lookAtEnd(NEVER).catch(onBlind);
+    const all = [...partitions.workers].map(([partition, { progress }]) => [partition, progress] as const);
+    const backlog = meter.look(all, clock.nowMs(), breaker.isClosed);
+    metrics.backlogBytes.set(backlog.bytes);
+    metrics.backlogSeconds.set(backlog.seconds ?? -1);
+    metrics.fill.set(backlog.fill);
+    metrics.breakerOpen.set(breaker.isClosed ? 0 : 1);
+    return { ...self, ...backlogReport(backlog), breaker: breaker.look() };
+  };
 }
