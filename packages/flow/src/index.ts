@@ -1,4 +1,10 @@
-export { type Backlog, type BacklogBounds, BacklogMeter, backlogReport, type PartitionBacklog } from './backlog-meter.ts';
+export {
+  type Backlog,
+  type BacklogBounds,
+  BacklogMeter,
+  backlogReport,
+  type PartitionBacklog,
+} from './backlog-meter.ts';
 export { Breaker } from './breaker.ts';
 export { createFlowReporter } from './flow-reporter.ts';
 export { limitShares } from './limit-shares.ts';

@@ -30,7 +30,8 @@ describe('the shares of a limit', () => {
     fc.assert(
       fc.property(limit, demands, (all, wanted) => {
         const turned = limitShares(all, wanted.toReversed()).toReversed();
-        for (const [at, share] of limitShares(all, wanted).entries()) expect(share / all).toBeCloseTo(turned[at]! / all, 6);
+        for (const [at, share] of limitShares(all, wanted).entries())
+          expect(share / all).toBeCloseTo(turned[at]! / all, 6);
       }),
     );
   });

@@ -28,7 +28,9 @@ test('a report of very many tenants stays below a record, and one with a wrong n
   const read = decodeDemandReport(large);
   expect(read.ok && read.value.tenants.length).toBe(DEMAND_TENANTS_MAX);
   expect(large.length).toBeLessThan(300_000);
-  expect(decodeDemandReport(encodeDemandReport({ ...made!, tenants: [{ ...tenant, offeredBytes: -1 }] })).ok).toBe(false);
+  expect(decodeDemandReport(encodeDemandReport({ ...made!, tenants: [{ ...tenant, offeredBytes: -1 }] })).ok).toBe(
+    false,
+  );
   expect(decodeDemandReport(Buffer.of(9)).ok).toBe(false);
   expect(decodeDemandReport(null).ok).toBe(false);
 });

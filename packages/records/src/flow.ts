@@ -58,7 +58,8 @@ export function decodeFlowReport(value: Buffer | null): Readable<FlowReport> {
   }
 }
 
-interface FirstReport extends Pick<FlowReport, 'reporter' | 'track' | 'fill' | 'backlogBytes' | 'backlogSeconds' | 'atMs'> {
+interface FirstReport
+  extends Pick<FlowReport, 'reporter' | 'track' | 'fill' | 'backlogBytes' | 'backlogSeconds' | 'atMs'> {
   readonly healthy: boolean;
 }
 

@@ -1,12 +1,14 @@
+import type { Log } from '@weir/delivery';
 import { createKafkaAdmin, createKafkaLog } from '@weir/kafka';
 import { Budget, type Clock, type Component, createLifecycle, InvariantError } from '@weir/pipeline';
 import type { ConfigOf, ServiceContext } from '@weir/process';
-import { trackTopics } from '@weir/records';
+import { FLOW_ROLES, type Track, trackTopics } from '@weir/records';
 import { collectWith, createAdmin, createMetrics, createTopLabels, type Metrics } from '@weir/telemetry';
 import { followTenants, RateLimiter, TenantDirectory } from '@weir/tenancy';
 import { createAdmission } from './admit/admission.ts';
 import { authenticate } from './admit/authenticate.ts';
 import type { EDGE_CONFIG } from './config.ts';
+import { Demand } from './flow/demand.ts';
 import { FlowFollower } from './flow/flow-follower.ts';
 import { KafkaCheck } from './health.ts';
 import { LIMITS } from './limits.ts';
@@ -32,21 +34,14 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
   const log = createKafkaLog(kafka, logger, clock);
   const kafkaAdmin = createKafkaAdmin(kafka, logger);
   const directory = new TenantDirectory(config.pepper);
-  const tenants = followTenants(log, directory, {
-    stateDir: config.stateDir,
-    clock,
-    waits: false,
-    events: {
-      unreadable: (key) => logger.warn({ tenant: key }, 'a tenant record cannot be read and is passed over'),
-      failed: (error) => logger.debug({ err: error }, 'the tenants are not followed at the moment'),
-    },
-  });
+  const tenants = followDirectory(log, directory, config.stateDir, context);
   const tls = new TlsFiles(config.tls, clock, (error) =>
     logger.warn({ err: error }, 'the TLS files are not usable; the old ones stay'),
   );
   const flow = new FlowFollower(log, clock, config.track, (error) =>
     logger.debug({ err: error }, 'flow is not followed'),
   );
+  const demand = createDemand(log, directory, flow, config.track, context);
   const budget = new Budget(config.queue);
 
   const onLost = (items: number) => metrics.booksLost.inc(items);
@@ -68,7 +63,8 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
       clock,
       limiter: new RateLimiter(clock),
       budget,
-      sinkFill: () => flow.current(),
+      pipeFill: () => flow.current(),
+      shares: demand,
       bodyBytesMax: config.body.bytesMax,
       onRejected: ({ signal }, reason, items) => metrics.rejected.inc({ signal, reason }, items),
     },
@@ -81,12 +77,12 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
     budget,
     clock,
     authenticate: (headers) => authenticate(directory, headers),
-    events: receiverEvents(metrics, books, context),
+    events: receiverEvents(metrics, books, demand, context),
   };
   const http = new HttpReceiver({ ...receiver, listen: config.httpListen }, admission);
   const grpc = new GrpcReceiver({ ...receiver, listen: config.grpcListen }, admission);
 
-  collectGauges(metrics, { budget, flow, directory, tls });
+  collectGauges(metrics, { budget, flow, demand, directory, tls });
   const admin = createAdmin({
     listen: config.adminListen,
     registry,
@@ -97,7 +93,7 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
     liveness: () => [],
   });
   const connections: Component = { name: 'connections', start: async () => undefined, stop: () => log.close() };
-  const parts = [http, grpc, books, publish, flow, tenants, tls, kafkaCheck, connections, admin];
+  const parts = [http, grpc, demand, books, publish, flow, tenants, tls, kafkaCheck, connections, admin];
   return createLifecycle(parts, {
     clock,
     stopDeadlineMs: STOP_DEADLINE_MS,
@@ -105,7 +101,42 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
   });
 }
 
-function receiverEvents(metrics: Metrics<typeof EDGE_METRICS>, books: Books, context: ServiceContext): ReceiverEvents {
+function followDirectory(log: Log, directory: TenantDirectory, stateDir: string, { clock, logger }: ServiceContext) {
+  return followTenants(log, directory, {
+    stateDir,
+    clock,
+    waits: false,
+    events: {
+      unreadable: (key) => logger.warn({ tenant: key }, 'a tenant record cannot be read and is passed over'),
+      failed: (error) => logger.debug({ err: error }, 'the tenants are not followed at the moment'),
+    },
+  });
+}
+
+function createDemand(
+  log: Log,
+  directory: TenantDirectory,
+  flow: FlowFollower,
+  track: Track,
+  { clock, logger, instance }: ServiceContext,
+): Demand {
+  return new Demand({
+    log,
+    clock,
+    edge: instance,
+    track,
+    tenant: (name) => directory.get(name),
+    fullest: () => flow.fullest,
+    onFault: (error) => logger.debug({ err: error }, 'the demand is not told, or not followed'),
+  });
+}
+
+function receiverEvents(
+  metrics: Metrics<typeof EDGE_METRICS>,
+  books: Books,
+  demand: Demand,
+  context: ServiceContext,
+): ReceiverEvents {
   const tenantLabel = createTopLabels(TENANT_LABELS_MAX);
   return {
     failed: (error) => {
@@ -118,9 +149,12 @@ function receiverEvents(metrics: Metrics<typeof EDGE_METRICS>, books: Books, con
     },
     answered: (signal, transport, tenant, answer, seconds) => {
       metrics.requestSeconds.observe({ signal, transport }, seconds);
+      const { items = 0, bytes = 0 } = answer.unread ?? answer;
+      if (tenant !== undefined && items > 0) demand.meter.add(tenant.name, items, bytes, answer.kind === 'accepted');
       if (answer.items !== undefined) metrics.received.inc({ signal, transport }, answer.items);
       if (answer.kind === 'refused') {
         metrics.refused.inc({ signal, transport, reason: answer.reason });
+        if (answer.unread !== undefined) metrics.unread.inc({ signal, reason: answer.reason });
         if (answer.items !== undefined) metrics.refusedItems.inc({ signal, reason: answer.reason }, answer.items);
         if (tenant !== undefined && answer.booked !== true) {
           books.refused(bookedAs(tenant.name, signal, answer, context.clock.wallNs()), answer.reason);
@@ -132,14 +166,27 @@ function receiverEvents(metrics: Metrics<typeof EDGE_METRICS>, books: Books, con
   };
 }
 
+interface Measured {
+  readonly budget: Budget;
+  readonly flow: FlowFollower;
+  readonly demand: Demand;
+  readonly directory: TenantDirectory;
+  readonly tls: TlsFiles;
+}
+
 function collectGauges(
   metrics: Metrics<typeof EDGE_METRICS>,
-  { budget, flow, directory, tls }: { budget: Budget; flow: FlowFollower; directory: TenantDirectory; tls: TlsFiles },
+  { budget, flow, demand, directory, tls }: Measured,
 ): void {
   collectWith(metrics.queueBytes, () => metrics.queueBytes.set(budget.bytes));
   collectWith(metrics.queueItems, () => metrics.queueItems.set(budget.items));
   collectWith(metrics.queueFill, () => metrics.queueFill.set(budget.fill));
-  collectWith(metrics.sinkFill, () => metrics.sinkFill.set(flow.current().fill));
+  collectWith(metrics.pipeFill, () => metrics.pipeFill.set(flow.current().fill));
+  collectWith(metrics.flowReports, () => {
+    for (const role of FLOW_ROLES) metrics.flowReports.set({ role }, flow.reporters(role));
+  });
+  collectWith(metrics.liveEdges, () => metrics.liveEdges.set(demand.edges));
+  collectWith(metrics.fairLimited, () => metrics.fairLimited.set(demand.limited));
   collectWith(metrics.tenants, () => metrics.tenants.set(directory.size));
   collectWith(metrics.certificateExpiry, () => metrics.certificateExpiry.set(tls.current.expiresS));
 }

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { GroupWorkers } from '@weir/delivery';
-import { BacklogMeter, backlogReport, Breaker, createFlowReporter } from '@weir/flow';
+import { GroupWorkers, type Log } from '@weir/delivery';
+import { Breaker } from '@weir/flow';
 import { createKafkaLog, createMembership } from '@weir/kafka';
 import { type Component, createLifecycle } from '@weir/pipeline';
 import type { ConfigOf, ServiceContext } from '@weir/process';
-import { type FlowReport, trackGroups, trackTopics } from '@weir/records';
-import { collectWith, createAdmin, createMetrics, type Metrics } from '@weir/telemetry';
+import { trackGroups, trackTopics } from '@weir/records';
+import { collectWith, createAdmin, createMetrics } from '@weir/telemetry';
 import { followTenants, TenantDirectory } from '@weir/tenancy';
 import type { NORMALIZER_CONFIG } from './config.ts';
+import { createBacklogReporter } from './flow/backlog-reporter.ts';
 import { liveness, readiness } from './health.ts';
 import { NORMALIZER_METRICS } from './metrics.ts';
 import { Normalizer } from './normalize.ts';
@@ -18,8 +19,6 @@ const STOP_DEADLINE_MS = 20_000;
 const OWNER_BYTES = 8;
 /** A worker that failed is begun anew after this. */
 const RESTART_MS = 1_000;
-/** Asking for an end is cut short by the client's own deadlines. */
-const NEVER = new AbortController().signal;
 
 /** The normalizer: raw log -> consume -> transcode -> publish -> rows log, one worker for each partition. */
 export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: ServiceContext): Component {
@@ -34,14 +33,7 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
   const membership = createMembership(kafka, { groupId, topic: rawTopic }, logger, clock);
 
   const directory = new TenantDirectory('');
-  const tenants = followTenants(log, directory, {
-    stateDir: config.stateDir,
-    clock,
-    events: {
-      unreadable: (key) => logger.warn({ tenant: key }, 'a tenant record cannot be read and is passed over'),
-      failed: (error) => logger.debug({ err: error }, 'the tenants are not followed at the moment'),
-    },
-  });
+  const tenants = followDirectory(log, directory, config.stateDir, context);
   const normalizer = new Normalizer((name) => directory.get(name), {
     received: (signal, bytes) => {
       metrics.records.inc({ signal });
@@ -91,11 +83,8 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
       return new PartitionWorker(partition, parts, former?.progress.movedMs);
     },
   );
-  const self = { reporter: instance, track: config.track, role: 'normalizer' } as const;
-  const meter = new BacklogMeter(config.backlog);
-  const look = createLook({ partitions, meter, breaker, metrics, context, self });
-  const onFault = (error: unknown) => logger.debug({ err: error }, 'a flow report was not sent');
-  const reporter = createFlowReporter(log, clock, onFault, look);
+  const { track, backlog: bounds } = config;
+  const reporter = createBacklogReporter({ log, track, bounds, partitions, breaker, metrics }, context);
   collectWith(metrics.lag, () => {
     for (const [partition, { progress }] of partitions.workers) {
       metrics.lag.set({ partition: String(partition) }, Math.max(0, progress.endOffset - progress.doneTo));
@@ -121,27 +110,13 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
   });
 }
 
-interface LookParts {
-  readonly partitions: GroupWorkers<PartitionWorker>;
-  readonly meter: BacklogMeter;
-  readonly breaker: Breaker;
-  readonly metrics: Metrics<typeof NORMALIZER_METRICS>;
-  readonly context: ServiceContext;
-  readonly self: Pick<FlowReport, 'reporter' | 'track' | 'role'>;
-}
-
-/** Brings the gauges up to date and says what goes to weir.flow. */
-function createLook({ partitions, meter, breaker, metrics, context, self }: LookParts) {
-  const { clock, logger } = context;
-  const onBlind = (error: unknown) => logger.debug({ err: error }, 'the end of a partition could not be looked at');
-  return (): Omit<FlowReport, 'atMs' | 'leaving'> => {
-    for (const worker of partitions.workers.values()) worker.lookAtEnd(NEVER).catch(onBlind);
-    const all = [...partitions.workers].map(([partition, { progress }]) => [partition, progress] as const);
-    const backlog = meter.look(all, clock.nowMs(), breaker.isClosed);
-    metrics.backlogBytes.set(backlog.bytes);
-    metrics.backlogSeconds.set(backlog.seconds ?? -1);
-    metrics.fill.set(backlog.fill);
-    metrics.breakerOpen.set(breaker.isClosed ? 0 : 1);
-    return { ...self, ...backlogReport(backlog), breaker: breaker.look() };
-  };
+function followDirectory(log: Log, directory: TenantDirectory, stateDir: string, { clock, logger }: ServiceContext) {
+  return followTenants(log, directory, {
+    stateDir,
+    clock,
+    events: {
+      unreadable: (key) => logger.warn({ tenant: key }, 'a tenant record cannot be read and is passed over'),
+      failed: (error) => logger.debug({ err: error }, 'the tenants are not followed at the moment'),
+    },
+  });
 }

@@ -1,6 +1,6 @@
 import { createClickHouse } from '@weir/clickhouse';
 import { GroupWorkers } from '@weir/delivery';
-import { BacklogMeter, backlogReport, Breaker, createFlowReporter } from '@weir/flow';
+import { BacklogMeter, Breaker, backlogReport, createFlowReporter } from '@weir/flow';
 import { createKafkaLog, createMembership } from '@weir/kafka';
 import { type Clock, type Component, createLifecycle } from '@weir/pipeline';
 import type { ConfigOf, ServiceContext } from '@weir/process';
