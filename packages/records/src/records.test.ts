@@ -10,7 +10,6 @@ import {
   decodeRowsMeta,
   ENCODINGS,
   encodeDlqMeta,
-  encodeFlowReport,
   encodeNote,
   encodeRawMeta,
   encodeRowsMeta,

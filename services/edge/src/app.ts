@@ -9,7 +9,8 @@ import { createAdmission } from './admit/admission.ts';
 import { authenticate } from './admit/authenticate.ts';
 import type { EDGE_CONFIG } from './config.ts';
 import { Demand } from './flow/demand.ts';
-import { FlowFollower } from './flow/flow-follower.ts';
+import { followFlow } from './flow/flow-follower.ts';
+import { PipeState } from './flow/pipe-state.ts';
 import { KafkaCheck } from './health.ts';
 import { LIMITS } from './limits.ts';
 import { EDGE_METRICS } from './metrics.ts';
@@ -38,10 +39,9 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
   const tls = new TlsFiles(config.tls, clock, (error) =>
     logger.warn({ err: error }, 'the TLS files are not usable; the old ones stay'),
   );
-  const flow = new FlowFollower(log, clock, config.track, (error) =>
-    logger.debug({ err: error }, 'flow is not followed'),
-  );
-  const demand = createDemand(log, directory, flow, config.track, context);
+  const pipe = new PipeState(clock, config.track);
+  const flow = followFlow(log, clock, pipe, (error) => logger.debug({ err: error }, 'flow is not followed'));
+  const demand = createDemand(log, directory, pipe, config.track, context);
   const budget = new Budget(config.queue);
 
   const onLost = (items: number) => metrics.booksLost.inc(items);
@@ -63,7 +63,7 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
       clock,
       limiter: new RateLimiter(clock),
       budget,
-      pipeFill: () => flow.current(),
+      pipeFill: () => pipe.current(),
       shares: demand,
       bodyBytesMax: config.body.bytesMax,
       onRejected: ({ signal }, reason, items) => metrics.rejected.inc({ signal, reason }, items),
@@ -82,7 +82,7 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
   const http = new HttpReceiver({ ...receiver, listen: config.httpListen }, admission);
   const grpc = new GrpcReceiver({ ...receiver, listen: config.grpcListen }, admission);
 
-  collectGauges(metrics, { budget, flow, demand, directory, tls });
+  collectGauges(metrics, { budget, pipe, demand, directory, tls });
   const admin = createAdmin({
     listen: config.adminListen,
     registry,
@@ -116,7 +116,7 @@ function followDirectory(log: Log, directory: TenantDirectory, stateDir: string,
 function createDemand(
   log: Log,
   directory: TenantDirectory,
-  flow: FlowFollower,
+  pipe: PipeState,
   track: Track,
   { clock, logger, instance }: ServiceContext,
 ): Demand {
@@ -126,7 +126,7 @@ function createDemand(
     edge: instance,
     track,
     tenant: (name) => directory.get(name),
-    fullest: () => flow.fullest,
+    fullest: () => pipe.fullest,
     onFault: (error) => logger.debug({ err: error }, 'the demand is not told, or not followed'),
   });
 }
@@ -168,7 +168,7 @@ function receiverEvents(
 
 interface Measured {
   readonly budget: Budget;
-  readonly flow: FlowFollower;
+  readonly pipe: PipeState;
   readonly demand: Demand;
   readonly directory: TenantDirectory;
   readonly tls: TlsFiles;
@@ -176,14 +176,14 @@ interface Measured {
 
 function collectGauges(
   metrics: Metrics<typeof EDGE_METRICS>,
-  { budget, flow, demand, directory, tls }: Measured,
+  { budget, pipe, demand, directory, tls }: Measured,
 ): void {
   collectWith(metrics.queueBytes, () => metrics.queueBytes.set(budget.bytes));
   collectWith(metrics.queueItems, () => metrics.queueItems.set(budget.items));
   collectWith(metrics.queueFill, () => metrics.queueFill.set(budget.fill));
-  collectWith(metrics.pipeFill, () => metrics.pipeFill.set(flow.current().fill));
+  collectWith(metrics.pipeFill, () => metrics.pipeFill.set(pipe.current().fill));
   collectWith(metrics.flowReports, () => {
-    for (const role of FLOW_ROLES) metrics.flowReports.set({ role }, flow.reporters(role));
+    for (const role of FLOW_ROLES) metrics.flowReports.set({ role }, pipe.reporters(role));
   });
   collectWith(metrics.liveEdges, () => metrics.liveEdges.set(demand.edges));
   collectWith(metrics.fairLimited, () => metrics.fairLimited.set(demand.limited));

@@ -61,10 +61,13 @@ export const LIMITS = {
   /** From this fill of the pipe on tenants are held to fair shares, until it is below the second. */
   fairFill: 0.75,
   fairFillEnd: 0.7,
+  /** So long it takes until less comes in: reports of a second each, and what is on its way. */
+  fairAheadS: 6,
   /** Where fair shares keep the fill: below it more is given than drains, above it less, by this many times the difference. */
   fairFillAim: 0.8,
   fairGain: 5,
   fairGainMin: 0.1,
+  fairGainMax: 1.25,
   /** Tenants whose demand is measured: some 200 bytes each. */
   demandTenantsMax: 20_000,
   /** An edge whose demand has not been told for this long is gone. */

@@ -73,7 +73,7 @@ export class FairShares {
     const accepted = sum(reports, ({ acceptedBytes }) => acceptedBytes);
     if (fullest !== undefined) this.#capacity.learn(fullest, accepted);
     const opens = this.#buckets.size > 0 ? LIMITS.fairFillEnd : LIMITS.fairFill;
-    if (fullest === undefined || fullest.fill < opens) {
+    if (fullest === undefined || Math.max(fullest.fill, fillAhead(fullest)) < opens) {
       this.#buckets = new Map();
       return;
     }
@@ -118,6 +118,12 @@ export class FairShares {
       return { tenant, weight: limits?.weight ?? 1, demand: withinLimits(limits, items, bytes), part };
     });
   }
+}
+
+/** What the fill will be at the present rates by the time that a limit made now is felt. */
+function fillAhead({ fill, backlogBytes, inflowBytesPerSecond, drainBytesPerSecond }: FlowReport): number {
+  if (drainBytesPerSecond === null || backlogBytes === 0) return fill;
+  return fill * (1 + ((inflowBytesPerSecond - drainBytesPerSecond) * LIMITS.fairAheadS) / backlogBytes);
 }
 
 /** What a tenant's own rate refuses is no demand on the pipe. */

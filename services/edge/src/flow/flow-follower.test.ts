@@ -4,7 +4,8 @@ import { CONTROL_TOPICS, encodeFlowReport, type FlowReport } from '@weir/records
 import { FakeClock } from '@weir/testkit';
 import { expect, test } from 'vitest';
 import { LIMITS } from '../limits.ts';
-import { FlowFollower } from './flow-follower.ts';
+import { followFlow } from './flow-follower.ts';
+import { PipeState } from './pipe-state.ts';
 
 const { signal } = new AbortController();
 const REPORTER = '00000000000000aa';
@@ -57,30 +58,31 @@ async function started() {
   const clock = new FakeClock();
   const flow = flowLog(clock);
   flow.report(5);
-  const follower = new FlowFollower(flow.log, clock, 'v1', () => undefined);
+  const pipe = new PipeState(clock, 'v1');
+  const follower = followFlow(flow.log, clock, pipe, () => undefined);
   await follower.start(signal);
   await clock.advance(1);
-  return { clock, follower, ...flow };
+  return { clock, follower, pipe, ...flow };
 }
 
 test('what was reported before the start says nothing', async () => {
-  const { clock, follower } = await started();
+  const { clock, follower, pipe } = await started();
   await clock.advance(1_000);
-  expect(follower.current()).toEqual({ fill: 0, reason: 'sink_full', retryAfterS: 1 });
+  expect(pipe.current()).toEqual({ fill: 0, reason: 'sink_full', retryAfterS: 1 });
   await follower.stop(signal);
 });
 
 test('the fullest counts, sink or normalizer, with the time its backlog needs to be back at nine tenths', async () => {
-  const { clock, follower, report } = await started();
+  const { clock, follower, pipe, report } = await started();
   report(2);
   report(0.5, { reporter: OTHER, role: 'normalizer' });
   report(9, { track: 'v2', reporter: '00000000000000cc' });
   await clock.advance(600);
-  expect(follower.current()).toEqual({ fill: 2, reason: 'sink_full', retryAfterS: 11 });
+  expect(pipe.current()).toEqual({ fill: 2, reason: 'sink_full', retryAfterS: 11 });
   report(0.2);
   await clock.advance(600);
-  expect(follower.current()).toEqual({ fill: 0.5, reason: 'normalizer_full', retryAfterS: 1 });
-  expect([follower.reporters('sink'), follower.reporters('normalizer')]).toEqual([1, 1]);
+  expect(pipe.current()).toEqual({ fill: 0.5, reason: 'normalizer_full', retryAfterS: 1 });
+  expect([pipe.reporters('sink'), pipe.reporters('normalizer')]).toEqual([1, 1]);
   await follower.stop(signal);
 });
 
@@ -93,65 +95,65 @@ test.each<[string, number, Partial<FlowReport>, number]>([
   ['never longer than the bound', 5, { drainBytesPerSecond: 1 }, LIMITS.retryAfterSMax],
   ['a little over is a little while', 0.95, {}, 1],
 ])('until there is room: %s', async (_what, fill, fields, seconds) => {
-  const { clock, follower, report } = await started();
+  const { clock, follower, pipe, report } = await started();
   report(fill, fields);
   await clock.advance(600);
-  expect(follower.current().retryAfterS).toBe(seconds);
+  expect(pipe.current().retryAfterS).toBe(seconds);
   await follower.stop(signal);
 });
 
 test('who says goodbye is not waited for', async () => {
-  const { clock, follower, report } = await started();
+  const { clock, follower, pipe, report } = await started();
   report(2);
   await clock.advance(600);
-  expect(follower.current().fill).toBe(2);
+  expect(pipe.current().fill).toBe(2);
   report(2, { leaving: true });
   await clock.advance(600);
-  expect([follower.current().fill, follower.reporters('sink')]).toEqual([0, 0]);
+  expect([pipe.current().fill, pipe.reporters('sink')]).toEqual([0, 0]);
   await follower.stop(signal);
 });
 
 test('a report without a successor ends by itself, whatever the wall clock says', async () => {
-  const { clock, follower, report } = await started();
+  const { clock, follower, pipe, report } = await started();
   report(1.5);
   await clock.advance(600);
   clock.jumpWall(-3_600_000);
   await clock.advance(LIMITS.flowFreshMs - 700);
-  expect(follower.current().fill).toBe(1.5);
+  expect(pipe.current().fill).toBe(1.5);
   await clock.advance(1_000);
-  expect(follower.current().fill).toBe(0);
+  expect(pipe.current().fill).toBe(0);
   await follower.stop(signal);
 });
 
 test('Kafka that is away for a while neither stops the follower nor keeps a report alive', async () => {
-  const { clock, follower, report, state } = await started();
+  const { clock, follower, pipe, report, state } = await started();
   report(1.5);
   await clock.advance(600);
   state.down = true;
   await clock.advance(LIMITS.flowFreshMs + 1_000);
-  expect(follower.current().fill).toBe(0);
+  expect(pipe.current().fill).toBe(0);
   state.down = false;
   await clock.advance(2_000);
   report(0.7);
   await clock.advance(600);
-  expect(follower.current().fill).toBe(0.7);
+  expect(pipe.current().fill).toBe(0.7);
   await follower.stop(signal);
 });
 
 test('what is no report is passed over', async () => {
-  const { clock, follower, put, report } = await started();
+  const { clock, follower, pipe, put, report } = await started();
   put(Buffer.from('no report'));
   report(0.4);
   await clock.advance(600);
-  expect(follower.current().fill).toBe(0.4);
+  expect(pipe.current().fill).toBe(0.4);
   await follower.stop(signal);
 });
 
 test('endless reporters leave a bounded memory behind', async () => {
-  const { clock, follower, report } = await started();
+  const { clock, follower, pipe, report } = await started();
   for (let i = 0; i < LIMITS.flowReportersMax; i++) report(0.1, { reporter: i.toString(16).padStart(16, '0') });
   report(4, { reporter: 'f'.repeat(16) });
   await clock.advance(600);
-  expect(follower.current().fill).toBe(0.1);
+  expect(pipe.current().fill).toBe(0.1);
   await follower.stop(signal);
 });
