@@ -10,7 +10,7 @@ import { afterEach, expect, test } from 'vitest';
 
 const stack = sharedStack();
 const QUIET = Array.from({ length: 20 }, (_, at) => `fair-quiet-${at}`);
-const QUOTA = 500;
+const QUOTA = 200;
 
 interface Account {
   readonly name: string;
@@ -75,26 +75,26 @@ test('of one tenant at ten times its quota and twenty quiet ones only the first 
   const tally = new Tally();
   const unreadBefore = await stack.metric('edge', 'weir_edge_unread_exports_total');
   await Promise.all([
-    load({ target: edge(), tenants: [greedy!], producers: 10, rate: QUOTA, seconds, itemsPerExport: 100 }, (fate) =>
+    load({ target: edge(), tenants: [greedy!], producers: 10, rate: QUOTA, seconds, itemsPerExport: 50 }, (fate) =>
       tally.add(fate),
     ),
-    load({ target: edge(), tenants: quiet, producers: 20, rate: 40, seconds, itemsPerExport: 10 }, (fate) =>
+    load({ target: edge(), tenants: quiet, producers: 20, rate: 20, seconds, itemsPerExport: 10 }, (fate) =>
       tally.add(fate),
     ),
   ]);
   expect([...tally.refused.keys()]).toEqual(['fair-greedy']);
   expect([...tally.reasons]).toEqual(['HTTP 429']);
-  for (const { name } of quiet) expect(tally.accepted.get(name)).toBeGreaterThan(0.8 * 40 * seconds);
+  for (const { name } of quiet) expect(tally.accepted.get(name)).toBeGreaterThan(0.8 * 20 * seconds);
   const taken = tally.accepted.get('fair-greedy')!;
   expect(taken).toBeGreaterThan(0.8 * QUOTA * seconds);
-  expect(taken).toBeLessThanOrEqual(QUOTA * (seconds + 1) + 100);
+  expect(taken).toBeLessThanOrEqual(QUOTA * (seconds + 1) + 50);
   const unread = (await stack.metric('edge', 'weir_edge_unread_exports_total')) - unreadBefore;
-  expect(unread * 100).toBeGreaterThan(0.5 * tally.refused.get('fair-greedy')!);
-  expect(unread * 100).toBeLessThan(tally.refused.get('fair-greedy')!);
+  expect(unread * 50).toBeGreaterThan(0.5 * tally.refused.get('fair-greedy')!);
+  expect(unread * 50).toBeLessThan(tally.refused.get('fair-greedy')!);
   // What was read and refused stands in the books, by tenant; what was not read has no items there.
   const booked = `SELECT sumIf(Items, Outcome = 'accepted') AS accepted, sumIf(Items, Outcome = 'refused') AS refused
     FROM weir_usage WHERE TenantId = 'fair-greedy'`;
-  const refused = tally.refused.get('fair-greedy')! - unread * 100;
+  const refused = tally.refused.get('fair-greedy')! - unread * 50;
   const isWhole = (row: { accepted: string; refused: string }) =>
     Number(row.accepted) === taken && Number(row.refused) === refused;
   await stack.until<{ accepted: string; refused: string }>(booked, isWhole);
@@ -105,7 +105,7 @@ test('of one tenant at ten times its quota and twenty quiet ones only the first 
 });
 
 test('two edges share one limit by demand, and the one that stays has all of it', async () => {
-  const limit = 1_000;
+  const limit = 100;
   const limits = { items: { perSecond: limit, burst: limit } };
   const [shared, local] = await makeTenants({ 'fair-shared': limits, 'fair-local': { ...limits, scope: 'local' } });
   other = new Member(stack, 'edge', 7, await freePorts());
@@ -126,12 +126,12 @@ test('two edges share one limit by demand, and the one that stays has all of it'
     if (isCounting && fate.sent.kind === 'accepted') taken[of] += fate.items;
   };
   const run = (target: Shape['target'], tenant: Account, of: keyof typeof taken, rate: number) =>
-    load({ target, tenants: [tenant], producers: 5, rate: rate / 5, seconds: 18, itemsPerExport: 20 }, count(of));
+    load({ target, tenants: [tenant], producers: 5, rate: rate / 5, seconds: 18, itemsPerExport: 10 }, count(of));
   const running = Promise.all([
-    run(edge(), shared!, 'shared', 2 * limit),
+    run(edge(), shared!, 'shared', 2.5 * limit),
     run(second, shared!, 'shared', 0.6 * limit),
-    run(edge(), local!, 'local', 2 * limit),
-    run(second, local!, 'local', 2 * limit),
+    run(edge(), local!, 'local', 1.5 * limit),
+    run(second, local!, 'local', 1.5 * limit),
   ]);
   // The bursts first, and until each edge knows what the other is asked for.
   await pause(6_000);
@@ -140,7 +140,8 @@ test('two edges share one limit by demand, and the one that stays has all of it'
   await pause(10_000);
   isCounting = false;
   const seconds = (performance.now() - startedMs) / 1_000;
-  await running;
+  // On a machine that is too busy to send as much nothing would be shown.
+  for (const { totals } of await running) expect(totals.unsentItems).toBe(0);
   expect(taken.shared / seconds / limit).toBeGreaterThan(0.85);
   expect(taken.shared / seconds / limit).toBeLessThan(1.15);
   expect(taken.local / seconds / limit).toBeGreaterThan(1.7);
