@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { BodyFormat } from '@weir/otlp';
 import { type Budget, faultPoint, type Refused, refuse, type SignalKind } from '@weir/pipeline';
-import type { BodyEncoding } from '../exports.ts';
+import { BODY_ENCODING_NAMES, BODY_ENCODINGS, type BodyEncoding } from '../exports.ts';
 import type { Deadlines } from './deadlines.ts';
 
 const PATHS: ReadonlyMap<string, SignalKind> = new Map([
@@ -9,8 +9,6 @@ const PATHS: ReadonlyMap<string, SignalKind> = new Map([
   ['/v1/logs', 'logs'],
   ['/v1/metrics', 'metrics'],
 ]);
-
-const ENCODINGS: ReadonlySet<string> = new Set(['identity', 'gzip', 'zstd', 'deflate']);
 
 /** What the head of a request says, before its body is read. */
 export interface RequestHead {
@@ -35,11 +33,11 @@ export function readHead(message: IncomingMessage, signal: SignalKind): RequestH
   if (type !== 'application/x-protobuf' && type !== 'application/json') {
     return refuse('content_type_unsupported', 'content-type must be application/x-protobuf or application/json');
   }
-  const encoding = (message.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
-  if (!ENCODINGS.has(encoding)) {
-    return refuse('encoding_unsupported', 'content-encoding must be identity, gzip, zstd or deflate');
+  const encoding = BODY_ENCODINGS.get((message.headers['content-encoding'] ?? 'identity').trim().toLowerCase());
+  if (encoding === undefined) {
+    return refuse('encoding_unsupported', `content-encoding must be ${BODY_ENCODING_NAMES}`);
   }
-  return { signal, format: type === 'application/json' ? 'json' : 'protobuf', encoding: encoding as BodyEncoding };
+  return { signal, format: type === 'application/json' ? 'json' : 'protobuf', encoding };
 }
 
 function mediaType(headers: IncomingHttpHeaders): string {
