@@ -82,7 +82,8 @@ export function encodeExportResponse(
   format: BodyFormat,
   outcome: { readonly rejectedItems: number; readonly message?: string | undefined },
 ): Buffer {
-  const { rejectedItems, message = '' } = outcome;
+  const { rejectedItems } = outcome;
+  const message = (outcome.message ?? '').slice(0, MESSAGE_CHARS_MAX);
   if (format === 'json') {
     if (rejectedItems === 0) return Buffer.from('{}');
     const partialSuccess = { [REJECTED[signal]]: String(rejectedItems), errorMessage: message };
@@ -92,7 +93,7 @@ export function encodeExportResponse(
   const partial = new ProtoWriter();
   partial.tag(1, 0);
   partial.varint64(BigInt(rejectedItems));
-  partial.text(2, message.slice(0, MESSAGE_CHARS_MAX));
+  partial.text(2, message);
   const out = new ProtoWriter();
   out.field(1, partial.bytes());
   return out.bytes();

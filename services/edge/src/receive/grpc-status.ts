@@ -1,6 +1,10 @@
 import { type status as grpcStatus, Metadata } from '@grpc/grpc-js';
 import { encodeRetryInfo, encodeStatus } from '@weir/otlp';
 import { REFUSALS, type Refused } from '@weir/pipeline';
+import { BODY_ENCODINGS } from '../exports.ts';
+
+/** What `grpc-encoding` may be, for clients that ask. */
+export const ACCEPTED_ENCODINGS = [...BODY_ENCODINGS.keys()].join(',');
 
 /** A refusal as grpc-js sends it. */
 export interface RefusalStatus {
@@ -19,6 +23,7 @@ export function toStatus(refusal: Refused): RefusalStatus {
     'grpc-status-details-bin',
     encodeStatus({ grpcCode: code, message, retryAfterS, badRequestField }, 'protobuf'),
   );
+  if (refusal.reason === 'encoding_unsupported') metadata.set('grpc-accept-encoding', ACCEPTED_ENCODINGS);
   if (retryAfterS !== undefined) metadata.set('google.rpc.retryinfo-bin', encodeRetryInfo(retryAfterS));
   return { code, details: message, metadata };
 }

@@ -56,6 +56,8 @@ export interface BodyBounds {
   readonly budget: Budget;
   /** Of the time that a body may take. */
   readonly deadlines: Deadlines;
+  /** Called before the first byte is read, where it is not refused. */
+  readonly onWanted: () => void;
 }
 
 /**
@@ -64,11 +66,12 @@ export interface BodyBounds {
  */
 export function readBody(
   message: IncomingMessage,
-  { bytesMax, budget, deadlines }: BodyBounds,
+  { bytesMax, budget, deadlines, onWanted }: BodyBounds,
 ): Promise<Received | Refused | undefined> {
   const tooLarge = () => refuse('too_large', `the body is larger than ${bytesMax} bytes`);
   const declared = Number(message.headers['content-length'] ?? 0);
   if (declared > bytesMax) return Promise.resolve(tooLarge());
+  onWanted();
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;
