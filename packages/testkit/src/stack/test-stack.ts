@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { ensureTenants, type LocalFile, ROOT, readLocalFile, stackPaths } from '@weir/local';
 import { request } from 'undici';
 
-const CASES = 40;
+const CASES = 60;
 
 /** Names of tenants for tests that want one of their own: `case-0`, `case-1`, … */
 export function caseTenant(number: number): string {
