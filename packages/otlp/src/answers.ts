@@ -15,7 +15,8 @@ export interface StatusContent {
   readonly badRequestField?: string | undefined;
 }
 
-const MESSAGE_CHARS_MAX = 1_024;
+/** What is longer is cut: it must fit HTTP/2 headers, where each character may take 6 bytes. */
+export const MESSAGE_CHARS_MAX = 1_024;
 const RETRY_INFO = 'type.googleapis.com/google.rpc.RetryInfo';
 const BAD_REQUEST = 'type.googleapis.com/google.rpc.BadRequest';
 

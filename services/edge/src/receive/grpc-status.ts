@@ -1,5 +1,5 @@
 import { type status as grpcStatus, Metadata } from '@grpc/grpc-js';
-import { encodeRetryInfo, encodeStatus } from '@weir/otlp';
+import { encodeRetryInfo, encodeStatus, MESSAGE_CHARS_MAX } from '@weir/otlp';
 import { REFUSALS, type Refused } from '@weir/pipeline';
 import { BODY_ENCODINGS } from '../exports.ts';
 
@@ -16,7 +16,8 @@ export interface RefusalStatus {
 /** Status, message and, where the client may try again, RetryInfo in both trailers that clients read. */
 export function toStatus(refusal: Refused): RefusalStatus {
   const code = REFUSALS[refusal.reason].grpc;
-  const { message, retryAfterS } = refusal;
+  const { retryAfterS } = refusal;
+  const message = refusal.message.slice(0, MESSAGE_CHARS_MAX);
   const metadata = new Metadata();
   const badRequestField = refusal.reason === 'malformed' ? 'body' : undefined;
   metadata.set(

@@ -110,8 +110,11 @@ beforeAll(async () => {
     for (const { name, n } of rows) stored.set(name, Number(n));
   }
   const deadline = Date.now() + 20_000;
-  do letters = await readLetters();
-  while (letters.size < cases.length && Date.now() < deadline && (await pause(200), true));
+  letters = await readLetters();
+  while (letters.size < cases.length && Date.now() < deadline) {
+    await pause(200);
+    letters = await readLetters();
+  }
 });
 
 async function readLetters(): Promise<typeof letters> {
