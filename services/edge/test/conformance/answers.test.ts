@@ -166,7 +166,7 @@ behaves(
 for (const suffix of ['; charset=utf-8', ';charset="utf-8"; foo=bar', ' ; encoding=delimited']) {
   behaves(
     5,
-    `a media type may have parameters:${suffix}`,
+    `a media type may have parameters, as in \`type${suffix}\``,
     async (at) => {
       const type = at.transport === 'HTTP/JSON' ? 'Application/JSON' : 'Application/X-Protobuf';
       const answer = await ask(at, { type: `${type}${suffix}`, body: at.transport === 'HTTP/JSON' ? '{}' : '' });
@@ -183,7 +183,7 @@ const REFUSED = [
   ['an unknown Content-Encoding', 415, 12, { headers: [['content-encoding', 'br']] }],
   ['a body that cannot be decoded', 400, 3, { body: '\u0001{' }],
   ['a request without a key', 401, 16, { noKey: true }],
-  ['an expired path with an unknown query', 404, 12, { path: '/v2/traces?x=1' }],
+  ['an unknown version of a path', 404, 12, { path: '/v2/traces?x=1' }],
 ] as const;
 
 for (const [what, status, code, request] of REFUSED) {

@@ -61,8 +61,8 @@ describe('a limit of 1 MiB', () => {
   for (const transport of WIRE_TRANSPORTS) {
     for (const place of WIRE_PLACES) {
       for (const gzip of [false, true]) {
-        const when = gzip ? 'after decompression' : 'before';
-        test(title(2, transport, place, `the limit can be configured, and holds to the byte ${when}`), async () => {
+        const when = gzip ? 'after decompression' : 'uncompressed';
+        test(title(2, transport, place, `the limit can be configured, and holds to the byte, ${when}`), async () => {
           const wire = new ExportWire(wireTarget(stack, place));
           const send = (bytes: number) =>
             wire.send(transport, {
