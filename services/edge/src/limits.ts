@@ -31,8 +31,17 @@ export const LIMITS = {
   inflateWaitingMax: 100,
   inflateWaitMs: 2_000,
   headersTimeoutMs: 10_000,
+  /** How often node looks for headers that are late; its own 30 s would make 40 of these 10. */
+  connectionsCheckMs: 2_000,
   /** A client must have sent its body after this. */
   bodyTimeoutMs: 30_000,
+  /**
+   * How long what a refused client still sends is read and dropped: closed at once, the connection is reset, and the client,
+   * or the proxy before it, sees that instead of the answer.
+   */
+  lingerMs: 1_000,
+  /** A body that is refused unread but declared no longer than this is read to its end, and the connection kept. */
+  drainBytesMax: 64 * 1024,
   keepAliveMs: 75_000,
   /** How long an edge that stops and has answered all waits for its clients to close their connections. */
   connectionCloseMs: 1_000,

@@ -38,6 +38,7 @@ export class HttpReceiver implements Component {
         ALPNProtocols: ['http/1.1'],
         maxHeaderSize: LIMITS.headerBytesMax,
         headersTimeout: LIMITS.headersTimeoutMs,
+        connectionsCheckingInterval: LIMITS.connectionsCheckMs,
         // Our own deadline answers; this one only ends what does not go away then.
         requestTimeout: 2 * LIMITS.bodyTimeoutMs,
         keepAliveTimeout: LIMITS.keepAliveMs,
@@ -100,7 +101,7 @@ export class HttpReceiver implements Component {
     const signal = signalOf(message.url ?? '');
     const early = (refusal: Refused) => {
       if (signal !== undefined) this.#parts.events.answered(signal, 'http', undefined, refusal, 0);
-      sendRefusal(response, format, refusal, true);
+      return this.#refuseUnread(message, response, format, refusal);
     };
     if (this.#stopping) return early(refuse('shutting_down', 'the edge is stopping; try again'));
     if (signal === undefined) return early(refuse('not_found', 'there are /v1/traces, /v1/logs and /v1/metrics'));
@@ -128,30 +129,64 @@ export class HttpReceiver implements Component {
       budget.give(body.length, 0);
     }
   }
+
+  /** Answers while the body may still be coming: what does is dropped, to its end where that is near, or for a moment. */
+  async #refuseUnread(
+    message: IncomingMessage,
+    response: ServerResponse,
+    format: BodyFormat,
+    refusal: Refused,
+  ): Promise<void> {
+    message.resume();
+    if (endsSoon(message) && !this.#stopping && refusal.reason !== 'body_timeout') {
+      sendRefusal(response, format, refusal);
+      return;
+    }
+    response.setHeader('connection', 'close');
+    // The answer is whole on the wire before the connection is given up.
+    sendRefusal(response, format, refusal, false);
+    if (refusal.reason !== 'body_timeout') await this.#linger(message, response);
+    response.end();
+  }
+
+  async #linger(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    const over = new AbortController();
+    const end = () => over.abort();
+    message.once('end', end);
+    response.once('close', end);
+    if (!message.readableEnded && !response.destroyed) {
+      await this.#parts.clock.sleep(LIMITS.lingerMs, over.signal).catch(() => undefined);
+    }
+  }
+}
+
+/** Whether a body that nobody wants is so short that it costs less than a new connection would. */
+function endsSoon({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) <= LIMITS.drainBytesMax;
 }
 
 function send(response: ServerResponse, signal: SignalKind, format: BodyFormat, answer: Answer): void {
   if (answer.kind === 'refused') {
-    sendRefusal(response, format, answer, false);
+    sendRefusal(response, format, answer);
     return;
   }
   const { rejectedItems, message } = answer;
   sendBody(response, 200, format, encodeExportResponse(signal, format, { rejectedItems, message }));
 }
 
-/** `close`: the body may not have been read, so the connection cannot be used again. */
-function sendRefusal(response: ServerResponse, format: BodyFormat, refusal: Refused, close: boolean): void {
+/** `end: false` leaves the response open, whole as it is. */
+function sendRefusal(response: ServerResponse, format: BodyFormat, refusal: Refused, end = true): void {
   const { http, grpc } = REFUSALS[refusal.reason];
   const badRequestField = refusal.reason === 'malformed' ? 'body' : undefined;
   const { message, retryAfterS } = refusal;
   const body = encodeStatus({ grpcCode: grpc, message, retryAfterS, badRequestField }, format);
   if (retryAfterS !== undefined) response.setHeader('retry-after', String(retryAfterS));
   if (http === 401) response.setHeader('www-authenticate', 'Bearer');
-  if (close) response.setHeader('connection', 'close');
-  sendBody(response, http, format, body);
+  sendBody(response, http, format, body, end);
 }
 
-function sendBody(response: ServerResponse, status: number, format: BodyFormat, body: Buffer): void {
+function sendBody(response: ServerResponse, status: number, format: BodyFormat, body: Buffer, end = true): void {
   response.writeHead(status, { 'content-type': CONTENT_TYPES[format], 'content-length': body.length });
-  response.end(body);
+  if (end) response.end(body);
+  else response.write(body);
 }
