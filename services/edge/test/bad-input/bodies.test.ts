@@ -114,7 +114,10 @@ describe.each(['edge', 'Envoy'] as const)('on %s', (name) => {
   for (const encoding of [undefined, 'gzip']) {
     test(`bad input 6 | gRPC | ${name} | a length prefix of 2^31-1 (${encoding ?? 'identity'}) is RESOURCE_EXHAUSTED, and nothing is allocated for it`, async () => {
       const bytes = grpcFrame(Buffer.alloc(100), encoding !== undefined, 2 ** 31 - 1);
-      const headers = { authorization: `Bearer ${key}`, ...(encoding === undefined ? {} : { 'grpc-encoding': encoding }) };
+      const headers = {
+        authorization: `Bearer ${key}`,
+        ...(encoding === undefined ? {} : { 'grpc-encoding': encoding }),
+      };
       const replies = await unharmed(front, LITTLE, () =>
         Promise.all(Array.from({ length: 20 }, () => front.grpcStream(headers, bytes, { end: false }))),
       );

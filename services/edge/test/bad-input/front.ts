@@ -17,7 +17,7 @@ export interface Attempt {
   readonly headers?: Readonly<Record<string, string | string[]>>;
 }
 
-/** What came back: the HTTP status, or the gRPC one (-1 where the stream ended without). */
+/** What came back: the HTTP status, or the gRPC one; -1 where the stream or the connection ended without. */
 export interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -65,7 +65,12 @@ export class Front {
     if (key !== undefined) headers.authorization = `Bearer ${key}`;
     if (encoding !== undefined) headers['content-encoding'] = encoding;
     for (const [name, value] of Object.entries(attempt.headers ?? {})) headers[name] = value as string;
-    return this.client.http(`/v1/${signal}`, attempt.body, headers);
+    try {
+      return await this.client.http(`/v1/${signal}`, attempt.body, headers);
+    } catch {
+      // Envoy speaks HTTP/2 to this client, and resets the stream of what it refuses.
+      return { status: -1, headers: {}, body: Buffer.alloc(0) };
+    }
   }
 
   #sendGrpc({ body, key, encoding, signal = 'traces', headers }: Attempt): Promise<Reply> {
@@ -117,6 +122,32 @@ export class Front {
     });
   }
 
+  /** The gRPC status of an empty export that carries a header twice. */
+  doubled(header: string, first: string, second: string, bytes: Buffer): Promise<number> {
+    return new Promise((resolve) => {
+      const options = { ca: this.stack.ca, strictSingleValueFields: false };
+      const session = connectHttp2(`https://localhost:${this.port('grpc')}`, options);
+      session.on('error', () => undefined);
+      const pseudo = [':method', 'POST', ':path', GRPC_PATHS.traces, ':scheme', 'https', ':authority', 'localhost'];
+      const rest = ['content-type', 'application/grpc', 'te', 'trailers', header, first, header, second];
+      const stream = session.request([...pseudo, ...rest]);
+      let status = -1;
+      const see = (found: IncomingHttpHeaders) => {
+        if (found['grpc-status'] !== undefined) status = Number(found['grpc-status']);
+      };
+      stream
+        .on('response', see)
+        .on('trailers', see)
+        .on('error', () => undefined)
+        .resume();
+      stream.on('close', () => {
+        session.destroy();
+        resolve(status);
+      });
+      stream.end(bytes);
+    });
+  }
+
   /** A bare TLS connection to one of the ports. */
   connect(which: 'http' | 'grpc', options: { readonly alpn?: string; readonly servername?: string } = {}) {
     return new Promise<TLSSocket>((resolve, reject) => {
@@ -134,6 +165,19 @@ export class Front {
         resolve(socket);
       });
     });
+  }
+
+  /** All that the HTTP port says to these bytes until it closes; they should ask for that. */
+  async raw(bytes: string | Buffer): Promise<string> {
+    const socket = await this.connect('http');
+    let said = '';
+    socket.on('data', (piece: Buffer) => {
+      said += piece.toString('latin1');
+    });
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    socket.write(bytes);
+    await closed;
+    return said;
   }
 
   close(): Promise<void> {

@@ -7,7 +7,9 @@ import { ATTACKER, LITTLE, unharmed } from './unharmed.ts';
 
 const stack = sharedStack();
 const key = stack.key(ATTACKER);
-const WHOLE = grpcFrame(Buffer.from(encodeExport('traces', { resourceSpans: [{ scopeSpans: [{ spans: [{ name: 'x' }] }] }] })));
+const WHOLE = grpcFrame(
+  Buffer.from(encodeExport('traces', { resourceSpans: [{ scopeSpans: [{ spans: [{ name: 'x' }] }] }] })),
+);
 
 /** How a slow client fared: what it was told, and after how long its connection or stream was closed. */
 interface End {
@@ -67,7 +69,10 @@ function attacks(front: Front): Record<string, Promise<End>> {
     started[`${transport} | a handshake that is not begun`] = silent(front, 'http');
     started[`${transport} | a head that comes in drops`] = drip(`${head}x-slow: `, 'x');
     started[`${transport} | a body that comes in drops`] = drip(`${head}content-length: 10000\r\n\r\n`, ' ');
-    started[`${transport} | a chunked body that comes in drops`] = drip(`${head}transfer-encoding: chunked\r\n\r\n`, '1\r\n \r\n');
+    started[`${transport} | a chunked body that comes in drops`] = drip(
+      `${head}transfer-encoding: chunked\r\n\r\n`,
+      '1\r\n \r\n',
+    );
   }
   return started;
 }
@@ -80,7 +85,10 @@ describe.each(['edge', 'Envoy'] as const)('on %s', (name) => {
     ends = await unharmed(
       front,
       LITTLE,
-      async () => Object.fromEntries(await Promise.all(Object.entries(attacks(front)).map(async ([what, end]) => [what, await end]))),
+      async () =>
+        Object.fromEntries(
+          await Promise.all(Object.entries(attacks(front)).map(async ([what, end]) => [what, await end])),
+        ),
       500,
     );
   });
@@ -107,12 +115,13 @@ describe.each(['edge', 'Envoy'] as const)('on %s', (name) => {
     );
   }
 
-  test.each(['a stream that sends nothing', 'a message that does not go on', 'a whole message whose stream is never ended'])(
-    `bad input 5 | gRPC | ${name} | %s is DEADLINE_EXCEEDED and closed`,
-    (what) => {
-      const { said, seconds } = ends[`gRPC | ${what}`]!;
-      expect(said).toBe('4');
-      expect(seconds).toBeLessThan(BODY_S);
-    },
-  );
+  test.each([
+    'a stream that sends nothing',
+    'a message that does not go on',
+    'a whole message whose stream is never ended',
+  ])(`bad input 5 | gRPC | ${name} | %s is DEADLINE_EXCEEDED and closed`, (what) => {
+    const { said, seconds } = ends[`gRPC | ${what}`]!;
+    expect(said).toBe('4');
+    expect(seconds).toBeLessThan(BODY_S);
+  });
 });

@@ -17,7 +17,11 @@ const varint = (value: number): Buffer => {
 const field = (number: number, content: Buffer): Buffer =>
   Buffer.concat([varint(number * 8 + 2), varint(content.length), content]);
 const spanWith = (content: Buffer): Buffer => field(1, field(2, field(2, content)));
-const IDS = Buffer.concat([field(1, Buffer.alloc(16, 1)), field(2, Buffer.alloc(8, 2)), Buffer.from('390100000000000000', 'hex')]);
+const IDS = Buffer.concat([
+  field(1, Buffer.alloc(16, 1)),
+  field(2, Buffer.alloc(8, 2)),
+  Buffer.from('390100000000000000', 'hex'),
+]);
 const good = spanWith(Buffer.concat([IDS, field(5, Buffer.from('name'))]));
 
 const MALFORMED: Readonly<Record<string, Buffer>> = {
@@ -52,7 +56,9 @@ const DEEP: Readonly<Record<string, (transport: Transport) => Buffer>> = {
   'an AnyValue of arrays': (transport) =>
     transport === 'HTTP/JSON'
       ? jsonSpan(`{"key":"deep","value":${'{"arrayValue":{"values":['.repeat(DEPTH)}${']}}'.repeat(DEPTH)}}`)
-      : spanWith(Buffer.concat([IDS, field(9, Buffer.concat([field(1, Buffer.from('deep')), field(2, nestedValue(DEPTH))]))])),
+      : spanWith(
+          Buffer.concat([IDS, field(9, Buffer.concat([field(1, Buffer.from('deep')), field(2, nestedValue(DEPTH))]))]),
+        ),
   'an unknown field': (transport) =>
     transport === 'HTTP/JSON'
       ? Buffer.from(`{"unknown":${'['.repeat(DEPTH)}${']'.repeat(DEPTH)}}`)
@@ -70,18 +76,19 @@ const HUGE: Readonly<Record<string, (transport: Transport) => Buffer>> = {
   'a million attributes on one span': (transport) =>
     transport === 'HTTP/JSON'
       ? jsonSpan(`${'{"key":"a"},'.repeat(MILLION - 1)}{"key":"a"}`)
-      : spanWith(Buffer.concat([IDS, ...Array.from({ length: MILLION }, () => Buffer.from([0x4a, 0x03, 0x0a, 0x01, 0x61]))])),
+      : spanWith(
+          Buffer.concat([IDS, ...Array.from({ length: MILLION }, () => Buffer.from([0x4a, 0x03, 0x0a, 0x01, 0x61]))]),
+        ),
   'a key of 10 MB': (transport) =>
     transport === 'HTTP/JSON'
       ? jsonSpan(`{"key":"${'k'.repeat(10e6)}","value":{"intValue":1}}`)
       : spanWith(Buffer.concat([IDS, field(9, field(1, Buffer.alloc(10e6, 0x6b)))])),
 };
-const EMPTY: Readonly<Record<string, (transport: Transport) => Buffer>> = {
-  'a million empty envelopes': (transport) =>
-    transport === 'HTTP/JSON'
-      ? Buffer.from(`{"resourceSpans":[${'{},'.repeat(400_000)}{}]}`)
-      : Buffer.concat(Array.from({ length: MILLION }, () => Buffer.from([0x0a, 0x00]))),
-};
+/** JSON may have a million signs, and each envelope has two: more are too large, below. */
+const emptyEnvelopes = (transport: Transport): Buffer =>
+  transport === 'HTTP/JSON'
+    ? Buffer.from(`{"resourceSpans":[${'{},'.repeat(400_000)}{}]}`)
+    : Buffer.concat(Array.from({ length: MILLION }, () => Buffer.from([0x0a, 0x00])));
 
 /** Up to 16 MiB of JSON become values, some six times as large; protobuf is walked where it lies. */
 const PARSES: Cost = { peakMiB: 6 * 16 + 128, cpuS: 10 };
@@ -100,7 +107,8 @@ describe.each(['edge', 'Envoy'] as const)('on %s', (name) => {
         );
         for (const { status, headers, body: said } of replies) {
           expect(status).toBe(statusOn(transport, { http: 400, grpc: 3 }));
-          const details = transport === 'gRPC' ? Buffer.from(String(headers['grpc-status-details-bin']), 'base64') : said;
+          const details =
+            transport === 'gRPC' ? Buffer.from(String(headers['grpc-status-details-bin']), 'base64') : said;
           expect(details.toString('latin1')).toContain('google.rpc.BadRequest');
         }
       });
@@ -108,7 +116,16 @@ describe.each(['edge', 'Envoy'] as const)('on %s', (name) => {
   }
 
   test(`bad input 7 | HTTP/JSON | ${name} | truncated JSON, wrong types and trailing bytes are malformed`, async () => {
-    const bodies = ['{"resourceSpans":[', '{"resourceSpans":{}}', '{"resourceSpans":[1]}', '{}{}', '', 'null', '[]', '\ufeff{'];
+    const bodies = [
+      '{"resourceSpans":[',
+      '{"resourceSpans":{}}',
+      '{"resourceSpans":[1]}',
+      '{}{}',
+      '',
+      'null',
+      '[]',
+      '\ufeff{',
+    ];
     const replies = await unharmed(front, LITTLE, () =>
       Promise.all(bodies.map((body) => send('HTTP/JSON', Buffer.from(body)))),
     );
@@ -141,12 +158,11 @@ describe.each(['edge', 'Envoy'] as const)('on %s', (name) => {
       });
     }
 
-    for (const [what, make] of Object.entries(EMPTY)) {
-      test(`bad input 12 | ${transport} | ${name} | ${what} succeed in a bounded time`, async () => {
-        const reply = await unharmed(front, PARSES, () => send(transport, make(transport)));
-        expect(reply.status).toBe(statusOn(transport, { http: 200, grpc: 0 }));
-      });
-    }
+    const count = transport === 'HTTP/JSON' ? '400,000' : 'a million';
+    test(`bad input 12 | ${transport} | ${name} | ${count} empty envelopes succeed in a bounded time`, async () => {
+      const reply = await unharmed(front, PARSES, () => send(transport, emptyEnvelopes(transport)));
+      expect(reply.status).toBe(statusOn(transport, { http: 200, grpc: 0 }));
+    });
   });
 
   test(`bad input 12 | HTTP/JSON | ${name} | more values than a body may have are too large before they are made`, async () => {

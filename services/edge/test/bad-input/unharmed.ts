@@ -51,7 +51,9 @@ const span = Buffer.from(
     resourceSpans: [
       {
         scopeSpans: [
-          { spans: [{ traceId: new Uint8Array(16).fill(5), spanId: new Uint8Array(8).fill(5), startTimeUnixNano: 1n }] },
+          {
+            spans: [{ traceId: new Uint8Array(16).fill(5), spanId: new Uint8Array(8).fill(5), startTimeUnixNano: 1n }],
+          },
         ],
       },
     ],
@@ -103,7 +105,9 @@ export async function unharmed<T>(
     expect(grown, `peak memory of ${name} above what it was, MiB`).toBeLessThan(cost.peakMiB);
     const used = cpuSeconds(pid) - cpuS;
     if (process.env.WEIR_SHOW_COST !== undefined)
-      process.stderr.write(`${expect.getState().currentTestName}: ${name} ${grown.toFixed(0)} MiB ${used.toFixed(2)} s\n`);
+      process.stderr.write(
+        `${expect.getState().currentTestName}: ${name} ${grown.toFixed(0)} MiB ${used.toFixed(2)} s\n`,
+      );
     if (cost.cpuS !== undefined) expect(used, `CPU seconds of ${name}`).toBeLessThan(cost.cpuS);
   }
   expect(await stack.ready('edge')).toBe(true);
