@@ -49,16 +49,23 @@ export const LIMITS = {
   connectionsMax: 10_000,
   /** An idle HTTP/2 session holds 85 KB: 85 MB together. Where Envoy stands before it, each carries many clients' calls. */
   grpcConnectionsMax: 1_000,
-  /** Calls at once on one connection; a proxy's, which brings those of many, may have all of them. */
+  /** Calls at once on one connection. */
   grpcStreamsMax: 100,
   /** Calls at once on all of them. One with 12 KB of headers holds 45 KB beside its message: 92 MB together. */
   grpcCallsMax: 2_048,
   /**
-   * Streams that a proxy's connection may have reset at once, and a second, before it is closed. Envoy closes a client that
-   * resets its first 500, so this is some 200 such clients at once; one that comes without a certificate has node's 1,000 and 33.
+   * Streams that a connection may have reset at once, and a second, before it is closed. Each costs some 0.1 ms; a client
+   * resets what it waits for no longer, and has 100.
+   */
+  resetBurst: 200,
+  resetsPerS: 33,
+  /**
+   * The same of a proxy's connection, which carries the calls of many. Envoy closes a client that resets its first 100, so this
+   * is a thousand such clients at once. What was reset is in the connection's table until the loop comes round to it.
    */
   proxyResetBurst: 100_000,
   proxyResetsPerS: 10_000,
+  proxyStreamsMax: 10_000,
   /** What a piece of an unfinished message costs beside its bytes, so that a body that comes in crumbs is bounded as well. */
   pieceOverheadBytes: 256,
   /** Requests that one connection may carry before it is closed: load is spread anew now and then. */

@@ -24,11 +24,13 @@ export function openInjectors(server: Server): (socket: TLSSocket) => void {
     throw new InvariantError('grpc-js does not show its HTTP/2 servers');
   // TLS has ended in the listener: to the library these connections are plain.
   const plain = ServerCredentials.createInsecure();
+  Object.assign(commonServerOptions, { streamResetBurst: LIMITS.resetBurst, streamResetRate: LIMITS.resetsPerS });
   const clients = server.createConnectionInjector(plain);
   Object.assign(commonServerOptions, {
     streamResetBurst: LIMITS.proxyResetBurst,
     streamResetRate: LIMITS.proxyResetsPerS,
-    settings: { ...commonServerOptions.settings, maxConcurrentStreams: LIMITS.grpcCallsMax },
+    maxSessionRejectedStreams: LIMITS.proxyStreamsMax,
+    settings: { ...commonServerOptions.settings, maxConcurrentStreams: LIMITS.proxyStreamsMax },
   });
   const proxies = server.createConnectionInjector(plain);
   for (const http2 of http2Servers.keys()) http2.prependListener('stream', joinKeys);

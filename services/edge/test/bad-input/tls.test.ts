@@ -91,6 +91,7 @@ describe.each(['edge', 'Envoy'] as const)('on %s', (name) => {
 
   if (name === 'edge') {
     for (const [transport, which] of PORTS) {
+      const request = 'POST /v1/traces HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n';
       test(`bad input 20 | ${transport} | edge | a client certificate that has expired, or is of another authority, is closed`, async () => {
         const dir = join(stack.dataDir, `hostile-tls-${which}`);
         // Of an authority of its own; and one that ended years ago, which no authority would vouch for either.

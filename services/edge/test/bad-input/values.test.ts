@@ -129,7 +129,7 @@ describe.each(['edge', 'Envoy'] as const)('on %s', (name) => {
 
     test(of(21, 'SQL in names, attributes and headers is text'), async () => {
       const traceId = randomBytes(16);
-      const sql = "x'); DROP TABLE otel_traces; -- \\' ` \" /* */ {tenant:String} %s ${1}";
+      const sql = "x'); DROP TABLE otel_traces; -- \\' ` \" /* */ {tenant:String} %s $1";
       const tables = () =>
         stack.query<{ n: string }>(`SELECT count() AS n FROM system.tables WHERE database = currentDatabase()`);
       const before = await tables();

@@ -19,7 +19,7 @@ export const FLAG = { none: 0, endStream: 1, endHeaders: 4 } as const;
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 const HEAD_BYTES = 9;
 /** What was written may wait in the sockets of a busy machine. */
-const CLOSES_MS = 20_000;
+export const CLOSES_MS = 20_000;
 
 export function frame(type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
   const head = Buffer.alloc(HEAD_BYTES);
@@ -81,9 +81,14 @@ export type FloodPiece = Buffer | { readonly pongs: number };
 
 /**
  * Speaks the preface and then writes piece after piece, as fast as they are taken, until the other side closes or `pieces`
- * end. `reads: false` leaves what it answers in the sockets.
+ * end. `reads: false` leaves what it answers in the sockets; `closesMs` is how long it waits for the close.
  */
-export async function flood(socket: TLSSocket, pieces: Iterable<FloodPiece>, reads = true): Promise<Flooded> {
+export async function flood(
+  socket: TLSSocket,
+  pieces: Iterable<FloodPiece>,
+  reads = true,
+  closesMs = CLOSES_MS,
+): Promise<Flooded> {
   let goaway: number | undefined;
   let resets = 0;
   let pongs = 0;
@@ -114,7 +119,7 @@ export async function flood(socket: TLSSocket, pieces: Iterable<FloodPiece>, rea
     await Promise.race([taken, closed]);
     written++;
   }
-  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, CLOSES_MS))]);
+  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, closesMs))]);
   const done = socket.destroyed || socket.readableEnded;
   socket.destroy();
   return { closed: done, written, goaway, resets };
