@@ -92,6 +92,7 @@ describe('JSON that is no export', () => {
     ['a number for a string', '"name":5', 'must be a string'],
     ['a number for a bool', '"attributes":[{"key":"k","value":{"boolValue":1}}]', 'must be true or false'],
     ['a wrong base64', '"attributes":[{"key":"k","value":{"bytesValue":"*"}}]', 'must be base64'],
+    ['a base64 that was cut off', '"attributes":[{"key":"k","value":{"bytesValue":"AAECA"}}]', 'must be base64'],
   ])('is refused with the field: %s', (_name, fields, message) => {
     expect(refusal(fields)).toContain(message);
   });

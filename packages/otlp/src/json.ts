@@ -229,7 +229,14 @@ function hex(value: unknown, name: MessageName, field: FieldSpec): Buffer {
   throw new Fault(`${name}.${field.name} must be hex`);
 }
 
+/** Either alphabet, padded or not. One character over says less than a byte: something was cut off. */
 function base64(value: unknown, name: MessageName, field: FieldSpec): Buffer {
-  if (typeof value === 'string' && /^[0-9A-Za-z+/_-]*={0,2}$/.test(value)) return Buffer.from(value, 'base64');
+  if (
+    typeof value === 'string' &&
+    /^[0-9A-Za-z+/_-]*={0,2}$/.test(value) &&
+    value.replace(/=+$/, '').length % 4 !== 1
+  ) {
+    return Buffer.from(value, 'base64');
+  }
   throw new Fault(`${name}.${field.name} must be base64`);
 }

@@ -104,10 +104,6 @@ export async function unharmed<T>(
     const grown = (status(pid, 'VmHWM') - rss) / MIB;
     expect(grown, `peak memory of ${name} above what it was, MiB`).toBeLessThan(cost.peakMiB);
     const used = cpuSeconds(pid) - cpuS;
-    if (process.env.WEIR_SHOW_COST !== undefined)
-      process.stderr.write(
-        `${expect.getState().currentTestName}: ${name} ${grown.toFixed(0)} MiB ${used.toFixed(2)} s\n`,
-      );
     if (cost.cpuS !== undefined) expect(used, `CPU seconds of ${name}`).toBeLessThan(cost.cpuS);
   }
   expect(await stack.ready('edge')).toBe(true);

@@ -100,10 +100,7 @@ describe.each(['edge', 'Envoy'] as const)('on %s', (name) => {
     });
 
     test(of(13, 'a histogram with mismatched buckets is counted as rejected, its neighbour taken'), async () => {
-      const point = { count: '3', timeUnixNano: String(nowNs()), bucketCounts: ['1', '2'], explicitBounds: [1] };
-      const points = [point, { ...point, bucketCounts: ['3'] }];
-      const metrics = [{ name: 'h', histogram: { aggregationTemporality: 2, dataPoints: points } }];
-      const reply = await send(transport, metricsExport(transport, metrics), 'metrics');
+      const reply = await send(transport, histograms(transport), 'metrics');
       expect([reply.status, rejected(transport, reply)]).toEqual([ok(transport), 1]);
     });
 
@@ -272,25 +269,29 @@ test('bad input 21 | HTTP/protobuf | edge | SQL is no name of a tenant', async (
   expect(said).toContain('hostile-tenants.yaml:3:');
 });
 
-function metricsExport(transport: Transport, metrics: { histogram: { dataPoints: { count: string }[] } }[]): Buffer {
-  if (transport === 'HTTP/JSON')
+/** A histogram of two points, of which the second has a bucket too few. */
+function histograms(transport: Transport): Buffer {
+  const counts = [[1, 2], [3]];
+  if (transport === 'HTTP/JSON') {
+    const dataPoints = counts.map((bucketCounts) => ({
+      count: '3',
+      timeUnixNano: String(nowNs()),
+      bucketCounts: bucketCounts.map(String),
+      explicitBounds: [1],
+    }));
+    const metrics = [{ name: 'h', histogram: { aggregationTemporality: 2, dataPoints } }];
     return Buffer.from(JSON.stringify({ resourceMetrics: [{ scopeMetrics: [{ metrics }] }] }));
-  const made = metrics.map(({ histogram: { dataPoints } }) => ({
-    name: 'h',
-    data: {
-      case: 'histogram' as const,
-      value: {
-        aggregationTemporality: 2,
-        dataPoints: (dataPoints as unknown as { bucketCounts: string[]; explicitBounds: number[] }[]).map((point) => ({
-          count: 3n,
-          timeUnixNano: nowNs(),
-          bucketCounts: point.bucketCounts.map(BigInt),
-          explicitBounds: point.explicitBounds,
-        })),
-      },
-    },
+  }
+  const dataPoints = counts.map((bucketCounts) => ({
+    count: 3n,
+    timeUnixNano: nowNs(),
+    bucketCounts: bucketCounts.map(BigInt),
+    explicitBounds: [1],
   }));
-  return Buffer.from(encodeExport('metrics', { resourceMetrics: [{ scopeMetrics: [{ metrics: made }] }] }));
+  const data = { case: 'histogram' as const, value: { aggregationTemporality: 2, dataPoints } };
+  return Buffer.from(
+    encodeExport('metrics', { resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name: 'h', data }] }] }] }),
+  );
 }
 
 function timesExport(transport: Transport, traceId: Buffer, times: readonly bigint[]): Buffer {
