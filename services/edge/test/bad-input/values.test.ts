@@ -288,7 +288,7 @@ function histograms(transport: Transport): Buffer {
     bucketCounts: bucketCounts.map(BigInt),
     explicitBounds: [1],
   }));
-  const data = { case: 'histogram' as const, value: { aggregationTemporality: 2, dataPoints } };
+  const data = { case: 'histogram' as const, value: { aggregationTemporality: 2 as const, dataPoints } };
   return Buffer.from(
     encodeExport('metrics', { resourceMetrics: [{ scopeMetrics: [{ metrics: [{ name: 'h', data }] }] }] }),
   );
