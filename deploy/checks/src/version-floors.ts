@@ -19,16 +19,13 @@ export const VERSION_FLOORS: readonly Floor[] = [
     places: [{ file: 'pnpm-lock.yaml', pattern: /@grpc\/grpc-js@(\d+\.\d+\.\d+)/g }],
   },
   {
-    part: 'Node in the images',
-    version: '26.12.1',
-    closes: ['CVE-2026-106069', 'CVE-2026-105482', 'CVE-2026-56848'],
-    places: [{ file: 'deploy/docker/Dockerfile', pattern: /^FROM node:(\d+\.\d+\.\d+)/gm }],
-  },
-  {
-    part: 'Node of the embedded default',
+    part: 'Node',
     version: '26.5.1',
     closes: ['CVE-2026-56848'],
-    places: [{ file: 'pnpm-lock.yaml', pattern: /node-(?:linux|bin-darwin)-\w+@(\d+\.\d+\.\d+)/g }],
+    places: [
+      { file: 'deploy/docker/Dockerfile', pattern: /^FROM node:(\d+\.\d+\.\d+)/gm },
+      { file: 'pnpm-lock.yaml', pattern: /node-(?:linux|bin-darwin)-\w+@(\d+\.\d+\.\d+)/g },
+    ],
   },
   {
     part: 'Envoy',

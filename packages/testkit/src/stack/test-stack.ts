@@ -13,9 +13,12 @@ export function caseTenant(number: number): string {
   return `case-${number}`;
 }
 
-/** Tenants that every test stack has beside `demo`: one with a small rate, some for single tests. */
+/** Tenants that every test stack has beside `demo`: one with a small rate, two for bad input, some for single tests. */
 export const TEST_TENANTS: Readonly<Record<string, object>> = {
   limited: { items: { perSecond: 10, burst: 20 } },
+  // Who sends bad input, and who must not notice.
+  attacker: {},
+  neighbour: {},
   ...Object.fromEntries(Array.from({ length: CASES }, (_, number) => [`case-${number}`, {}])),
 };
 

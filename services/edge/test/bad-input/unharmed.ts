@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { caseTenant, encodeExport, pause } from '@weir/testkit';
+import { encodeExport, pause } from '@weir/testkit';
 import { expect } from 'vitest';
 import type { Front } from './front.ts';
 
@@ -8,8 +8,8 @@ const TICKS_PER_S = 100;
 const NEIGHBOUR_EVERY_MS = 50;
 
 /** Tenants of these tests: who attacks, and who must not notice. */
-export const ATTACKER = caseTenant(38);
-export const NEIGHBOUR = caseTenant(39);
+export const ATTACKER = 'attacker';
+export const NEIGHBOUR = 'neighbour';
 
 /**
  * What an attack may cost each process that it reaches. Resident memory is taken at its peak, above what it was before.
