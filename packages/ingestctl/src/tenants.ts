@@ -8,6 +8,8 @@ import { printRows } from './output.ts';
 import { readTenantsFile } from './tenants-text.ts';
 import { readDirectory, type TenantRecord, writeTenants } from './tenants-topic.ts';
 
+type TenantSpecs = Readonly<Record<string, TenantSpec>>;
+
 interface Change extends TenantRecord {
   readonly change: 'new' | 'changed' | 'removed';
   /** What is different, for people. */
@@ -17,7 +19,7 @@ interface Change extends TenantRecord {
 /** What has to be written so that the topic says what the file says. */
 function changes(
   directory: TenantDirectory,
-  file: { defaults?: LimitOverrides | undefined; tenants: Readonly<Record<string, TenantSpec>> },
+  file: { defaults?: LimitOverrides | undefined; tenants: TenantSpecs },
   prune: boolean,
 ): Change[] {
   const found: Change[] = [];
@@ -36,6 +38,21 @@ function changes(
   return found;
 }
 
+/** Keys that would be under two tenants, those that the file does not name included: a line for each. */
+function doubledKeys(directory: TenantDirectory, found: readonly Change[], file: TenantSpecs): string[] {
+  const removed = new Set(found.filter(({ value }) => value === null).map(({ tenant }) => tenant));
+  const owners = new Map<string, string>();
+  for (const name of directory.names()) {
+    if (removed.has(name) || Object.hasOwn(file, name)) continue;
+    for (const { prefix } of directory.spec(name)?.keys ?? []) owners.set(prefix, name);
+  }
+  return Object.entries(file).flatMap(([name, { keys }]) =>
+    keys
+      .filter(({ prefix }) => owners.has(prefix))
+      .map(({ prefix }) => `tenants.${name}.keys: ${owners.get(prefix)} has the key ${prefix}; make another one`),
+  );
+}
+
 /** Loads tenants.yaml into weir.tenants. All faults of the file are shown at once; nothing is written then. */
 export async function tenantsApply(
   context: Context,
@@ -48,6 +65,9 @@ export async function tenantsApply(
   const log = context.kafkaLog();
   const directory = await readDirectory(log, signal);
   const found = changes(directory, file, options.prune === true);
+  const doubled = doubledKeys(directory, found, file.tenants);
+  for (const line of doubled) outside.err(`${options.file}: ${line}\n`);
+  if (doubled.length > 0) return 1;
   if (options.dryRun !== true && found.length > 0) await writeTenants(log, found, signal);
   if (found.length === 0 && context.options.json !== true)
     outside.out('nothing to do: the topic says what the file says\n');

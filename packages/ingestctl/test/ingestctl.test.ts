@@ -148,6 +148,20 @@ test('keys are rotated in the file and live: both are good until the old one is 
   expect((await ingestctl('keys', 'list', '--tenant', 'nobody')).status).toBe(1);
 });
 
+test('a key that another tenant has is refused in another file too, and nothing is applied', async () => {
+  const { entry } = await json<{ entry: { prefix: string } }>('keys', 'create');
+  const own = tenantsFile('own-key.yaml', { version: 1, tenants: { 'key-owner': { keys: [entry] } } });
+  await json('tenants', 'apply', '-f', own);
+  const other = { version: 1, tenants: { 'key-thief': { keys: [entry] }, 'key-neighbour': { keys: [] } } };
+  const refused = await ingestctl('tenants', 'apply', '-f', tenantsFile('other-key.yaml', other));
+  expect(refused.status).toBe(1);
+  expect(refused.err).toContain(`tenants.key-thief.keys: key-owner has the key ${entry.prefix}`);
+  expect((await ingestctl('tenants', 'show', 'key-neighbour')).status).toBe(1);
+  // Moved in one file it is in no moment the key of two.
+  const moved = { version: 1, tenants: { 'key-owner': { keys: [] }, 'key-thief': { keys: [entry] } } };
+  expect((await ingestctl('tenants', 'apply', '-f', tenantsFile('moved-key.yaml', moved))).status).toBe(0);
+});
+
 test('topics and schema are set up once and found so the second time', async () => {
   const applied = await json<{ topic: string; state: string }[]>('topics', 'apply', '--tracks', 'v1,v2');
   expect(applied.map(({ topic }) => topic)).toEqual([

@@ -236,6 +236,7 @@ function hex(value: unknown, name: MessageName, field: FieldSpec): Buffer {
   throw new Fault(`${name}.${field.name} must be hex`);
 }
 
+/** Either alphabet, padded or not. One character over says less than a byte: something was cut off. */
 function base64(value: unknown, name: MessageName, field: FieldSpec): Buffer {
   if (typeof value === 'string' && /^[0-9A-Za-z+/_-]*={0,2}$/.test(value)) {
     // One digit of a group alone is less than a byte.

@@ -55,6 +55,88 @@ describe('a key', () => {
     expect(directory.names()).toEqual([]);
   });
 
+  test('that two tenants have is nobody’s until one gives it up, in whatever order they came', () => {
+    const key = createKey();
+    const other = createKey();
+    for (const names of [
+      ['acme', 'globex'],
+      ['globex', 'acme'],
+    ]) {
+      const directory = directoryOf({ [names[0]!]: specWith(key), [names[1]!]: specWith(key, other) });
+      expect(directory.byKey(key.key)).toEqual({ kind: 'unknown' });
+      expect(directory.byKey(other.key)).toMatchObject({ kind: 'tenant' });
+      directory.apply('globex', encodeTenantValue(specWith({ ...key, revoked: true })));
+      expect(directory.byKey(key.key)).toEqual({ kind: 'unknown' });
+      directory.apply('globex', encodeTenantValue(specWith(other)));
+      expect(directory.byKey(key.key)).toMatchObject({ kind: 'tenant', tenant: { name: 'acme' } });
+      directory.apply('acme', null);
+      expect(directory.byKey(key.key)).toEqual({ kind: 'unknown' });
+    }
+  });
+
+  test('is found although another tenant’s has the same prefix', () => {
+    const a = createKey();
+    const b = { prefix: a.prefix, key: `wk_${a.prefix}_${createKey().key.slice(12)}` };
+    const directory = directoryOf({ acme: specWith(a), globex: specWith(b) });
+    expect(directory.byKey(a.key)).toMatchObject({ kind: 'tenant', tenant: { name: 'acme' } });
+    expect(directory.byKey(b.key)).toMatchObject({ kind: 'tenant', tenant: { name: 'globex' } });
+  });
+
+  test('costs one hash where it is bad, however it is bad, and none where it is good and was seen before', () => {
+    let hashes = 0;
+    const counted = (key: string, pepper: string) => {
+      hashes++;
+      return hashKey(key, pepper);
+    };
+    const directory = new TenantDirectory(PEPPER, counted);
+    const [good, gone] = [createKey(), createKey()];
+    directory.apply('acme', encodeTenantValue(specWith(good, { ...gone, revoked: true })));
+    directory.markComplete();
+    const wrong = `wk_${good.prefix}_${createKey().key.slice(12)}`;
+    for (const bad of [createKey().key, wrong, gone.key, 'no key at all', '']) {
+      hashes = 0;
+      directory.byKey(bad);
+      directory.byKey(bad);
+      expect(hashes).toBe(2);
+    }
+    hashes = 0;
+    for (let i = 0; i < 10; i++) expect(directory.byKey(good.key).kind).toBe('tenant');
+    expect(hashes).toBe(1);
+  });
+
+  test('leaves nothing behind where it is bad: a million of them are remembered nowhere', () => {
+    let hashes = 0;
+    const directory = new TenantDirectory(PEPPER, () => {
+      hashes++;
+      return 'ff'.repeat(32);
+    });
+    const good = createKey();
+    directory.apply(
+      'acme',
+      encodeTenantValue({ keys: [{ prefix: good.prefix, hash: `hmac-sha256:${'ff'.repeat(32)}` }] }),
+    );
+    directory.markComplete();
+    expect(directory.byKey(good.key).kind).toBe('tenant');
+    hashes = 0;
+    const secret = 'A'.repeat(43);
+    for (let i = 0; i < 1_000_000; i++) directory.byKey(`wk_${i.toString(36).padStart(8, '0')}_${secret}`);
+    expect([hashes, directory.remembered]).toEqual([1_000_000, 1]);
+  });
+
+  test('that is good is remembered with at most 10,000 others', () => {
+    const directory = new TenantDirectory(PEPPER, () => 'ff'.repeat(32));
+    const good = createKey();
+    directory.apply(
+      'acme',
+      encodeTenantValue({ keys: [{ prefix: good.prefix, hash: `hmac-sha256:${'ff'.repeat(32)}` }] }),
+    );
+    directory.markComplete();
+    for (let i = 0; i < 25_000; i++) {
+      directory.byKey(`wk_${good.prefix}_${String(i).padStart(43, 'x')}`);
+      expect(directory.remembered).toBeLessThanOrEqual(10_000);
+    }
+  });
+
   test('that is not known is unavailable until all tenants have been read', () => {
     const directory = new TenantDirectory(PEPPER);
     const { key } = createKey();

@@ -19,6 +19,8 @@ const REMEMBERED_MAX = 10_000;
 /** Stands in for a hash where no key has the prefix, so that both cases take the same time. */
 const NO_HASH = '0'.repeat(64);
 
+const NO_ENTRIES: readonly KeyEntry[] = [];
+
 interface KeyEntry {
   readonly stored: StoredKey;
   readonly tenant: string;
@@ -31,18 +33,29 @@ interface KeyEntry {
  */
 export class TenantDirectory {
   readonly #pepper: string;
+  readonly #hash: typeof hashKey;
   readonly #specs = new Map<string, TenantSpec>();
   readonly #tenants = new Map<string, Tenant>();
-  readonly #keys = new Map<string, KeyEntry>();
+  /** By prefix: nearly always one. Two tenants' keys may share a prefix by chance, and a record may say anything. */
+  readonly #keys = new Map<string, readonly KeyEntry[]>();
   /** Presented keys that are good, so that a known key costs no HMAC. Emptied by every change. */
   readonly #remembered = new Map<string, KeyLookup>();
   #defaults: LimitOverrides | undefined;
   #complete = false;
   #reachable = true;
 
-  /** @param pepper empty where keys are never looked up (a normalizer) */
-  constructor(pepper: string) {
+  /**
+   * @param pepper empty where keys are never looked up (a normalizer)
+   * @param hash for tests that count what a look-up costs
+   */
+  constructor(pepper: string, hash: typeof hashKey = hashKey) {
     this.#pepper = pepper;
+    this.#hash = hash;
+  }
+
+  /** Presented keys whose look-up is remembered; never more than a bound, and never a bad one. */
+  get remembered(): number {
+    return this.#remembered.size;
   }
 
   /** Whether all records that were there at the start have been read. */
@@ -84,12 +97,16 @@ export class TenantDirectory {
   byKey(presented: string): KeyLookup {
     const remembered = this.#remembered.get(presented);
     if (remembered !== undefined) return remembered;
-    const entry = this.#keys.get(keyPrefix(presented) ?? '');
-    const expected = entry === undefined ? NO_HASH : entry.stored.hash.slice('hmac-sha256:'.length);
-    const equal = hashesEqual(hashKey(presented, this.#pepper), expected);
-    if (!equal || entry === undefined || entry.stored.revoked === true) {
+    const entries = this.#keys.get(keyPrefix(presented) ?? '') ?? NO_ENTRIES;
+    const hash = this.#hash(presented, this.#pepper);
+    // Compared even where there is nothing to compare with, so that no answer comes sooner than another.
+    const owners = entries.length === 0 ? entries : entries.filter(({ stored }) => hashesEqual(hash, hexOf(stored)));
+    if (entries.length === 0) hashesEqual(hash, NO_HASH);
+    const [entry] = owners;
+    // A key that two tenants have is nobody's: whichever were taken, the other's data would be under it.
+    if (entry === undefined || owners.length > 1 || entry.stored.revoked === true) {
       // A known prefix with a wrong secret or a revoked key is known to be bad, whatever has not been read yet.
-      return (this.#complete && this.#reachable) || entry !== undefined ? UNKNOWN : UNAVAILABLE;
+      return (this.#complete && this.#reachable) || entries.length > 0 ? UNKNOWN : UNAVAILABLE;
     }
     const tenant = this.#tenants.get(entry.tenant);
     if (tenant === undefined) return UNKNOWN;
@@ -131,7 +148,9 @@ export class TenantDirectory {
 
   #refreshTenant(name: string): void {
     for (const { prefix } of this.#tenants.get(name)?.keys ?? []) {
-      if (this.#keys.get(prefix)?.tenant === name) this.#keys.delete(prefix);
+      const others = this.#keys.get(prefix)?.filter(({ tenant }) => tenant !== name) ?? [];
+      if (others.length > 0) this.#keys.set(prefix, others);
+      else this.#keys.delete(prefix);
     }
     const spec = this.#specs.get(name);
     if (spec === undefined) {
@@ -139,6 +158,12 @@ export class TenantDirectory {
       return;
     }
     this.#tenants.set(name, effectiveTenant(name, spec, this.#defaults));
-    for (const stored of spec.keys) this.#keys.set(stored.prefix, { stored, tenant: name });
+    for (const stored of spec.keys) {
+      this.#keys.set(stored.prefix, [...(this.#keys.get(stored.prefix) ?? []), { stored, tenant: name }]);
+    }
   }
+}
+
+function hexOf({ hash }: StoredKey): string {
+  return hash.slice('hmac-sha256:'.length);
 }

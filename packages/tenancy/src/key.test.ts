@@ -20,12 +20,18 @@ test('hashes differ by key and by pepper', () => {
   expect(hashesEqual(hash, '')).toBe(false);
 });
 
-test.each(['short', 'x'.repeat(64), 'please-change-me-please-change-me-please'])(
-  'the pepper %j is refused',
-  (pepper) => {
-    expect(pepperFault(pepper)).toBeDefined();
-  },
-);
+test.each([
+  '',
+  'short',
+  'x'.repeat(64),
+  'a5'.repeat(32),
+  'deadbeef'.repeat(4),
+  'please-change-me-please-change-me-please',
+  '0123456789abcdef0123456789abcdeffedc',
+  'this-is-the-default-of-a-development-set-up',
+])('the pepper %j is refused', (pepper) => {
+  expect(pepperFault(pepper)).toBeDefined();
+});
 
 test('32 random bytes are a pepper', () => {
   expect(pepperFault('kP2vQ8sT1xZ7bN4mR9wC5yF3gH6jL0dA')).toBeUndefined();

@@ -11,7 +11,10 @@ const KEY = /^wk_([0-9a-z]{8})_([0-9A-Za-z_-]{43})$/;
 const PREFIX_BYTES = 5;
 const SECRET_BYTES = 32;
 const PEPPER_BYTES_MIN = 32;
-const PLACEHOLDERS = /change.?me|example|placeholder|secret|password|pepper|test|dummy|^(.)\1*$/i;
+const PLACEHOLDERS =
+  /change.?(me|it|this)|example|placeholder|secret|password|pepper|test|dummy|default|insecure|replace|sample|0123456789|abcdefgh/i;
+/** A short text over and over has no more in it than once. */
+const REPEATED = /^(.{1,16})\1+$/s;
 
 /** Makes a key of 256 random bits. */
 export function createKey(random: (size: number) => Buffer = randomBytes): NewKey {
@@ -39,6 +42,7 @@ export function hashesEqual(a: string, b: string): boolean {
 /** Why a pepper may not be used, or undefined where it may. */
 export function pepperFault(pepper: string): string | undefined {
   if (Buffer.byteLength(pepper) < PEPPER_BYTES_MIN) return `the pepper must have at least ${PEPPER_BYTES_MIN} bytes`;
-  if (PLACEHOLDERS.test(pepper)) return 'the pepper looks like a placeholder; take 32 random bytes';
+  if (PLACEHOLDERS.test(pepper) || REPEATED.test(pepper))
+    return 'the pepper looks like a placeholder; take 32 random bytes';
   return undefined;
 }

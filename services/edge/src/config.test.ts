@@ -51,3 +51,14 @@ test('a queue must have room for the largest body and its pieces', () => {
       'a body as large as is allowed, and the pieces it is split into, would never be taken',
   ]);
 });
+
+test('there is no pepper by default, and one that looks like a placeholder is refused', () => {
+  const { WEIR_KEY_PEPPER: _, ...without } = REQUIRED;
+  const loaded = loadConfig(EDGE_CONFIG, { env: without, readFile: () => '' }, edgeConfigFaults);
+  expect(loaded.ok ? [] : loaded.faults.join()).toContain('WEIR_KEY_PEPPER');
+  for (const pepper of ['', 'short', 'change-me-change-me-change-me-change-me', 'ab'.repeat(32)]) {
+    const faults = faultsOf({ WEIR_KEY_PEPPER: pepper });
+    expect(faults.join()).toContain('WEIR_KEY_PEPPER');
+    if (pepper !== '') expect(faults.join()).not.toContain(pepper);
+  }
+});

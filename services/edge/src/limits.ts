@@ -31,10 +31,17 @@ export const LIMITS = {
   inflateWaitingMax: 100,
   inflateWaitMs: 2_000,
   headersTimeoutMs: 10_000,
+  /** How often node looks for headers that are late; its own 30 s would make 40 of these 10. */
+  connectionsCheckMs: 2_000,
   /** A client must have sent its body after this. */
   bodyTimeoutMs: 30_000,
-  /** How long what a refused client still sends is thrown away, so that it sees the answer before the connection ends. */
+  /**
+   * How long what a refused client still sends is read and dropped: closed at once, the connection is reset, and the client,
+   * or the proxy before it, sees that instead of the answer.
+   */
   lingerMs: 2_000,
+  /** A body that is refused unread but declared no longer than this is read to its end, and the connection kept. */
+  drainBytesMax: 64 * 1024,
   /** Answers below this are as long when they are compressed. */
   gzipAnswerBytesMin: 128,
   keepAliveMs: 75_000,
@@ -51,6 +58,19 @@ export const LIMITS = {
   pingStrikesEnd: 20,
   /** Calls at once on all of them. One with 12 KB of headers holds 45 KB beside its message: 92 MB together. */
   grpcCallsMax: 2_048,
+  /**
+   * Streams that a connection may have reset at once, and a second, before it is closed. Each costs some 0.1 ms; a client
+   * resets what it waits for no longer, and has 100.
+   */
+  resetBurst: 200,
+  resetsPerS: 33,
+  /**
+   * The same of a proxy's connection, which carries the calls of many. Envoy closes a client that resets its first 100, so this
+   * is a thousand such clients at once. What was reset is in the connection's table until the loop comes round to it.
+   */
+  proxyResetBurst: 100_000,
+  proxyResetsPerS: 10_000,
+  proxyStreamsMax: 10_000,
   /** What a piece of an unfinished message costs beside its bytes, so that a body that comes in crumbs is bounded as well. */
   pieceOverheadBytes: 256,
   /** Requests that one connection may carry before it is closed: load is spread anew now and then. */

@@ -19,6 +19,9 @@ export const TEST_TENANTS: Readonly<Record<string, object>> = {
   limited: { items: { perSecond: 10, burst: 20 } },
   debtor: { items: { perSecond: 10, burst: 20 } },
   throttled: { items: { perSecond: 1, burst: 5 } },
+  // Who sends bad input, and who must not notice.
+  attacker: {},
+  neighbour: {},
   ...Object.fromEntries(Array.from({ length: CASES }, (_, number) => [`case-${number}`, {}])),
 };
 

@@ -42,6 +42,8 @@ describe('a request', () => {
     ['a list in one header', { authorization: [`${bearer(acme.key)}, ${bearer(acme.key)}`], apiKey: [] }],
     ['two tenants in two headers', { authorization: [bearer(acme.key)], apiKey: [globex.key] }],
     ['two tenants in one header given twice', { authorization: [bearer(acme.key), bearer(globex.key)], apiKey: [] }],
+    ['the same key in one header given twice', { authorization: [bearer(acme.key), bearer(acme.key)], apiKey: [] }],
+    ['the same key in x-api-key given twice', { authorization: [], apiKey: [acme.key, acme.key] }],
     ['a key that nobody has', { authorization: [bearer(createKey().key)], apiKey: [] }],
     ['an endless key', { authorization: [bearer('k'.repeat(100_000))], apiKey: [] }],
   ])('is not let in with %s', (_what, headers) => {

@@ -7,6 +7,8 @@ const KEY_CHARS_MAX = 256;
 
 /** Finds the tenant of a request by its key. The tenant never comes from anything else. */
 export function authenticate(directory: TenantDirectory, headers: KeyHeaders): Authenticated {
+  if (headers.authorization.length > 1 || headers.apiKey.length > 1)
+    return refuse('unauthenticated', 'the request carries more than one key');
   const keys = new Set<string>();
   for (const value of headers.authorization) {
     const match = BEARER.exec(value);

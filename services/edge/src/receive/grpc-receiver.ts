@@ -3,7 +3,6 @@ import {
   type handleUnaryCall,
   Metadata,
   Server,
-  ServerCredentials,
   ServerInterceptingCall,
   type ServerInterceptor,
   type ServiceDefinition,
@@ -15,6 +14,7 @@ import type { Answer, Authenticated, RawExport } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { Deadlines } from './deadlines.ts';
 import { type CallRoom, GrpcCall } from './grpc-call.ts';
+import { openInjectors } from './grpc-injectors.ts';
 import { GrpcListener } from './grpc-listener.ts';
 import { boundSessions, type SessionBounds } from './grpc-sessions.ts';
 import { ACCEPTED_ENCODINGS, type RefusalStatus, toStatus } from './grpc-status.ts';
@@ -117,11 +117,7 @@ export class GrpcReceiver implements Component {
       };
       server.addService(definition(path), { Export: export_ });
     }
-    // TLS ends in the listener: to the library its connections are plain.
-    const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-    const listener = new GrpcListener({ ...this.#parts, connectionsMax, handshakeTimeoutMs }, (socket) =>
-      injector.injectConnection(socket),
-    );
+    const listener = new GrpcListener({ ...this.#parts, connectionsMax, handshakeTimeoutMs }, openInjectors(server));
     await listener.start();
     this.#server = server;
     this.#listener = listener;

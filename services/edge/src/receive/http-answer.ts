@@ -37,20 +37,36 @@ export function sendRefused(response: ServerResponse, form: AnswerForm, refusal:
   response.end(sendStatus(response, form, refusal));
 }
 
+/** What a refusal needs that may come before the body. */
+export interface EarlyRefusal {
+  readonly refusal: Refused;
+  /** Of the time for which what still comes is dropped. */
+  readonly lingers: Deadlines;
+  /** Whether the connection must not be used again. */
+  readonly closing: boolean;
+}
+
 /**
- * Sends a refusal to a client that may still be sending, and closes the connection. What the client sends is read and thrown
- * away for a while: a connection that is closed with bytes unread is reset, and the client would not see the answer.
+ * Sends a refusal to a client that may still be sending. A body that is nearly there is dropped, and the connection kept: it may
+ * be a proxy's. Otherwise what the client sends is dropped for a while, and the connection closed: closed at once with bytes
+ * unread it is reset, and the client would not see the answer. A client that was too slow is not waited for again.
  */
 export function refuseEarly(
   message: IncomingMessage,
   response: ServerResponse,
   form: AnswerForm,
-  { refusal, lingers }: { readonly refusal: Refused; readonly lingers: Deadlines },
+  { refusal, lingers, closing }: EarlyRefusal,
 ): void {
+  message.resume();
+  const slow = refusal.reason === 'body_timeout';
+  if (endsSoon(message.headers) && !closing && !slow) {
+    sendRefused(response, form, refusal);
+    return;
+  }
   response.setHeader('connection', 'close');
   // Whole without an end: its length is told.
   response.write(sendStatus(response, form, refusal));
-  if (message.complete || message.destroyed) {
+  if (slow || message.complete || message.destroyed) {
     response.end();
     return;
   }
@@ -60,7 +76,12 @@ export function refuseEarly(
   };
   const cancel = lingers.set(end);
   message.once('end', end).once('close', end).on('error', end);
-  message.resume();
+}
+
+/** Whether a body that nobody wants is so short that it costs less than a new connection would, and will come. */
+function endsSoon(headers: IncomingHttpHeaders): boolean {
+  if (headers['transfer-encoding'] !== undefined || headers.expect !== undefined) return false;
+  return Number(headers['content-length'] ?? 0) <= LIMITS.drainBytesMax;
 }
 
 /** Sends the head of a refusal. @returns its body */

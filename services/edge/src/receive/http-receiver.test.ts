@@ -160,3 +160,40 @@ test('a request without a host is answered 400 with a Status', async () => {
   socket.destroy();
   await receiver.stop(AbortSignal.abort());
 });
+test('a connection whose short body was not wanted is kept, and serves the next request', async () => {
+  const { receiver, told, port } = await setUp(refusing);
+  const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca: readFileSync(files.ca) }, () => {
+    const request = 'POST /v1/nothing HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nabcde';
+    socket.write(request.repeat(3));
+  });
+  let answer = '';
+  socket.setEncoding('latin1').on('data', (text: string) => {
+    answer += text;
+  });
+  await expect.poll(() => answer.split('HTTP/1.1 404').length).toBe(4);
+  expect([answer.includes('connection: close'), socket.destroyed, told]).toEqual([false, false, []]);
+  socket.destroy();
+  await receiver.stop(AbortSignal.abort());
+});
+
+test('a client that goes on sending what was refused has its answer, a moment to read it, and is closed', async () => {
+  const { clock, budget, receiver, port } = await setUp(refusing);
+  const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca: readFileSync(files.ca) }, () => {
+    socket.write(
+      'POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n',
+    );
+    const chunk = `10000\r\n${' '.repeat(0x10000)}\r\n`;
+    const pour = () => socket.writable && socket.write(chunk, () => setTimeout(pour, 1));
+    pour();
+  });
+  let answer = '';
+  const closed = new Promise<void>((resolve) => socket.on('error', () => undefined).on('close', () => resolve()));
+  socket.setEncoding('latin1').on('data', (text: string) => {
+    answer += text;
+  });
+  await expect.poll(() => answer).toMatch(/^HTTP\/1.1 413 .*connection: close.*is larger than 500000 bytes/is);
+  expect([socket.destroyed, budget.bytes]).toEqual([false, 0]);
+  await clock.advance(LIMITS.lingerMs);
+  await closed;
+  await receiver.stop(AbortSignal.abort());
+});

@@ -42,6 +42,7 @@ export class HttpReceiver implements Component {
         ALPNProtocols: ['http/1.1'],
         maxHeaderSize: this.#headerBytesMax,
         headersTimeout: LIMITS.headersTimeoutMs,
+        connectionsCheckingInterval: LIMITS.connectionsCheckMs,
         // Our own deadline answers; this one only ends what does not go away then.
         requestTimeout: 2 * LIMITS.bodyTimeoutMs,
         keepAliveTimeout: LIMITS.keepAliveMs,
@@ -116,7 +117,7 @@ export class HttpReceiver implements Component {
     const signal = signalOf(message.url ?? '');
     const early = (refusal: Refused) => {
       if (signal !== undefined) this.#parts.events.answered(signal, 'http', undefined, refusal, 0);
-      refuseEarly(message, response, form, { refusal, lingers: this.#lingers });
+      refuseEarly(message, response, form, { refusal, lingers: this.#lingers, closing: this.#stopping });
     };
     if (this.#stopping) return early(refuse('shutting_down', 'the edge is stopping; try again'));
     if (headers.host === undefined) return early(refuse('malformed', 'the request has no host header'));
