@@ -34,16 +34,12 @@ function freePort(): Promise<number> {
   });
 }
 
-async function setUp(next: Consumer<RawExport, Answer>) {
+async function setUp(next: Consumer<RawExport, Answer>, clientCaFile?: string) {
   const clock = new FakeClock();
   const budget = new Budget({ bytesMax: 1_000_000, itemsMax: 1_000 });
-  const tls = new TlsFiles(
-    { certFile: files.serverCert, keyFile: files.serverKey, clientCaFile: undefined },
-    clock,
-    () => {
-      throw new Error('the files do not change');
-    },
-  );
+  const tls = new TlsFiles({ certFile: files.serverCert, keyFile: files.serverKey, clientCaFile }, clock, () => {
+    throw new Error('the files do not change');
+  });
   const told: string[] = [];
   const port = await freePort();
   const receiver = new HttpReceiver(
@@ -195,5 +191,26 @@ test('a client that goes on sending what was refused has its answer, a moment to
   expect([socket.destroyed, budget.bytes]).toEqual([false, 0]);
   await clock.advance(LIMITS.lingerMs);
   await closed;
+  await receiver.stop(AbortSignal.abort());
+});
+
+test('a client certificate of the right authority that has expired is closed', async () => {
+  // The authority lasts ten years, what it signed two.
+  const old = await ensureCertificates(join(scratch, 'old'), new Date(Date.now() - 3 * 365 * 86_400_000));
+  const { receiver, port } = await setUp(refusing, old.ca);
+  const ask = (certificate: object) =>
+    new Promise<string>((resolve) => {
+      const options = { port, host: '127.0.0.1', servername: 'localhost', ca: readFileSync(files.ca), ...certificate };
+      const socket = connect(options, () => {
+        socket.write('POST /v1/nothing HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+      });
+      let answer = '';
+      socket.setEncoding('latin1').on('data', (text: string) => {
+        answer += text;
+      });
+      socket.on('error', () => undefined).on('close', () => resolve(answer));
+    });
+  expect(await ask({ cert: readFileSync(old.clientCert), key: readFileSync(old.clientKey) })).toBe('');
+  expect(await ask({})).toMatch(/^HTTP\/1.1 404/);
   await receiver.stop(AbortSignal.abort());
 });
