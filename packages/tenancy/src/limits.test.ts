@@ -21,6 +21,11 @@ describe('mergeLimits', () => {
     expect(limitOverrides.safeParse({ conventions: { upgradeTo: '1.44.0', assume: '0.1.0' } }).success).toBe(false);
   });
 
+  test('partitions are left open where no layer names them', () => {
+    expect(mergeLimits(BUILT_IN_LIMITS, { weight: 2 }).partitions).toBeUndefined();
+    expect(mergeLimits(BUILT_IN_LIMITS, { partitions: 3 }, { weight: 2 }).partitions).toBe(3);
+  });
+
   test('without layers is the base', () => {
     expect(mergeLimits(BUILT_IN_LIMITS, undefined)).toEqual(BUILT_IN_LIMITS);
   });
@@ -43,6 +48,9 @@ describe('limits as written', () => {
     { items: { perSecond: 0 } },
     { items: { perSecond: Number.POSITIVE_INFINITY } },
     { weight: -1 },
+    { partitions: 0 },
+    { partitions: 1.5 },
+    { partitions: 10_001 },
     { itmes: { perSecond: 1 } },
   ])('%j is refused', (limits) => expect(limitOverrides.safeParse(limits).success).toBe(false));
 });

@@ -1,6 +1,6 @@
 import type { Log } from '@weir/delivery';
 import { createKafkaAdmin, createKafkaLog } from '@weir/kafka';
-import { Budget, type Clock, type Component, createLifecycle, InvariantError } from '@weir/pipeline';
+import { Budget, type Clock, type Component, createLifecycle, InvariantError, ZONES, ZoneGauge } from '@weir/pipeline';
 import type { ConfigOf, ServiceContext } from '@weir/process';
 import { FLOW_ROLES, type Track, trackTopics } from '@weir/records';
 import { collectWith, createAdmin, createMetrics, createTopLabels, type Metrics } from '@weir/telemetry';
@@ -8,13 +8,14 @@ import { followTenants, RateLimiter, TenantDirectory } from '@weir/tenancy';
 import { createAdmission } from './admit/admission.ts';
 import { authenticate } from './admit/authenticate.ts';
 import type { EDGE_CONFIG } from './config.ts';
+import { EdgeQueue } from './edge-queue.ts';
 import { Demand } from './flow/demand.ts';
 import { followFlow } from './flow/flow-follower.ts';
 import { PipeState } from './flow/pipe-state.ts';
 import { KafkaCheck } from './health.ts';
 import { LIMITS } from './limits.ts';
 import { EDGE_METRICS } from './metrics.ts';
-import { Books, bookedAs } from './publish/books.ts';
+import { Books, type BooksParts, bookedAs } from './publish/books.ts';
 import { Publisher } from './publish/publisher.ts';
 import { GrpcReceiver } from './receive/grpc-receiver.ts';
 import { HttpReceiver } from './receive/http-receiver.ts';
@@ -42,19 +43,23 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
   const pipe = new PipeState(clock, config.track);
   const flow = followFlow(log, clock, pipe, (error) => logger.debug({ err: error }, 'flow is not followed'));
   const demand = createDemand(log, directory, pipe, config.track, context);
-  const budget = new Budget(config.queue);
+  const queue = new EdgeQueue(new Budget(config.queue), (zone) => metrics.zoneChanges.inc({ of: 'queue', zone }));
+  const pipeZone = new ZoneGauge((zone) => metrics.zoneChanges.inc({ of: 'pipe', zone }));
 
-  const onLost = (items: number) => metrics.booksLost.inc(items);
-  const books: Books = new Books({ clock, write: (usage) => publish.note(usage), onLost });
+  const write: BooksParts['write'] = (usage) => publish.note(usage);
+  const onLost: BooksParts['onLost'] = (items) => metrics.booksLost.inc(items);
+  const books = new Books({ clock, write, onLost });
   const publish = new Publisher({
     log,
     clock,
     topic,
-    budget,
+    queue,
     edge: instance,
     deadlineMs: config.kafka.deadlineMs,
+    batches: config.async,
     partitions: (signal) => countPartitions(kafkaAdmin, topic, clock, signal),
     onProduced: (seconds) => metrics.produceSeconds.observe(seconds),
+    onLost,
     books,
   });
   const kafkaCheck = new KafkaCheck(log, topic, clock, () => publish.partitions);
@@ -62,8 +67,9 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
     {
       clock,
       limiter: new RateLimiter(clock),
-      budget,
+      queue,
       pipeFill: () => pipe.current(),
+      pipeZone,
       shares: demand,
       bodyBytesMax: config.body.bytesMax,
       onRejected: ({ signal }, reason, items) => metrics.rejected.inc({ signal, reason }, items),
@@ -74,15 +80,15 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
     tls,
     clientRequired: config.tls.clientRequired,
     bodyBytesMax: config.body.bytesMax,
-    budget,
+    queue,
     clock,
     authenticate: (headers) => authenticate(directory, headers),
     events: receiverEvents(metrics, books, demand, context),
   };
-  const http = new HttpReceiver({ ...receiver, listen: config.httpListen }, admission);
-  const grpc = new GrpcReceiver({ ...receiver, listen: config.grpcListen }, admission);
+  const http = new HttpReceiver({ ...receiver, listen: config.httpListen }, admission, config.connections);
+  const grpc = new GrpcReceiver({ ...receiver, listen: config.grpcListen }, admission, config.connections);
 
-  collectGauges(metrics, { budget, pipe, demand, directory, tls });
+  collectGauges(metrics, { queue, pipeZone, pipe, demand, directory, tls });
   const admin = createAdmin({
     listen: config.adminListen,
     registry,
@@ -92,7 +98,7 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
     ],
     liveness: () => [],
   });
-  const connections: Component = { name: 'connections', start: async () => undefined, stop: () => log.close() };
+  const connections = { name: 'connections', start: async () => undefined, stop: () => log.close() };
   const parts = [http, grpc, demand, books, publish, flow, tenants, tls, kafkaCheck, connections, admin];
   return createLifecycle(parts, {
     clock,
@@ -166,8 +172,9 @@ function receiverEvents(
   };
 }
 
-interface Measured {
-  readonly budget: Budget;
+interface Gauged {
+  readonly queue: EdgeQueue;
+  readonly pipeZone: ZoneGauge;
   readonly pipe: PipeState;
   readonly demand: Demand;
   readonly directory: TenantDirectory;
@@ -176,11 +183,18 @@ interface Measured {
 
 function collectGauges(
   metrics: Metrics<typeof EDGE_METRICS>,
-  { budget, pipe, demand, directory, tls }: Measured,
+  { queue, pipeZone, pipe, demand, directory, tls }: Gauged,
 ): void {
-  collectWith(metrics.queueBytes, () => metrics.queueBytes.set(budget.bytes));
-  collectWith(metrics.queueItems, () => metrics.queueItems.set(budget.items));
-  collectWith(metrics.queueFill, () => metrics.queueFill.set(budget.fill));
+  collectWith(metrics.queueBytes, () => metrics.queueBytes.set(queue.budget.bytes));
+  collectWith(metrics.queueItems, () => metrics.queueItems.set(queue.budget.items));
+  collectWith(metrics.queueFill, () => metrics.queueFill.set(queue.budget.fill));
+  collectWith(metrics.queueTenants, () => metrics.queueTenants.set(queue.tenants));
+  collectWith(metrics.zone, () => {
+    const now = { queue: queue.zone, pipe: pipeZone.observe(pipe.current().fill) };
+    for (const [of, current] of Object.entries(now)) {
+      for (const zone of ZONES) metrics.zone.set({ of, zone }, zone === current ? 1 : 0);
+    }
+  });
   collectWith(metrics.pipeFill, () => metrics.pipeFill.set(pipe.current().fill));
   collectWith(metrics.flowReports, () => {
     for (const role of FLOW_ROLES) metrics.flowReports.set({ role }, pipe.reporters(role));

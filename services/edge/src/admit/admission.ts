@@ -1,7 +1,8 @@
 import { createTotals, ITEM_FAULTS, jsonToProtobuf, repeatedBytesMax, Scanner, type ScanTotals } from '@weir/otlp';
-import { type Budget, type Clock, type Consumer, type Refused, refuse } from '@weir/pipeline';
+import { type Clock, type Consumer, type Refused, refuse, takes, type ZoneGauge } from '@weir/pipeline';
 import type { Encoding } from '@weir/records';
 import type { OverRate, RateLimiter } from '@weir/tenancy';
+import type { EdgeQueue } from '../edge-queue.ts';
 import type { AdmittedExport, Answer, PipeFill, RawExport, Shares } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { type StoredValue, toStoredValue } from '../stored-value.ts';
@@ -12,8 +13,9 @@ export interface AdmissionParts {
   readonly clock: Clock;
   readonly limiter: RateLimiter;
   /** Items that wait for Kafka; its bytes have been taken by the receivers, which read it. */
-  readonly budget: Budget;
+  readonly queue: EdgeQueue;
   readonly pipeFill: () => PipeFill;
+  readonly pipeZone: ZoneGauge;
   readonly shares: Shares;
   readonly bodyBytesMax: number;
   readonly onRejected: (export_: RawExport, fault: (typeof ITEM_FAULTS)[number], items: number) => void;
@@ -64,18 +66,20 @@ export function createAdmission(
   // Not async: what waits for Kafka holds the value that goes there, and not the plain bytes, which no budget counts.
   const pass = (export_: RawExport, found: ReadExport, receivedAtNs: bigint, signal: AbortSignal): Promise<Answer> => {
     const { items, plain } = found;
+    const { tenant } = export_;
     const plainBytes = plain.length;
     const admitted = toAdmitted(export_, found, receivedAtNs);
     const bytes = ownBytes(export_, admitted);
-    if (!parts.budget.tryTake(bytes, 0)) {
-      parts.budget.give(0, items);
-      giveBack(parts, export_.tenant, items, plainBytes);
-      return Promise.resolve({ ...refuse('edge_full', 'the edge is full'), items, bytes: plainBytes });
+    const full = parts.queue.take(tenant, admitted.heldBytes, bytes, 0);
+    if (full !== undefined) {
+      parts.queue.give(tenant, 0, items);
+      giveBack(parts, tenant, items, plainBytes);
+      return Promise.resolve({ ...full, items, bytes: plainBytes });
     }
     return next
       .consume(admitted, signal)
       .then((answer) => ({ ...answer, items, bytes: plainBytes }))
-      .finally(() => parts.budget.give(bytes, items));
+      .finally(() => parts.queue.give(tenant, bytes, items));
   };
 
   const decide = (
@@ -116,7 +120,7 @@ function toAdmitted(export_: RawExport, found: ReadExport, receivedAtNs: bigint)
   const { tenant, signal } = export_;
   const bytes = plain.length;
   const meta = { tenant: tenant.name, signal, encoding: stored.encoding, priority, items, bytes, receivedAtNs };
-  return { tenant, meta, value: stored.value, plain, rejectedItems };
+  return { tenant, meta, value: stored.value, plain, heldBytes: export_.body.length, rejectedItems };
 }
 
 /**
@@ -145,7 +149,7 @@ function admit(
   priority: boolean,
 ): Refused | undefined {
   const { tenant, body } = export_;
-  const { itemsMax } = parts.budget.limits;
+  const { itemsMax } = parts.queue.budget.limits;
   if (items > itemsMax) return refuse('too_large', `the export has more than ${itemsMax} items`);
   const over = parts.limiter.tryTake(tenant, items, bytes, body.length, parts.shares.ofLimits(tenant));
   if (over !== undefined) return refuseOver(over);
@@ -157,13 +161,18 @@ function admit(
     return refuse(pipe.reason, message, bounded(Math.max(waitS, pipe.retryAfterS)));
   }
   // Its own body is in the queue already, and alone it must not make the edge nearly full: it would be so for ever.
-  const queueFill = parts.budget.fillBeside(body.length);
+  const queueZone = parts.queue.zoneBeside(tenant, body.length);
   let refused: Refused | undefined;
-  if (pipe.fill >= 1 || (pipe.fill >= LIMITS.priorityFill && !priority)) {
+  if (!takes(parts.pipeZone.observe(pipe.fill), priority)) {
     refused = refuse(pipe.reason, 'the pipe is full: it takes less than comes in', bounded(pipe.retryAfterS));
-  } else if (queueFill >= LIMITS.priorityFill && !priority) {
-    refused = refuse('edge_full', 'the edge is nearly full and takes only exports with errors or slow spans');
-  } else if (!parts.budget.tryTake(0, items)) refused = refuse('edge_full', 'the edge is full');
+  } else if (queueZone === 'closed') {
+    refused = refuse('edge_full', 'the edge is full');
+  } else if (!takes(queueZone, priority)) {
+    refused = refuse(
+      'edge_full',
+      'the edge, or the share of the tenant in it, is nearly full: only errors and slow spans are taken',
+    );
+  } else refused = parts.queue.take(tenant, body.length, 0, items);
   if (refused !== undefined) giveBack(parts, tenant, items, bytes);
   return refused;
 }

@@ -1,9 +1,9 @@
 import { BacklogMeter, backlogReport } from '@weir/flow';
+import { ZONE_BOUNDS } from '@weir/pipeline';
 import type { FlowReport } from '@weir/records';
 import { effectiveTenant, type Tenant } from '@weir/tenancy';
 import { FakeClock } from '@weir/testkit';
 import { describe, expect, test } from 'vitest';
-import { LIMITS } from '../limits.ts';
 import { DemandMeter } from './demand-meter.ts';
 import { FairShares } from './fair-shares.ts';
 import { LiveEdges } from './live-edges.ts';
@@ -100,7 +100,7 @@ class Loop {
     const fate = this.fates.get(tenant.name)!;
     const { fill } = edge.pipe.current();
     const isOver = edge.fair.take(tenant.name, EXPORT_BYTES, this.clock.nowMs()) !== undefined;
-    const isTaken = !isOver && fill < LIMITS.priorityFill;
+    const isTaken = !isOver && fill < ZONE_BOUNDS.priority.from;
     if (!isOver && !isTaken) edge.fair.giveBack(tenant.name, EXPORT_BYTES);
     fate.offered += EXPORT_BYTES;
     edge.meter.add(tenant.name, 100, EXPORT_BYTES, isTaken);

@@ -1,4 +1,4 @@
-import type { Clock } from '@weir/pipeline';
+import { type Clock, ZONE_BOUNDS } from '@weir/pipeline';
 import type { FlowReport, FlowRole } from '@weir/records';
 import type { PipeFill } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
@@ -97,8 +97,9 @@ function retryAfterS({
   breaker,
   ...report
 }: FlowReport) {
-  if (fill < LIMITS.priorityFill) return 1;
-  const part = 1 - LIMITS.priorityFill / fill;
+  const { leftBelow } = ZONE_BOUNDS.priority;
+  if (fill < leftBelow) return 1;
+  const part = 1 - leftBelow / fill;
   let seconds: number = LIMITS.drainUnknownS;
   if (drainBytesPerSecond !== null && drainBytesPerSecond > 0) {
     const net = Math.max(drainBytesPerSecond - inflowBytesPerSecond, drainBytesPerSecond * LIMITS.netDrainMin);

@@ -5,14 +5,16 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { ensureCertificates } from '@weir/local';
 import { Budget, type Consumer, refuse } from '@weir/pipeline';
-import type { Tenant } from '@weir/tenancy';
+import { effectiveTenant } from '@weir/tenancy';
 import { FakeClock } from '@weir/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { EdgeQueue } from '../edge-queue.ts';
 import type { Answer, RawExport } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { HttpReceiver } from './http-receiver.ts';
 import { TlsFiles } from './tls-files.ts';
 
+const tenant = effectiveTenant('acme', { keys: [] }, undefined);
 const scratch = mkdtempSync(join(tmpdir(), 'weir-http-'));
 let files: Awaited<ReturnType<typeof ensureCertificates>>;
 
@@ -50,9 +52,9 @@ async function setUp(next: Consumer<RawExport, Answer>) {
       tls,
       clientRequired: false,
       bodyBytesMax: 500_000,
-      budget,
+      queue: new EdgeQueue(budget),
       clock,
-      authenticate: () => ({ kind: 'tenant', tenant: { name: 'acme' } as Tenant }),
+      authenticate: () => ({ kind: 'tenant', tenant }),
       events: {
         received: () => undefined,
         answered: (_signal, _transport, _tenant, answer) =>
@@ -61,6 +63,7 @@ async function setUp(next: Consumer<RawExport, Answer>) {
       },
     },
     next,
+    { headerBytesMax: 16_384 },
   );
   await receiver.start();
   return { clock, budget, receiver, told, port };
@@ -89,7 +92,9 @@ test('a body that does not come is answered 408 with a Status after its time, co
   const answer = sendRaw(port, 1_000, '{');
   while (budget.bytes === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   await clock.advance(LIMITS.bodyTimeoutMs);
-  expect(await answer).toMatch(/^HTTP\/1.1 408 .*connection: close.*"message":"the body did not come in time"/is);
+  expect(await answer).toMatch(
+    /^HTTP\/1.1 408 .*connection: close.*"message":"body_timeout: the body did not come in time"/is,
+  );
   expect([told, budget.bytes]).toEqual([['body_timeout'], 0]);
   await receiver.stop(AbortSignal.abort());
 });
