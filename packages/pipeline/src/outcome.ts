@@ -46,13 +46,14 @@ export const REFUSALS = {
     grpc: 8,
     retryable: true,
     means:
-      'ClickHouse takes less than comes in: the backlog of the sinks is in its priority zone or closed, or the tenant is above its fair share of what they take.',
+      'ClickHouse takes less than comes in: the backlog of the sinks is in its priority zone or closed, or nearly so and the tenant above its fair share.',
   },
   normalizer_full: {
     http: 429,
     grpc: 8,
     retryable: true,
-    means: 'The normalizers take less than comes in, likewise.',
+    means:
+      'Normalizers take less than comes in: their backlog is in its priority zone or closed, or nearly so and the tenant above its fair share.',
   },
   edge_full: {
     http: 503,

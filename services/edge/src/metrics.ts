@@ -92,13 +92,13 @@ export const EDGE_METRICS = {
   zone: {
     type: 'gauge',
     name: 'weir_edge_zone',
-    help: '1 for the zone (open, priority, closed) that the queue and the pipe behind it are in.',
+    help: '1 for the zone (open, priority, closed) that the queue and the pipe behind are in.',
     labels: ['of', 'zone'],
   },
   zoneChanges: {
     type: 'counter',
     name: 'weir_edge_zone_changes_total',
-    help: 'Times that the queue or the pipe came into a zone.',
+    help: 'Times that the queue or the pipe behind came into a zone.',
     labels: ['of', 'zone'],
   },
   pipeFill: {

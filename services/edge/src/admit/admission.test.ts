@@ -209,7 +209,7 @@ describe('what is full', () => {
   test('is left again only well below where it began: in the sinks and at the edge', async () => {
     const { admission, parts, budget } = setUp({ itemsMax: 1_000 });
     let fill = 0;
-    parts.pipeFill = () => ({ fill, retryAfterS: 1, reason: 'sink_full' });
+    parts.pipeFill = () => ({ fill, reason: 'sink_full', retryAfterS: 1 });
     const reasonAt = async (pipeFill: number, inQueue: number) => {
       fill = pipeFill;
       parts.queue.take(unlimited, 0, 0, inQueue - budget.items);

@@ -97,8 +97,9 @@ function retryAfterS({
   breaker,
   ...report
 }: FlowReport) {
-  if (fill < ZONE_BOUNDS.priority.from) return 1;
-  const part = 1 - ZONE_BOUNDS.priority.from / fill;
+  const { leftBelow } = ZONE_BOUNDS.priority;
+  if (fill < leftBelow) return 1;
+  const part = 1 - leftBelow / fill;
   let seconds: number = LIMITS.drainUnknownS;
   if (drainBytesPerSecond !== null && drainBytesPerSecond > 0) {
     const net = Math.max(drainBytesPerSecond - inflowBytesPerSecond, drainBytesPerSecond * LIMITS.netDrainMin);
