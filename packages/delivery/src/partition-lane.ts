@@ -94,11 +94,11 @@ export class PartitionLane {
       settle: (outcome) => {
         if (entry.settled) return;
         entry.settled = true;
-        this.#queuedBytes -= record.value.length;
+        this.#queuedBytes -= bytesOf(record);
         resolve(outcome);
       },
     };
-    this.#queuedBytes += record.value.length;
+    this.#queuedBytes += bytesOf(record);
     this.#queue.push(entry);
     this.#pumping ??= this.#pump();
     if (!this.#expiring) void this.#expire();
@@ -202,9 +202,9 @@ export class PartitionLane {
     let bytes = 0;
     let taken = 0;
     for (const { record } of this.#queue) {
-      if (taken > 0 && bytes + record.value.length > this.#options.batchBytesMax) break;
+      if (taken > 0 && bytes + bytesOf(record) > this.#options.batchBytesMax) break;
       taken++;
-      bytes += record.value.length;
+      bytes += bytesOf(record);
     }
     return this.#queue.splice(0, taken);
   }
@@ -241,6 +241,11 @@ export class PartitionLane {
       }
     }
   }
+}
+
+/** Value, and what of the header may be long. */
+function bytesOf({ value, meta }: RawRecord): number {
+  return value.length + (meta.rejected?.length ?? 0);
 }
 
 /** What is in doubt, as it counts where it is not in the log. */

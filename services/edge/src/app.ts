@@ -1,9 +1,10 @@
+import { randomInt } from 'node:crypto';
 import { createKafkaAdmin, createKafkaLog } from '@weir/kafka';
 import { Budget, type Clock, type Component, createLifecycle, InvariantError } from '@weir/pipeline';
 import type { ConfigOf, ServiceContext } from '@weir/process';
 import { trackTopics } from '@weir/records';
 import { collectWith, createAdmin, createMetrics, createTopLabels, type Metrics } from '@weir/telemetry';
-import { followTenants, RateLimiter, TenantDirectory } from '@weir/tenancy';
+import { ActiveSeries, followTenants, RateLimiter, TenantDirectory } from '@weir/tenancy';
 import { createAdmission } from './admit/admission.ts';
 import { authenticate } from './admit/authenticate.ts';
 import type { EDGE_CONFIG } from './config.ts';
@@ -67,6 +68,7 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
     {
       clock,
       limiter: new RateLimiter(clock),
+      series: createSeries(metrics, clock),
       budget,
       sinkFill: () => flow.current(),
       bodyBytesMax: config.body.bytesMax,
@@ -142,6 +144,19 @@ function collectGauges(
   collectWith(metrics.sinkFill, () => metrics.sinkFill.set(flow.current().fill));
   collectWith(metrics.tenants, () => metrics.tenants.set(directory.size));
   collectWith(metrics.certificateExpiry, () => metrics.certificateExpiry.set(tls.current.expiresS));
+}
+
+/** Active series, with a gauge of the tenants that have the most; the rest of them together. */
+function createSeries(metrics: Metrics<typeof EDGE_METRICS>, clock: Clock): ActiveSeries {
+  const series = new ActiveSeries(clock, randomInt(2 ** 31), { bytesMax: LIMITS.seriesBytesMax });
+  collectWith(metrics.activeSeries, () => {
+    metrics.activeSeries.reset();
+    for (const [at, [tenant, active]] of series.entries().entries()) {
+      metrics.activeSeries.inc({ tenant: at < TENANT_LABELS_MAX ? tenant : 'other' }, active);
+    }
+  });
+  collectWith(metrics.seriesBytes, () => metrics.seriesBytes.set(series.bytes));
+  return series;
 }
 
 /** Waits for the topic: an edge may start before it is there. */

@@ -27,6 +27,10 @@ export interface AdmittedExport {
   /** The same, decompressed: what is split when it is too large. */
   readonly plain: Buffer;
   readonly rejectedItems: number;
+  /** How many were rejected for what, for the client. */
+  readonly rejectedMessage?: string | undefined;
+  /** For each item 0, or 1 and the index of the fault that is a limit of the tenant; left out where none is. */
+  readonly limitFaults?: Uint8Array | undefined;
 }
 
 /** What became of an export, and how many items and bytes it had as far as it could be read. */

@@ -54,6 +54,8 @@ export const LIMITS = {
   flowFreshMs: 10_000,
   flowReportersMax: 1_000,
   retryAfterSMax: 30,
+  /** Active series of all tenants: 16 tenants with 150,000 each, which take 4 MiB, or 130,000 tenants with few. */
+  seriesBytesMax: 64 * MIB,
   /** A leader that moved is back within this. */
   kafkaRetryAfterS: 2,
   kafkaCheckMs: 2_000,

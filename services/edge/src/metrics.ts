@@ -29,7 +29,7 @@ export const EDGE_METRICS = {
   rejected: {
     type: 'counter',
     name: 'weir_edge_rejected_items_total',
-    help: 'Items of accepted exports that cannot be stored; the answer counts them, and they go to weir.dlq.',
+    help: 'Items of accepted exports that cannot be stored or are over a limit of their tenant; the answer counts them, and they go to weir.dlq.',
     labels: ['signal', 'reason'],
   },
   refused: {
@@ -81,6 +81,18 @@ export const EDGE_METRICS = {
     type: 'gauge',
     name: 'weir_edge_sink_fill_ratio',
     help: 'Fullest sink of the track, as last reported; 0 without a fresh report.',
+    labels: [],
+  },
+  activeSeries: {
+    type: 'gauge',
+    name: 'weir_edge_active_series',
+    help: 'Series of metrics that this edge has seen within the last hour, of the tenants with the most.',
+    labels: ['tenant'],
+  },
+  seriesBytes: {
+    type: 'gauge',
+    name: 'weir_edge_active_series_bytes',
+    help: 'Memory of the active series of all tenants.',
     labels: [],
   },
   tenants: { type: 'gauge', name: 'weir_edge_tenants', help: 'Tenants known.', labels: [] },

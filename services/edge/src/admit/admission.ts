@@ -1,16 +1,27 @@
-import { createTotals, ITEM_FAULTS, jsonToProtobuf, repeatedBytesMax, Scanner, type ScanTotals } from '@weir/otlp';
+import {
+  createTotals,
+  ITEM_FAULTS,
+  jsonToProtobuf,
+  limitFaults,
+  repeatedBytesMax,
+  Scanner,
+  type ScanTotals,
+} from '@weir/otlp';
 import { type Budget, type Clock, type Consumer, type Refused, refuse } from '@weir/pipeline';
-import type { Encoding } from '@weir/records';
-import type { RateLimiter } from '@weir/tenancy';
+import { type Encoding, encodeRejectedItems } from '@weir/records';
+import { type ActiveSeries, limitOf, type RateLimiter } from '@weir/tenancy';
 import type { AdmittedExport, Answer, RawExport, SinkFill } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { type StoredValue, toStoredValue } from '../stored-value.ts';
 import { Inflater } from './inflate.ts';
+import { itemLimits, rejectedMessage } from './item-limits.ts';
 
 /** What admission is told to do. */
 export interface AdmissionParts {
   readonly clock: Clock;
   readonly limiter: RateLimiter;
+  /** Left out: series are not limited. */
+  readonly series?: Pick<ActiveSeries, 'open'>;
   /** Items that wait for Kafka; its bytes have been taken by the receivers, which read it. */
   readonly budget: Budget;
   readonly sinkFill: () => SinkFill;
@@ -25,6 +36,8 @@ interface ReadExport {
   readonly forward: Encoding | undefined;
   readonly items: number;
   readonly rejectedItems: number;
+  readonly rejectedMessage: string | undefined;
+  readonly limitFaults: Uint8Array | undefined;
   readonly priority: boolean;
 }
 
@@ -39,17 +52,19 @@ export function createAdmission(
   const scanner = new Scanner();
   const totals = createTotals();
   const inflater = new Inflater(parts.clock, parts.bodyBytesMax);
-  const read = (export_: RawExport, inflated: Buffer): ReadExport | Refused => {
+  const read = (export_: RawExport, inflated: Buffer, receivedAtNs: bigint): ReadExport | Refused => {
+    const { tenant, signal } = export_;
     let plain = inflated;
     if (export_.format === 'json') {
       if (plain.length > LIMITS.jsonBytesMax) {
         return refuse('too_large', `a JSON body is larger than ${LIMITS.jsonBytesMax} bytes; send less, or protobuf`);
       }
-      const converted = jsonToProtobuf(export_.signal, plain);
+      const converted = jsonToProtobuf(signal, plain);
       if (!converted.ok) return refuse(converted.reason, converted.message);
       plain = converted.bytes;
     }
-    const scan = scanner.scan(export_.signal, plain, export_.tenant.slowThresholdNs, totals);
+    const limits = itemLimits(tenant, signal, receivedAtNs, parts.series);
+    const scan = scanner.scan(signal, plain, tenant.slowThresholdNs, totals, limits);
     if (!scan.ok) return refuse('malformed', `the body is not an OTLP export: ${scan.reason} at byte ${scan.offset}`);
     if (totals.repeatedBytes > repeatedBytesMax(plain.length)) {
       return refuse('too_large', 'a resource, scope or metric head is too large for the number of items that share it');
@@ -57,7 +72,13 @@ export function createAdmission(
     reportRejected(parts, export_, totals);
     const forward = export_.format === 'json' || export_.encoding === 'deflate' ? undefined : export_.encoding;
     const priority = totals.errorItems > 0 || totals.slowItems > 0;
-    return { plain, forward, items: totals.items, rejectedItems: totals.rejectedItems, priority };
+    const { items, rejectedItems } = totals;
+    const rejected = {
+      rejectedItems,
+      rejectedMessage: rejectedMessage(totals, tenant.limits),
+      limitFaults: rejectedItems === 0 ? undefined : limitFaults(totals, 0, items),
+    };
+    return { plain, forward, items, ...rejected, priority };
   };
 
   // Not async: what waits for Kafka holds the value that goes there, and not the plain bytes, which no budget counts.
@@ -95,10 +116,11 @@ export function createAdmission(
   return {
     consume: async (export_, signal) => {
       const receivedAtNs = parts.clock.wallNs();
-      return inflater.inflate(export_.body, export_.encoding).then((inflated): Answer | Promise<Answer> => {
+      const bytesMax = limitOf(export_.tenant.limits.requestBytes);
+      return inflater.inflate(export_.body, export_.encoding, bytesMax).then((inflated): Answer | Promise<Answer> => {
         if (inflated.kind === 'refused') return inflated;
         try {
-          return decide(export_, read(export_, inflated.plain), receivedAtNs, signal);
+          return decide(export_, read(export_, inflated.plain, receivedAtNs), receivedAtNs, signal);
         } finally {
           inflated.release();
         }
@@ -108,12 +130,24 @@ export function createAdmission(
 }
 
 function toAdmitted(export_: RawExport, found: ReadExport, receivedAtNs: bigint): AdmittedExport {
-  const { forward, plain, items, priority, rejectedItems } = found;
+  const { forward, plain, items, priority, rejectedItems, rejectedMessage, limitFaults } = found;
   const stored = storedOf(export_.body, forward, plain);
   const { tenant, signal } = export_;
   const bytes = plain.length;
-  const meta = { tenant: tenant.name, signal, encoding: stored.encoding, priority, items, bytes, receivedAtNs };
-  return { tenant, meta, value: stored.value, plain, rejectedItems };
+  // What will be split says it piece by piece.
+  const whole = limitFaults !== undefined && plain.length <= LIMITS.recordBodyBytesMax;
+  const rejected = whole ? encodeRejectedItems(limitFaults) : undefined;
+  const meta = {
+    tenant: tenant.name,
+    signal,
+    encoding: stored.encoding,
+    priority,
+    items,
+    bytes,
+    receivedAtNs,
+    rejected,
+  };
+  return { tenant, meta, value: stored.value, plain, rejectedItems, rejectedMessage, limitFaults };
 }
 
 /**
@@ -129,8 +163,9 @@ function storedOf(body: Buffer, forward: Encoding | undefined, plain: Buffer): S
 }
 
 /** Bytes that wait for Kafka beside the client's own. What is split is counted by who splits it. */
-function ownBytes({ body }: RawExport, { value, plain }: AdmittedExport): number {
-  return value === body || value === plain ? 0 : value.length;
+function ownBytes({ body }: RawExport, { value, plain, meta }: AdmittedExport): number {
+  const rejected = meta.rejected?.length ?? 0;
+  return value === body || value === plain ? rejected : rejected + value.length;
 }
 
 /** Takes from the rate and from the queue, or says why not; what was taken before a refusal is given back. */

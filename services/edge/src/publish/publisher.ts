@@ -1,7 +1,7 @@
 import { type Log, PartitionLane, type Published, type RawRecord } from '@weir/delivery';
 import { createTotals, repeatedBytesMax, Scanner, splitExport } from '@weir/otlp';
 import { type Budget, type Clock, type Component, type Consumer, type Refused, refuse } from '@weir/pipeline';
-import type { Usage } from '@weir/records';
+import { encodeRejectedItems, type Usage } from '@weir/records';
 import type { AdmittedExport, Answer } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { toStoredValue } from '../stored-value.ts';
@@ -61,20 +61,20 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
     if (this.#lanes.length === 0) {
       return refuse('kafka_unavailable', 'Kafka has not been reached since the edge started', LIMITS.kafkaRetryAfterS);
     }
-    const { meta, value, plain, rejectedItems } = export_;
+    const { meta, value, plain } = export_;
     // Not awaited here: that would keep the plain bytes until Kafka answers.
-    if (plain.length <= LIMITS.recordBodyBytesMax) return this.#publish([{ meta, value }], meta.items, rejectedItems);
+    if (plain.length <= LIMITS.recordBodyBytesMax) return this.#publish([{ meta, value }], export_);
     const records = split(export_);
     if (!Array.isArray(records)) return records;
-    return this.#publishPieces(records, meta.items, rejectedItems);
+    return this.#publishPieces(records, export_);
   }
 
   /** The pieces are not the client's bytes, and take room of their own. */
-  #publishPieces(records: readonly RawRecord[], items: number, rejectedItems: number): Answer | Promise<Answer> {
+  #publishPieces(records: readonly RawRecord[], export_: Counted): Answer | Promise<Answer> {
     const { budget } = this.#parts;
-    const bytes = records.reduce((sum, { value }) => sum + value.length, 0);
+    const bytes = records.reduce((sum, { value, meta }) => sum + value.length + (meta.rejected?.length ?? 0), 0);
     if (!budget.tryTake(bytes, 0)) return refuse('edge_full', 'the edge is full');
-    return this.#publish(records, items, rejectedItems).finally(() => budget.give(bytes, 0));
+    return this.#publish(records, export_).finally(() => budget.give(bytes, 0));
   }
 
   /** Writes usage into the log, once Kafka has been reached; false where that cannot be. */
@@ -83,14 +83,23 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
     return this.#lanes.length > 0 && this.#lane().note(usage);
   }
 
-  async #publish(records: readonly RawRecord[], items: number, rejectedItems: number): Promise<Answer> {
+  #publish(records: readonly RawRecord[], { meta, rejectedItems, rejectedMessage }: Counted): Promise<Answer> {
+    // Only these: the export's plain bytes are let go.
+    return this.#publishAll(records, meta.items, rejectedItems, rejectedMessage);
+  }
+
+  async #publishAll(
+    records: readonly RawRecord[],
+    items: number,
+    rejectedItems: number,
+    message: string | undefined,
+  ): Promise<Answer> {
     const results = await Promise.all(records.map((record) => this.#lane().publish(record)));
     const failed = results.find((result) => result !== 'acked');
     for (const [at, { meta }] of records.entries()) this.#book(meta, results[at]!, failed === undefined);
     if (failed !== undefined) return refusal(failed);
     const accepted = { kind: 'accepted', acceptedItems: items - rejectedItems, rejectedItems } as const;
-    if (rejectedItems === 0) return accepted;
-    return { ...accepted, message: `${rejectedItems} items are invalid (ids, times or buckets) and were not stored` };
+    return message === undefined ? accepted : { ...accepted, message };
   }
 
   /** Record by record: of a split export some may be in the log. What is not known the lane books when it is. */
@@ -125,23 +134,30 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
   }
 }
 
+/** What the answer to an export says of its items. */
+type Counted = Pick<AdmittedExport, 'meta' | 'rejectedItems' | 'rejectedMessage'>;
+
 function refusal(failed: Exclude<Published, 'acked'>): Answer {
   const message = failed === 'rejected' ? 'Kafka refused the export' : 'Kafka did not acknowledge the export in time';
   return { ...refuse('kafka_unavailable', message, LIMITS.kafkaRetryAfterS), booked: true };
 }
 
 /** The raw records of an export that is too large for one, or why there are none. */
-function split({ meta, plain }: AdmittedExport): RawRecord[] | Refused {
+function split({ meta, plain, limitFaults }: AdmittedExport): RawRecord[] | Refused {
   const records: RawRecord[] = [];
   const scanner = new Scanner();
   const totals = createTotals();
   let expands = false;
+  let first = 0;
   const whole = splitExport(plain, LIMITS.recordBodyBytesMax, (piece) => {
     scanner.scan(meta.signal, piece, Number.POSITIVE_INFINITY, totals);
     // What the whole export may repeat can stand in one piece of it, which would be refused behind the edge.
     if (totals.repeatedBytes > repeatedBytesMax(piece.length)) expands = true;
     const stored = toStoredValue(piece);
-    const own = { encoding: stored.encoding, bytes: piece.length, items: totals.items };
+    const codes = limitFaults?.subarray(first, first + totals.items);
+    const rejected = codes === undefined ? undefined : encodeRejectedItems(codes);
+    first += totals.items;
+    const own = { encoding: stored.encoding, bytes: piece.length, items: totals.items, rejected };
     records.push({ meta: { ...meta, ...own }, value: stored.value });
   });
   if (whole && !expands) return records;

@@ -6,7 +6,7 @@ import type { Authenticated, BodyEncoding } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import type { Deadlines } from './deadlines.ts';
 import { toStatus } from './grpc-status.ts';
-import type { ReceiverParts } from './receiver.ts';
+import { bodyBytesOf, type ReceiverParts } from './receiver.ts';
 
 type PartialStatusObject = Parameters<ServerInterceptingCallInterface['sendStatus']>[0];
 
@@ -59,6 +59,9 @@ export class GrpcCall {
   #encoding: BodyEncoding = 'identity';
   /** Bytes of the budget that this call has. */
   #held = 0;
+  /** Bytes that have come, prefix included, and the tenant's most. */
+  #came = 0;
+  #bodyBytesMax = Number.POSITIVE_INFINITY;
   #counted = false;
   #cancel: () => void = () => undefined;
 
@@ -83,6 +86,7 @@ export class GrpcCall {
     if (!this.#room.calls.tryTake(0, 1)) return this.#refuse(refuse('edge_full', 'the edge is full'));
     this.#counted = true;
     this.#tenant = who.tenant;
+    this.#bodyBytesMax = bodyBytesOf(who.tenant, undefined, this.#parts.bodyBytesMax);
     this.#cancel = this.#room.deadlines.set(() => {
       this.#refuse(refuse('body_timeout', 'the export did not come whole in time'));
     });
@@ -125,6 +129,13 @@ export class GrpcCall {
 
   #onPiece(piece: Buffer): void {
     if (this.#state !== 'receiving') return;
+    // The length that the prefix claims is the library's to check against the edge's bound, and ours against the tenant's.
+    const claimed = this.#came === 0 && piece.length >= PREFIX_BYTES ? piece.readUInt32BE(1) : 0;
+    this.#came += piece.length;
+    if (Math.max(claimed, this.#came - PREFIX_BYTES) > this.#bodyBytesMax) {
+      this.#refuse(tooLarge(this.#bodyBytesMax));
+      return;
+    }
     if (this.#hold(this.#held + piece.length + LIMITS.pieceOverheadBytes)) return;
     this.#refuse(refuse('edge_full', 'the edge is full'));
   }
@@ -184,7 +195,7 @@ export class GrpcCall {
 function refusalOf(code: status | null | undefined, bodyBytesMax: number): Refused {
   switch (code) {
     case status.RESOURCE_EXHAUSTED:
-      return refuse('too_large', `the body is larger than ${bodyBytesMax} bytes`);
+      return tooLarge(bodyBytesMax);
     case status.UNIMPLEMENTED:
       return refuse('encoding_unsupported', 'grpc-encoding must be identity, gzip, zstd or deflate');
     case status.DEADLINE_EXCEEDED:
@@ -192,4 +203,8 @@ function refusalOf(code: status | null | undefined, bodyBytesMax: number): Refus
     default:
       return refuse('malformed', 'the call is not well-formed gRPC');
   }
+}
+
+function tooLarge(bytesMax: number): Refused {
+  return refuse('too_large', `the body is larger than ${bytesMax} bytes`);
 }

@@ -6,7 +6,7 @@ import type { Answer, RawExport } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { Deadlines } from './deadlines.ts';
 import { formatOf, readBody, readHead, signalOf } from './http-request.ts';
-import { admit, type ReceiverParts } from './receiver.ts';
+import { admit, bodyBytesOf, type ReceiverParts } from './receiver.ts';
 import { hasBadCertificate, openTlsPort, tlsOptions } from './tls-port.ts';
 
 const CONTENT_TYPES: Readonly<Record<BodyFormat, string>> = {
@@ -116,7 +116,8 @@ export class HttpReceiver implements Component {
     if (who.kind === 'refused') return early(who);
     const head = readHead(message, signal);
     if ('kind' in head) return early(head);
-    const received = await readBody(message, { bytesMax: bodyBytesMax, budget, deadlines: this.#deadlines });
+    const bytesMax = bodyBytesOf(who.tenant, head.encoding, bodyBytesMax);
+    const received = await readBody(message, { bytesMax, budget, deadlines: this.#deadlines });
     if (received === undefined) return void response.destroy();
     if (received.kind === 'refused') return early(received);
     const { body } = received;
