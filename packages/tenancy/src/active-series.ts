@@ -23,7 +23,7 @@ const PROBES_MAX = 1_000;
  * The series of metrics that tenants have sent of late, by the hashes of their names, resources, scopes and attributes: as
  * many of each tenant as its limit `activeSeries` says. All of them together hold at most `bytesMax`. When that is met, a
  * tenant that holds an equal share or more gets no new series; for one that holds less, the tenant that holds most is
- * forgotten, and gets up to that share again. So a tenant cannot push out the others. A series that was forgotten and
+ * forgotten, and gets no more than that share for a while. So a tenant cannot push out the others. A series that was forgotten and
  * comes again counts as new.
  *
  * Each edge counts what it sees itself.
@@ -56,7 +56,7 @@ export class ActiveSeries {
     this.#turn();
     let series = this.#tenants.get(tenant.name);
     if (series === undefined) {
-      series = new TenantSeries(this.#seed, (held, bytes) => this.#grow(held, bytes));
+      series = new TenantSeries(this.#seed, (from, bytes) => this.#grow(from, bytes));
       this.#tenants.set(tenant.name, series);
       this.#bytes += TENANT_BYTES;
     }
@@ -85,14 +85,14 @@ export class ActiveSeries {
   }
 
   /**
-   * Whether a tenant that holds so many bytes may hold so many more. Where it would not have more than its share, another
-   * has, and is the one to be forgotten.
+   * Whether a tenant may hold so many bytes more. Where it would not have more than its share, another has, and is the one
+   * to be forgotten.
    */
-  #grow(held: number, bytes: number): boolean {
+  #grow(series: TenantSeries, bytes: number): boolean {
     const share = this.#bytesMax / this.#tenants.size - TENANT_BYTES;
-    while (this.#bytes + bytes > this.#bytesMax) {
-      if (held + bytes > share || !this.#forgetLargest()) return false;
-    }
+    const within = series.bytes + bytes <= share;
+    if (!within && series.held) return false;
+    while (this.#bytes + bytes > this.#bytesMax) if (!within || !this.#forgetLargest()) return false;
     this.#bytes += bytes;
     return true;
   }
@@ -112,12 +112,14 @@ class TenantSeries implements SeriesGate {
   max = 0;
   /** Series of both generations, each once. */
   active = 0;
+  /** Forgotten in this generation: it took more than its share when others needed theirs. */
+  held = false;
   readonly #seed: number;
-  readonly #mayGrow: (held: number, bytes: number) => boolean;
+  readonly #mayGrow: (series: TenantSeries, bytes: number) => boolean;
   #now = new Table(0);
   #before = new Table(0);
 
-  constructor(seed: number, mayGrow: (held: number, bytes: number) => boolean) {
+  constructor(seed: number, mayGrow: (series: TenantSeries, bytes: number) => boolean) {
     this.#seed = seed;
     this.#mayGrow = mayGrow;
   }
@@ -144,6 +146,7 @@ class TenantSeries implements SeriesGate {
     this.#before = this.#now;
     this.#now = new Table(0);
     this.active = this.#before.size;
+    this.held = false;
     return freed;
   }
 
@@ -152,6 +155,7 @@ class TenantSeries implements SeriesGate {
     this.#now = new Table(0);
     this.#before = new Table(0);
     this.active = 0;
+    this.held = true;
     return freed;
   }
 
@@ -159,7 +163,7 @@ class TenantSeries implements SeriesGate {
     const table = this.#now;
     if (table.size < table.slots * LOAD_MAX) return true;
     const slots = Math.max(SLOTS_MIN, table.slots * 2);
-    if (!this.#mayGrow(this.bytes, slots * SLOT_BYTES - table.bytes)) return false;
+    if (!this.#mayGrow(this, slots * SLOT_BYTES - table.bytes)) return false;
     this.#now = table.grownTo(slots);
     return true;
   }

@@ -15,6 +15,7 @@ export {
 } from './oracle/otlp.ts';
 export { exactSelect } from './oracle-rows/exact-select.ts';
 export { expectedRows } from './oracle-rows/expected-rows.ts';
+export { itemFaults, type OracleLimits } from './oracle-rows/item-faults.ts';
 export type { ExpectedRow, ExpectedRows, RowOwner } from './oracle-rows/row.ts';
 export { type LogFaults, SimulatedLog } from './simulation/simulated-log.ts';
 export { createRandom, VirtualTime } from './simulation/virtual-time.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { ensureCertificates } from '@weir/local';
 import { Budget, type Consumer, refuse } from '@weir/pipeline';
-import type { Tenant } from '@weir/tenancy';
+import { effectiveTenant, type LimitOverrides } from '@weir/tenancy';
 import { FakeClock } from '@weir/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Answer, RawExport } from '../exports.ts';
@@ -32,7 +32,8 @@ function freePort(): Promise<number> {
   });
 }
 
-async function setUp(next: Consumer<RawExport, Answer>) {
+async function setUp(next: Consumer<RawExport, Answer>, limits: LimitOverrides = {}) {
+  const tenant = effectiveTenant('acme', { keys: [], limits }, undefined);
   const clock = new FakeClock();
   const budget = new Budget({ bytesMax: 1_000_000, itemsMax: 1_000 });
   const tls = new TlsFiles(
@@ -52,7 +53,7 @@ async function setUp(next: Consumer<RawExport, Answer>) {
       bodyBytesMax: 500_000,
       budget,
       clock,
-      authenticate: () => ({ kind: 'tenant', tenant: { name: 'acme' } as Tenant }),
+      authenticate: () => ({ kind: 'tenant', tenant }),
       events: {
         received: () => undefined,
         answered: (_signal, _transport, _tenant, answer) =>
@@ -115,5 +116,16 @@ test('a fault of our own is told, counted, and answered as one that may be tried
   const answer = await sendRaw(port, 2, '{}');
   expect(answer).toMatch(/^HTTP\/1.1 503 .*retry-after: 1/is);
   expect([told, budget.bytes]).toEqual([['failed: broken', 'internal'], 0]);
+  await receiver.stop(AbortSignal.abort());
+});
+
+test.each([
+  ['bodyBytes', { bodyBytes: 100 }],
+  ['requestBytes, as it is not compressed', { requestBytes: 100 }],
+])('a body that announces more than its tenant’s %s is answered 413 before it is read', async (_name, limits) => {
+  const { budget, receiver, told, port } = await setUp(refusing, limits);
+  expect(await sendRaw(port, 101, '')).toMatch(/^HTTP\/1.1 413 .*"message":"the body is larger than 100 bytes"/is);
+  expect(await sendRaw(port, 100, '{}'.padEnd(100))).toMatch(/^HTTP\/1.1 503 /);
+  expect([told, budget.bytes]).toEqual([['too_large', 'edge_full'], 0]);
   await receiver.stop(AbortSignal.abort());
 });
