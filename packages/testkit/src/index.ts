@@ -10,6 +10,7 @@ export {
   encodeExport,
   type OracleRequest,
   type OracleRequestInit,
+  partialSuccess,
   REQUEST_SCHEMAS,
   RESPONSE_SCHEMAS,
 } from './oracle/otlp.ts';
