@@ -24,7 +24,7 @@ const PROBES_MAX = 1_000;
  * many of each tenant as its limit `activeSeries` says. All of them together hold at most `bytesMax`. When that is met, a
  * tenant that holds an equal share or more gets no new series; for one that holds less, the tenant that holds most is
  * forgotten, and gets no more than that share for a while. So a tenant cannot push out the others. A series that was forgotten and
- * comes again counts as new.
+ * comes again counts as new. A series counts from the scan on, also where its export is refused afterwards: it will come again.
  *
  * Each edge counts what it sees itself.
  */

@@ -198,7 +198,7 @@ describe('limits of items', () => {
   test('hold anew as soon as they are changed, and are shown', async () => {
     await apply(name, tenant.entry, { ...LIMITS, activeSeries: 5, attributes: { perItem: 5, keyBytes: 30 } });
     const [, send] = TRANSPORTS[0]!;
-    await becomes(async () => (await send('traces', traces(), tenant.key)).rejected === 4);
+    await becomes(async () => (await send('traces', traces(), tenant.key)).rejected === 3);
     const answer = await client.export('metrics', metrics(), { key: tenant.key });
     expect([answer.status, answer.body.length]).toEqual([200, 0]);
     const shown = JSON.parse(await stack.ingestctl('--json', 'tenants', 'show', name, '--effective'));

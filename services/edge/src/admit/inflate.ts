@@ -68,8 +68,9 @@ export class Inflater {
     let found: Inflated | Refused | undefined;
     if (body.length <= LIMITS.inflateSyncBytesMax) found = inflateAtOnce(body, encoding, usualMax);
     else if (body.length <= usualMax) found = await inflateIn(this.#usual, body, encoding, usualMax);
-    if (found === undefined && bytesMax > usualMax) found = await inflateIn(this.#large, body, encoding, bytesMax);
-    return found ?? tooLarge(bytesMax);
+    // What did not fit when there was no more to be had; a longer body may hold less than itself.
+    if (found === undefined && usualMax === bytesMax && body.length <= usualMax) return tooLarge(bytesMax);
+    return found ?? (await inflateIn(this.#large, body, encoding, bytesMax)) ?? tooLarge(bytesMax);
   }
 }
 
