@@ -12,7 +12,7 @@ import {
   traceIdValid,
   VALID,
 } from './validity.ts';
-import type { WireReader } from './wire.ts';
+import { WIRE, type WireReader } from './wire.ts';
 
 /** Scans one item up to `end` and adds it to the totals; false once the reader has a fault. */
 export type ItemScanner = (reader: WireReader, end: number, check: ItemCheck, totals: ScanTotals) => boolean;
@@ -167,10 +167,14 @@ export const scanLogRecord: ItemScanner = (reader, end, check, totals) => {
       if (severity < 0) return false;
       continue;
     }
+    if (tag === LOG_TIME || tag === LOG_OBSERVED) {
+      if (!reader.skip(WIRE.fixed64, end)) return false;
+      if (tag === LOG_TIME) timeAt = at;
+      else observedAt = at;
+      continue;
+    }
     if (!checkField(reader, LOG_RECORD, tag, end, ITEM_DEPTH)) return false;
-    if (tag === LOG_TIME) timeAt = at;
-    else if (tag === LOG_OBSERVED) observedAt = at;
-    else if (tag === LOG_TRACE_ID) traceIdBytes = reader.pos - valueStart(buf, at);
+    if (tag === LOG_TRACE_ID) traceIdBytes = reader.pos - valueStart(buf, at);
     else if (tag === LOG_SPAN_ID) spanIdBytes = reader.pos - valueStart(buf, at);
   }
   check.attributes += attributes;
