@@ -97,6 +97,8 @@ export class GrpcCall {
   take(body: Buffer): boolean {
     if (this.#state !== 'receiving') return false;
     if (this.#message !== undefined) return this.#refuse(refuse('malformed', 'a call is one message'));
+    // It may have come before it was known whose it is.
+    if (body.length > this.#bodyBytesMax) return this.#refuse(tooLarge(this.#bodyBytesMax));
     // The pieces have become one buffer.
     if (!this.#hold(body.length)) return this.#refuse(refuse('edge_full', 'the edge is full'));
     this.#message = { body, encoding: this.#encoding };
