@@ -1,4 +1,6 @@
 export { FaultStack } from './fault-stack.ts';
+export { currentCommit } from './result-file.ts';
 export { ROWS } from './rows/all.ts';
 export type { FaultRow } from './rows/row.ts';
 export { isKept, type RunOptions, runRow, type SeedResult } from './run-row.ts';
+export { SlowClients } from './slow-clients.ts';

@@ -1,7 +1,26 @@
-import { CutLedger, EdgeMarks, ProgressLog, RowsReader, RowsWriter } from '@weir/delivery';
+import { CutLedger, EdgeMarks, PartitionLane, ProgressLog, RowsReader, RowsWriter } from '@weir/delivery';
+import { Books } from '@weir/edge';
 
-/** The rules of the protocol; each is needed. `token` and `view` are ClickHouse's own and are switched off in the simulated one. */
-export const RULES = ['seq', 'epoch', 'range', 'gap', 'cut', 'split', 'progress', 'doubt', 'token', 'view'] as const;
+/**
+ * The rules of the protocol; each is needed. `token` and `view` are ClickHouse's own and are switched off in the simulated
+ * one; `settle` is inside the lane and is switched off by taking it out of what the lane sends.
+ */
+export const RULES = [
+  'seq',
+  'epoch',
+  'range',
+  'gap',
+  'cut',
+  'split',
+  'progress',
+  'token',
+  'view',
+  'doubt',
+  'settle',
+  'late',
+  'tell',
+  'drain',
+] as const;
 
 export type Rule = (typeof RULES)[number];
 
@@ -46,6 +65,23 @@ const SWITCHES: Readonly<Record<Rule, () => () => void>> = {
   progress: () => replace(ProgressLog.prototype, 'read', () => async () => null),
   /** What stays without an answer counts as not there. */
   doubt: () => replace(EdgeMarks.prototype, 'hasAllBefore', () => () => false),
+  /** A lane does not say what was in an append without an answer. */
+  settle: () => () => undefined,
+  /** A lane does not say that what was answered as unknown is there after all. */
+  late: () =>
+    replace(
+      PartitionLane.prototype,
+      'note',
+      (original) =>
+        function (this: PartitionLane, usage) {
+          const isLate = usage.every(({ outcome }) => outcome === 'unanswered');
+          return isLate ? Promise.resolve(true) : original.call(this, usage);
+        },
+    ),
+  /** An edge that stops keeps what it has not told the books. */
+  tell: () => replace(Books.prototype, 'stop', () => async () => undefined),
+  /** An edge that stops does not wait for its lanes. */
+  drain: () => replace(PartitionLane.prototype, 'drain', () => async () => undefined),
   token: () => () => undefined,
   /** What a view throws on counts as refused, though the table has it. */
   view: () => () => undefined,

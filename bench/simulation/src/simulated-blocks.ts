@@ -15,3 +15,8 @@ export const SIMULATED_BLOCKS: RowBlocks = {
   },
   usage: (rows) => Buffer.from(rows.map(({ outcome, items }) => `${outcome}=${items}`).join(',')),
 };
+
+/** Ids are numbers, and a mark behind those that ClickHouse refuses. */
+export function idNumber(id: string): number {
+  return Number.parseInt(id, 10);
+}

@@ -3,6 +3,7 @@ import { DependencyError } from '@weir/pipeline';
 import type { VirtualTime } from '@weir/testkit';
 import type { Rule } from './rules.ts';
 import { CORRUPT } from './simulated-blocks.ts';
+import { idsOfRow } from './simulated-books.ts';
 
 /** ClickHouse as the sink uses it. */
 export type Inserts = Pick<ClickHouse, 'insertBlocks'>;
@@ -103,8 +104,9 @@ export class SimulatedClickHouse {
     this.#onApplied(token, ids.join(','));
     for (const id of ids) {
       const [outcome = '', items] = id.split('=');
-      if (items === undefined) this.counts.set(id, (this.counts.get(id) ?? 0) + 1);
-      else this.booked.set(outcome, (this.booked.get(outcome) ?? 0) + Number(items));
+      if (items === undefined) {
+        for (const each of idsOfRow(id)) this.counts.set(each, (this.counts.get(each) ?? 0) + 1);
+      } else this.booked.set(outcome, (this.booked.get(outcome) ?? 0) + Number(items));
     }
   }
 }

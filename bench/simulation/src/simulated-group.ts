@@ -26,14 +26,13 @@ const LATE_MS_MAX = 600;
 /** A member that has been silent for this long is thrown out. */
 const SESSION_MS = 300;
 const LOOK_MS = 50;
-/** A member learns within this that it has been thrown out, or that it owns the partition. */
+/** A member learns within this that it has been thrown out, or that it owns the partitions. */
 const NEWS_MS_MAX = 120;
-const PARTITION = 0;
 const NONE = -1;
 
 /**
- * A consumer group on a topic of one partition. Whoever joins last owns it; a member that dies, leaves or is paused
- * loses it, and learns of that later. The broker takes a commit that carries the present generation. As with the real
+ * A consumer group on a topic. Whoever joins last owns all partitions; a member that dies, leaves or is paused
+ * loses them, and learns of that later. The broker takes a commit that carries the present generation. As with the real
  * adapter, a member whose commit has no answer gives its generation up.
  */
 export class SimulatedGroup {
@@ -42,18 +41,20 @@ export class SimulatedGroup {
   #generation = 0;
   #owner: Member | undefined;
   #silentMs = 0;
-  #committed: Committed | null = null;
+  readonly #partitions: readonly number[];
+  readonly #committed = new Map<number, Committed>();
   faults: CommitFaults;
 
-  constructor(time: VirtualTime, faults: CommitFaults) {
+  constructor(time: VirtualTime, faults: CommitFaults, partitions: readonly number[]) {
+    this.#partitions = partitions;
     this.#time = time;
     this.faults = faults;
     void this.#watch();
   }
 
   /** What has been committed, as the broker has it. */
-  get committed(): Committed | null {
-    return this.#committed;
+  committed(partition: number): Committed | null {
+    return this.#committed.get(partition) ?? null;
   }
 
   /** Whether the broker holds the process for the owner, and the process knows: one that was thrown out and is taken back does not yet. */
@@ -64,9 +65,12 @@ export class SimulatedGroup {
   /** An operator's hand, where the group has no owner: the offset goes back, or is lost with all that it says. */
   rewind(): boolean {
     if (this.#members.some(({ process }) => !process.dead)) return false;
-    const back = Math.floor(this.#time.random() * 30);
-    const offset = Math.max(0, (this.#committed?.offset ?? 0) - back);
-    this.#committed = this.#time.random() < 0.3 ? null : { offset, metadata: '' };
+    for (const partition of this.#partitions) {
+      const back = Math.floor(this.#time.random() * 30);
+      const offset = Math.max(0, (this.committed(partition)?.offset ?? 0) - back);
+      if (this.#time.random() < 0.3) this.#committed.delete(partition);
+      else this.#committed.set(partition, { offset, metadata: '' });
+    }
     return true;
   }
 
@@ -85,31 +89,32 @@ export class SimulatedGroup {
         if (at >= 0) this.#members.splice(at, 1);
         if (this.#owner === member) this.#rebalance();
       },
-      committed: () =>
+      committed: (partition) =>
         process.through(async () => {
           await this.#latency();
-          return this.#committed;
+          return this.committed(partition);
         }),
-      commit: async (_partition, position, signal) => {
+      commit: async (partition, position, signal) => {
         signal.throwIfAborted();
         const { generation } = member;
-        await process.through(() => this.#commit(member, generation, position));
+        await process.through(() => this.#commit(member, () => this.#write(generation, partition, position)));
       },
     };
   }
 
-  async #commit(member: Member, generation: number, position: Committed): Promise<void> {
+  async #commit(member: Member, write: () => boolean): Promise<void> {
+    const { generation } = member;
     const chance = this.#time.random();
     const { answerLost, late } = this.faults;
     await this.#latency();
     if (chance >= answerLost + late) {
-      if (!this.#write(generation, position)) {
+      if (!write()) {
         throw new DependencyError('kafka', 'fenced', 'not the owner', { retryable: false });
       }
       return this.#latency();
     }
-    if (chance < answerLost) this.#write(generation, position);
-    else this.#time.at(this.#time.random() * LATE_MS_MAX, () => this.#write(generation, position));
+    if (chance < answerLost) write();
+    else this.#time.at(this.#time.random() * LATE_MS_MAX, write);
     await this.#time.sleep(CLIENT_TIMEOUT_MS);
     if (member.generation === generation) {
       member.generation = NONE;
@@ -119,9 +124,9 @@ export class SimulatedGroup {
     throw new DependencyError('kafka', 'timeout', 'no answer', { retryable: true });
   }
 
-  #write(generation: number, position: Committed): boolean {
+  #write(generation: number, partition: number, position: Committed): boolean {
     if (generation !== this.#generation) return false;
-    this.#committed = position;
+    this.#committed.set(partition, position);
     return true;
   }
 
@@ -147,7 +152,7 @@ export class SimulatedGroup {
     this.#tell(owner, () => {
       if (this.#generation !== generation) return;
       owner.generation = generation;
-      owner.events.assigned([PARTITION]);
+      owner.events.assigned(this.#partitions);
     });
   }
 

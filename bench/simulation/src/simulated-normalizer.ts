@@ -1,16 +1,16 @@
 import type { EdgeMarks } from '@weir/delivery';
 import type { Normalized, RawEntry } from '@weir/normalizer';
 import type { RowsSection, TableName, Usage } from '@weir/records';
+import { idNumber } from './simulated-blocks.ts';
+import { bookRows } from './simulated-books.ts';
 
 const ENTRIES_MAX = 3;
-/** What stands before the number of an id in the books. */
-export const REFUSED = 'r';
-export const UNANSWERED = 'u';
 const TABLES: readonly TableName[] = ['otel_traces', 'otel_logs'];
 
 /**
  * Stands where exports are transcoded: what an export holds is its ids, and its rows are the same ids, spread over two
- * tables; the books have the ids of what edges were in doubt of. Which records are taken is decided by the real marks.
+ * tables; the books have the ids of what was taken, and of what edges tell. Which records are taken is decided by the real
+ * marks.
  */
 export function normalizeIds(
   entries: readonly RawEntry[],
@@ -19,14 +19,20 @@ export function normalizeIds(
 ): { readonly next: number; readonly done: Normalized } {
   const next = Math.min(entries.length, from + ENTRIES_MAX);
   const ids: string[] = [];
-  const booked: string[] = [];
+  const booked: Pick<Usage, 'tenant' | 'outcome'>[] = [];
   for (const entry of entries.slice(from, next)) {
     if (entry.kind === 'poison') continue;
     const { edge, seq } = entry.kind === 'note' ? entry.note : entry.meta;
     const found = marks.hasAllBefore(edge, seq);
     if (!marks.takes(edge, seq, entry.appendedMs)) continue;
-    if (entry.kind === 'export') ids.push(...entry.value.toString().split(','));
-    else booked.push(...entry.note.doubtful.flatMap((usage) => bookedIds(usage, found ? UNANSWERED : REFUSED)));
+    if (entry.kind === 'export') {
+      ids.push(...entry.value.toString().split(','));
+      booked.push({ tenant: entry.meta.tenant, outcome: 'accepted' });
+      continue;
+    }
+    const { settled, doubtful } = entry.note;
+    booked.push(...settled);
+    booked.push(...doubtful.map((usage) => (found ? { ...usage, outcome: 'unanswered' as const } : usage)));
   }
   const frames: Buffer[] = [];
   const sections: RowsSection[] = [];
@@ -35,7 +41,7 @@ export function normalizeIds(
     table,
     ids: ids.filter((id) => idNumber(id) % TABLES.length === index),
   }));
-  for (const { table, ids: own } of [...rowsOf, { table: 'weir_usage' as const, ids: booked }]) {
+  for (const { table, ids: own } of [...rowsOf, { table: 'weir_usage' as const, ids: bookRows(booked) }]) {
     if (own.length === 0) continue;
     const frame = Buffer.from(own.join(','));
     frames.push(frame);
@@ -45,14 +51,4 @@ export function normalizeIds(
   const range = { rawFirst: entries[from]!.offset, rawLast: entries[next - 1]!.offset };
   const value = Buffer.concat(frames);
   return { next, done: { ...range, oldestReceivedAtNs: 0n, sections, value, rows: ids.length, dead: [] } };
-}
-
-/** The tenant of an export is made of its ids, so that the books have them too. */
-function bookedIds({ tenant }: Usage, outcome: string): string[] {
-  return tenant.split('+').map((id) => `${outcome}${idNumber(id)}`);
-}
-
-/** Ids are numbers, and a mark behind those that ClickHouse refuses. */
-export function idNumber(id: string): number {
-  return Number.parseInt(id, 10);
 }

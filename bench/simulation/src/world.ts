@@ -1,14 +1,17 @@
-import { GroupWorkers, type Log, PartitionLane } from '@weir/delivery';
+import { GroupWorkers, type Log } from '@weir/delivery';
 import { PartitionWorker as NormalizerWorker } from '@weir/normalizer';
 import { InvariantError } from '@weir/pipeline';
 import { CONTROL_TOPICS, decodeDlqMeta, dlqKey } from '@weir/records';
 import { BatchInserter, type InsertEvents, PartitionWorker as SinkWorker } from '@weir/sink';
 import { SimulatedLog, VirtualTime } from '@weir/testkit';
+import { misbookedOf } from './audit.ts';
 import type { Rule } from './rules.ts';
-import { CORRUPT, SIMULATED_BLOCKS } from './simulated-blocks.ts';
+import { CORRUPT, idNumber, SIMULATED_BLOCKS } from './simulated-blocks.ts';
+import { bookedOf, isBooked } from './simulated-books.ts';
 import { BAD, DOUBTFUL, type Inserts, OFFENDING, PASSING, SimulatedClickHouse } from './simulated-clickhouse.ts';
+import { SimulatedEdge } from './simulated-edge.ts';
 import { SimulatedGroup } from './simulated-group.ts';
-import { idNumber, normalizeIds, REFUSED, UNANSWERED } from './simulated-normalizer.ts';
+import { normalizeIds } from './simulated-normalizer.ts';
 import { SimulatedProcess } from './simulated-process.ts';
 
 /** What one run of a world showed. */
@@ -25,8 +28,8 @@ export interface Verdict {
   /** In a table and never sent (I2). */
   readonly alien: number;
   /**
-   * Of ids whose answer was not success: in a table though it was certain that they are not, in the books as refused though
-   * in a table or twice, or nowhere though their edge lives (I5).
+   * Ids that are wrong in the books (I5): accepted and not stored or dead-lettered, or the other way round; refused, acked or
+   * unanswered against what is stored and what the client was told; or none of these though their edge was not killed.
    */
   readonly misbooked: number;
   /** Whether the logs had not been read to their ends when the time was up (I7). */
@@ -52,7 +55,12 @@ const TROUBLED: readonly (readonly [end: string, share: number])[] = [
 /** Few, so that it is reached. */
 const SPLITS_MAX = 5;
 const REWIND_SHARE = 0.04;
-const DEADLINE_MS = 300;
+/** Exports that an edge does not let in, appends that Kafka refuses, and exports behind which an edge stands still. */
+const OVER_LIMIT_SHARE = 0.02;
+const REFUSED_SHARE = 0.01;
+const FREEZE_SHARE = 0.01;
+/** One seed in so many has two partitions, so that edges choose between lanes. */
+const TWO_PARTITIONS_EVERY = 4;
 const BOUNDS = { ageMsMax: 60, bytesMax: 120, rowsMax: 12, blockBytesMax: 1_000 };
 
 /** One service: its group, how a process of it is put together, and those that run. */
@@ -67,7 +75,7 @@ interface Service {
 }
 
 /**
- * Edges, normalizers and sinks on one partition, made of the services' own code; around them a log that loses answers
+ * Edges, normalizers and sinks on one partition or two, made of the services' own code; around them a log that loses answers
  * and appends late, groups that give partitions away, a database that loses answers, and processes that are killed,
  * paused, stopped and started. The same seed gives the same run.
  */
@@ -76,13 +84,12 @@ export class World {
   readonly #log: SimulatedLog;
   readonly #clickhouse: SimulatedClickHouse;
   readonly #services: readonly Service[];
-  readonly #acked = new Set<string>();
-  readonly #sent = new Set<string>();
-  readonly #refused = new Set<string>();
-  /** Those that were answered as unknown by edges that live. */
-  readonly #unknown = new Map<PartitionLane, string[]>();
+  readonly #partitions: readonly number[];
+  readonly #without: Rule | undefined;
+  readonly #edges: { readonly edge: SimulatedEdge; killed: boolean }[] = [];
   readonly #trace: (line: string) => void;
   #names = 0;
+  #ids = 0;
   #calm = false;
 
   constructor(
@@ -90,12 +97,14 @@ export class World {
     options: { readonly without?: Rule | undefined; readonly trace?: (line: string) => void } = {},
   ) {
     this.#time = new VirtualTime(seed);
+    this.#without = options.without;
+    this.#partitions = seed % TWO_PARTITIONS_EVERY === 0 ? [0, 1] : [0];
     this.#log = new SimulatedLog(this.#time, LOG_FAULTS);
     this.#trace = options.trace ?? (() => undefined);
     const onApplied = (token: string, ids: string) => this.#say('clickhouse', `has ${token}: ${ids}`);
     this.#clickhouse = new SimulatedClickHouse(this.#time, INSERT_FAULTS, options.without, onApplied);
-    const rawGroup = new SimulatedGroup(this.#time, COMMIT_FAULTS);
-    const rowsGroup = new SimulatedGroup(this.#time, COMMIT_FAULTS);
+    const rawGroup = new SimulatedGroup(this.#time, COMMIT_FAULTS, this.#partitions);
+    const rowsGroup = new SimulatedGroup(this.#time, COMMIT_FAULTS, this.#partitions);
     this.#services = [
       { name: 'normalizer', group: rawGroup, create: (process) => this.#normalizer(process, rawGroup), running: [] },
       { name: 'sink', group: rowsGroup, create: (process) => this.#sink(process, rowsGroup), running: [] },
@@ -103,12 +112,13 @@ export class World {
   }
 
   async run(): Promise<Verdict> {
-    for (let i = 0; i < 2; i++) void this.#edges();
+    for (let i = 0; i < 2; i++) void this.#runEdges();
     for (const service of this.#services) void this.#trouble(service);
     await this.#time.run(ACTIVE_MS);
     this.#calm = true;
     this.#log.faults = NONE;
     this.#clickhouse.faults = NONE;
+    for (const { edge } of this.#edges) edge.process.resume();
     for (const service of this.#services) {
       service.group.faults = NONE;
       for (const { process } of service.running) process.resume();
@@ -123,28 +133,27 @@ export class World {
   #verdict(): Verdict {
     const { counts } = this.#clickhouse;
     const dead = this.#deadIds();
-    const lost = [...this.#acked].filter((id) => !counts.has(id) && !dead.has(id)).length;
+    const answers = this.#edges.flatMap(({ edge }) => [...edge.answers]);
+    const acked = answers.filter(([, answer]) => answer === true);
+    const lost = acked.filter(([id]) => !counts.has(id) && !dead.has(id)).length;
     const doubled = [...counts.values()].filter((count) => count > 1).length;
     const both = [...dead.keys()].filter((id) => counts.has(id)).length;
     const unbooked = this.#unbooked([...dead.values()].filter(Boolean).length);
-    const alien = [...counts.keys()].filter((id) => !this.#sent.has(id) && !isBooked(id)).length;
+    const sent = new Set(answers.map(([id]) => id));
+    const alien = [...counts.keys()].filter((id) => !sent.has(id) && !isBooked(id)).length;
     const misbooked = this.#misbooked([...dead.keys()]);
-    return { acked: this.#acked.size, lost, doubled, both, unbooked, alien, misbooked, stuck: !this.#drained() };
+    return { acked: acked.length, lost, doubled, both, unbooked, alien, misbooked, stuck: !this.#drained() };
   }
 
   #misbooked(dead: readonly string[]): number {
     const { counts } = this.#clickhouse;
     const there = new Set([...counts.keys(), ...dead].filter((id) => !isBooked(id)).map(idNumber));
-    const booked = (outcome: string) =>
-      [...counts.keys()].filter((id) => id.startsWith(outcome)).map((id) => idNumber(id.slice(1)));
-    const refused = new Set(booked(REFUSED));
-    const wrong = [
-      ...[...this.#refused].filter((id) => there.has(idNumber(id))),
-      ...[...refused].filter((id) => there.has(id)),
-      ...booked(UNANSWERED).filter((id) => !there.has(id)),
-      ...[...this.#unknown.values()].flat().filter((id) => !there.has(idNumber(id)) && !refused.has(idNumber(id))),
-    ];
-    return wrong.length;
+    const parts = {
+      booked: (id: string) => bookedOf(counts, idNumber(id)),
+      isThere: (id: string) => there.has(idNumber(id)),
+      say: (what: string) => this.#say('books', what),
+    };
+    return this.#edges.reduce((sum, { edge, killed }) => sum + misbookedOf(edge, killed, parts), 0);
   }
 
   /** Ids in the DLQ, and whether their letter says whose they are. Of letters with the same key all must be the same. */
@@ -170,8 +179,12 @@ export class World {
   }
 
   #drained(): boolean {
-    const [raw, rows] = this.#services.map(({ group }) => group.committed?.offset ?? 0);
-    return raw === this.#log.records(RAW, 0).length && rows === this.#log.records(ROWS, 0).length;
+    const [raw, rows] = this.#services.map(({ group }) => group);
+    return this.#partitions.every(
+      (partition) =>
+        (raw!.committed(partition)?.offset ?? 0) === this.#log.records(RAW, partition).length &&
+        (rows!.committed(partition)?.offset ?? 0) === this.#log.records(ROWS, partition).length,
+    );
   }
 
   #name(kind: string): string {
@@ -184,45 +197,46 @@ export class World {
       .padStart(16, '0');
   }
 
-  /** Edges one after another, each until it is killed. */
-  async #edges(): Promise<void> {
+  /** Edges one after another, each until it is killed, told to stop, or the time is up; some stand still for a while. */
+  async #runEdges(): Promise<void> {
     while (!this.#calm) {
-      const process = new SimulatedProcess(this.#name('edge'), this.#time);
-      const log = process.log(this.#log);
-      const options = { topic: RAW, partition: 0, edge: this.#owner(), batchBytesMax: 24, deadlineMs: DEADLINE_MS };
-      const lane = new PartitionLane(log, process.clock, options);
-      this.#unknown.set(lane, []);
-      const diesMs = this.#time.nowMs() + 300 + this.#time.random() * 2_000;
-      while (!this.#calm && this.#time.nowMs() < diesMs) {
-        void this.#send(lane);
+      const entry = { edge: this.#edge(), killed: false };
+      const { edge } = entry;
+      this.#edges.push(entry);
+      await edge.start();
+      const endsMs = this.#time.nowMs() + 300 + this.#time.random() * 2_000;
+      while (!this.#calm && this.#time.nowMs() < endsMs) {
+        void edge.send(this.#newIds(), this.#time.random() < OVER_LIMIT_SHARE);
+        if (this.#time.random() < FREEZE_SHARE) {
+          this.#tell(edge.process, 'is paused');
+          edge.process.pause(50 + this.#time.random() * 1_000);
+        }
         await this.#time.sleep(this.#time.random() * 60);
       }
       if (this.#calm) return;
-      process.kill();
-      this.#unknown.delete(lane);
+      entry.killed = this.#time.random() < 0.5;
+      this.#tell(edge.process, entry.killed ? 'is killed' : 'is told to stop');
+      if (entry.killed) edge.process.kill();
+      else void edge.stop();
     }
   }
 
-  async #send(lane: PartitionLane): Promise<void> {
+  #edge(): SimulatedEdge {
+    return new SimulatedEdge({
+      log: this.#log,
+      process: new SimulatedProcess(this.#name('edge'), this.#time),
+      time: this.#time,
+      topic: RAW,
+      partitions: this.#partitions.length,
+      owner: this.#owner(),
+      without: this.#without,
+      refusedShare: () => (this.#calm ? 0 : REFUSED_SHARE),
+    });
+  }
+
+  #newIds(): string[] {
     const count = 1 + Math.floor(this.#time.random() * 2);
-    const ids: string[] = [];
-    for (let i = 0; i < count; i++) {
-      const id = `${this.#sent.size}${endOf(this.#time.random())}`;
-      this.#sent.add(id);
-      ids.push(id);
-    }
-    const meta = {
-      tenant: ids.join('+'),
-      signal: 'traces' as const,
-      encoding: 'identity' as const,
-      priority: false,
-      items: ids.length,
-      bytes: 1,
-      receivedAtNs: this.#time.wallNs(),
-    };
-    const outcome = await lane.publish({ meta, value: Buffer.from(ids.join(',')) });
-    if (outcome === 'unknown') this.#unknown.get(lane)?.push(...ids);
-    else for (const id of ids) (outcome === 'acked' ? this.#acked : this.#refused).add(id);
+    return Array.from({ length: count }, () => `${this.#ids++}${endOf(this.#time.random())}`);
   }
 
   #normalizer(process: SimulatedProcess, group: SimulatedGroup): GroupWorkers<NormalizerWorker> {
@@ -351,9 +365,4 @@ function endOf(chance: number): string {
     if (chance < from) return end;
   }
   return '';
-}
-
-/** Whether an id is one of the books, and not a row. */
-function isBooked(id: string): boolean {
-  return id.startsWith(REFUSED) || id.startsWith(UNANSWERED);
 }

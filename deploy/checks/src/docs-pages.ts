@@ -8,6 +8,7 @@ import { SINK_CONFIG, SINK_METRICS } from '@weir/sink';
 import { type ProgramConfig, renderConfigurationPage } from './configuration-page.ts';
 import { renderKubernetesEnvoy } from './kubernetes-envoy.ts';
 import { renderMetricsPage, type ServiceMetrics } from './metrics-page.ts';
+import { renderRefusalsPage } from './refusals-page.ts';
 import { REPOSITORY } from './tool-cache.ts';
 
 /** What the three services measure. */
@@ -40,6 +41,7 @@ export function docsPages(): readonly DocsPage[] {
   const envoy = readFileSync(join(REPOSITORY, 'deploy/envoy/envoy.yaml'), 'utf8');
   return [
     { path: 'k8s/base/envoy/envoy.yaml', text: renderKubernetesEnvoy(envoy) },
+    { path: 'docs/REFUSALS.md', text: renderRefusalsPage() },
     { path: 'docs/METRICS.md', text: renderMetricsPage(SERVICE_METRICS) },
     { path: 'docs/CONFIGURATION.md', text: renderConfigurationPage(PROGRAMS) },
   ];

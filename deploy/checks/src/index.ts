@@ -1,1 +1,1 @@
-export {};
+export { installOnce, mustRun, pythonTools, REPOSITORY, run, TOOL_CACHE } from './tool-cache.ts';

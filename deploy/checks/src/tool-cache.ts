@@ -14,7 +14,7 @@ const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
 export const REPOSITORY = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** Where tools that the checks need are kept: once for each clone, removed with node_modules. */
-const CACHE = join(REPOSITORY, 'node_modules/.cache/weir');
+export const TOOL_CACHE = join(REPOSITORY, 'node_modules/.cache/weir');
 
 /** How a command ended. */
 export interface Ran {
@@ -45,7 +45,7 @@ export async function run(
 }
 
 /** As {@link run}, but throws with the command's own words where it fails. */
-async function mustRun(command: string, args: readonly string[], cwd?: string): Promise<string> {
+export async function mustRun(command: string, args: readonly string[], cwd?: string): Promise<string> {
   const ran = await run(command, args, { timeoutMs: INSTALL_TIMEOUT_MS, ...(cwd === undefined ? {} : { cwd }) });
   if (ran.status !== 0) throw new Error(`${command} ${args.join(' ')} failed:\n${ran.stdout}${ran.stderr}`);
   return ran.stdout;
@@ -56,7 +56,7 @@ async function mustRun(command: string, args: readonly string[], cwd?: string): 
  * @returns its bin directory.
  */
 export async function pythonTools(name: string, requirements: readonly string[]): Promise<string> {
-  const bin = join(CACHE, name, 'bin');
+  const bin = join(TOOL_CACHE, name, 'bin');
   await installOnce(name, requirements.join('\n'), async (directory) => {
     await mustRun('python3', ['-m', 'venv', directory]);
     const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-input', ...requirements];
@@ -72,7 +72,7 @@ export async function pythonTools(name: string, requirements: readonly string[])
 export async function promtool(): Promise<string | undefined> {
   if (await answers('promtool', ['--version'])) return 'promtool';
   if (!(await answers('apt-get', ['--version'])) || !(await answers('dpkg-deb', ['--version']))) return undefined;
-  const directory = join(CACHE, 'promtool');
+  const directory = join(TOOL_CACHE, 'promtool');
   const binary = join(directory, 'usr/bin/promtool');
   if (existsSync(binary)) return binary;
   await mkdir(directory, { recursive: true });
@@ -101,9 +101,14 @@ async function answers(command: string, args: readonly string[]): Promise<boolea
   }
 }
 
-async function installOnce(name: string, wanted: string, install: (directory: string) => Promise<void>): Promise<void> {
-  const directory = join(CACHE, name);
-  const stamp = join(CACHE, `${name}.stamp`);
+/** Has `install` fill a directory of the cache, unless that was done for the same `wanted`. */
+export async function installOnce(
+  name: string,
+  wanted: string,
+  install: (directory: string) => Promise<void>,
+): Promise<void> {
+  const directory = join(TOOL_CACHE, name);
+  const stamp = join(TOOL_CACHE, `${name}.stamp`);
   const found = await readFile(stamp, 'utf8').catch(() => undefined);
   if (found === wanted && existsSync(directory)) return;
   await rm(directory, { recursive: true, force: true });

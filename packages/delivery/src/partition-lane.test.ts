@@ -13,7 +13,7 @@ interface Append {
   fail(code: 'unavailable' | 'rejected'): void;
 }
 
-function setUp(batchBytesMax = 100) {
+function setUp(batchBytesMax = 100, batchRecordsMax?: number) {
   const clock = new FakeClock();
   const appends: Append[] = [];
   const log: Pick<Log, 'append'> = {
@@ -24,14 +24,15 @@ function setUp(batchBytesMax = 100) {
         appends.push({ records, done: () => resolve(0), fail });
       }),
   };
-  const late: string[] = [];
+  const lost: number[] = [];
   const lane = new PartitionLane(log as Log, clock, {
     topic: 't',
     partition: 0,
     edge: '0'.repeat(16),
     batchBytesMax,
+    ...(batchRecordsMax === undefined ? {} : { batchRecordsMax }),
     deadlineMs: DEADLINE_MS,
-    onLate: ({ tenant }) => void late.push(tenant),
+    onLost: (items) => void lost.push(items),
   });
   const seqs = (index: number) =>
     appends[index]!.records.map(({ meta }) => {
@@ -43,7 +44,7 @@ function setUp(batchBytesMax = 100) {
       const decoded = decodeNote(records[0]!.meta, records[0]!.value);
       return decoded.ok && isNote(records[0]!.meta) ? [decoded.value] : [];
     });
-  return { clock, appends, lane, seqs, notes, late };
+  return { clock, appends, lane, seqs, notes, lost };
 }
 
 function record(bytes = 10): RawRecord {
@@ -67,6 +68,30 @@ function watch(promises: readonly Promise<Published>[]): (Published | undefined)
   for (const [i, promise] of promises.entries()) void promise.then((outcome) => (seen[i] = outcome));
   return seen;
 }
+
+test('where a produce is one record, each is answered on its own, and one is in flight all the same', async () => {
+  const { clock, appends, lane, seqs } = setUp(100, 1);
+  const seen = watch([lane.publish(record()), lane.publish(record()), lane.publish(record())]);
+  for (const [done, outcomes] of [
+    [0, ['acked', undefined, undefined]],
+    [1, ['acked', 'acked', undefined]],
+    [2, ['acked', 'acked', 'acked']],
+  ] as const) {
+    await clock.advance(0);
+    expect([appends.length, seqs(done)]).toEqual([done + 1, [done]]);
+    appends[done]!.done();
+    await clock.advance(0);
+    expect(seen).toEqual(outcomes);
+  }
+});
+
+test('one that waits for its turn behind others waits no longer than its deadline', async () => {
+  const { clock, appends, lane } = setUp(100, 1);
+  const seen = watch([lane.publish(record()), lane.publish(record())]);
+  await clock.advance(DEADLINE_MS);
+  expect(seen).toEqual(['unknown', 'expired']);
+  expect(appends).toHaveLength(1);
+});
 
 test('one produce is in flight; what comes meanwhile goes into the next, in order', async () => {
   const { clock, appends, lane, seqs } = setUp();
@@ -97,7 +122,7 @@ test('a produce without an answer is repeated with the same seqs', async () => {
 });
 
 test('at its deadline what was sent is unknown, and what was not has expired and is never sent', async () => {
-  const { clock, appends, lane } = setUp();
+  const { clock, appends, lane, seqs, notes } = setUp();
   const seen = watch([lane.publish(record()), lane.publish(record())]);
   await clock.advance(DEADLINE_MS - 1);
   expect(seen).toEqual([undefined, undefined]);
@@ -106,8 +131,11 @@ test('at its deadline what was sent is unknown, and what was not has expired and
   expect(seen).toEqual(['unknown', 'expired']);
   appends[0]!.done();
   await clock.advance(0);
-  expect(appends[1]!.records).toHaveLength(1);
+  expect(notes()).toHaveLength(1);
   appends[1]!.done();
+  await clock.advance(0);
+  expect(seqs(2)).toEqual([2]);
+  appends[2]!.done();
   await clock.advance(0);
   expect(late).toEqual(['acked']);
 });
@@ -195,15 +223,51 @@ test('behind an append without an answer goes a note of what was in it, and noth
   expect(later).toEqual(['acked']);
 });
 
-test('what was answered as unknown and is there after all is told', async () => {
-  const { clock, appends, lane, late, notes } = setUp();
+const UNANSWERED = {
+  tenant: 'acme',
+  signal: 'traces',
+  minute: 0,
+  outcome: 'unanswered',
+  reason: '',
+  items: 1,
+  bytes: 10,
+};
+
+test('what was answered as unknown and is there after all is noted, before a lane that drains ends', async () => {
+  const { clock, appends, lane, notes, lost } = setUp();
   const seen = watch([lane.publish(record())]);
   await clock.advance(DEADLINE_MS);
   expect(seen).toEqual(['unknown']);
+  let drained = false;
+  void lane.drain(new AbortController().signal).then(() => (drained = true));
   appends[0]!.done();
   await clock.advance(0);
-  expect(late).toEqual(['acme']);
-  expect(notes()).toEqual([]);
+  expect(notes()).toEqual([{ edge: '0'.repeat(16), seq: 1, settled: [UNANSWERED], doubtful: [] }]);
+  expect(drained).toBe(false);
+  appends[1]!.done();
+  await clock.advance(0);
+  expect(drained).toBe(true);
+  expect(lost).toEqual([]);
+});
+
+test('a lane that ends before it could note what was in doubt, or came late, says how many items', async () => {
+  for (const isLate of [true, false]) {
+    const { clock, appends, lane, lost } = setUp();
+    void lane.publish(record());
+    await clock.advance(0);
+    if (!isLate) appends[0]!.fail('unavailable');
+    await clock.advance(DEADLINE_MS);
+    if (isLate) appends[0]!.done();
+    else appends[1]!.fail('unavailable');
+    await clock.advance(0);
+    const stop = new AbortController();
+    const drained = lane.drain(stop.signal);
+    stop.abort();
+    appends.at(-1)!.fail('unavailable');
+    await clock.advance(0);
+    await drained;
+    expect(lost).toEqual([1]);
+  }
 });
 
 test('a refusal after an attempt without an answer is not certain', async () => {
@@ -289,6 +353,29 @@ test('a note that is refused leaves its doubt, and its place, to the next', asyn
   ]);
   expect(lane.inDoubt).toBe(false);
   expect(written()).toBe(true);
+});
+
+test('while its note is refused, nothing else is sent: what came between would stand for what is in doubt', async () => {
+  const { clock, appends, lane, seqs, notes } = setUp();
+  void lane.publish(record());
+  await clock.advance(0);
+  appends[0]!.fail('unavailable');
+  await clock.advance(DEADLINE_MS);
+  appends[1]!.fail('unavailable');
+  await clock.advance(0);
+  const later = watch([lane.publish(record())]);
+  appends[2]!.fail('rejected');
+  await clock.advance(1_000);
+  expect(notes().map(({ seq, doubtful }) => [seq, doubtful.length])).toEqual([
+    [1, 1],
+    [1, 1],
+  ]);
+  appends[3]!.done();
+  await clock.advance(0);
+  expect(seqs(4)).toEqual([2]);
+  appends[4]!.done();
+  await clock.advance(0);
+  expect(later).toEqual(['acked']);
 });
 
 function settledTo(promise: Promise<boolean>): () => boolean | undefined {

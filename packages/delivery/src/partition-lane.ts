@@ -19,12 +19,14 @@ export interface LaneOptions {
   readonly edge: string;
   /** One produce holds at most this much, unless one record alone is larger. */
   readonly batchBytesMax: number;
+  /** And at most so many records; left out, as many as there are. */
+  readonly batchRecordsMax?: number;
   /** A record that is not acknowledged after this long is answered. */
   readonly deadlineMs: number;
   /** Called with the seconds that each acknowledged produce took. */
   readonly onProduced?: (seconds: number) => void;
-  /** Called with what was answered as unknown, and is in the log after all. */
-  readonly onLate?: (meta: RawRecord['meta']) => void;
+  /** Called with the items of which the log was to tell what became of them, where the lane ended or was refused before. */
+  readonly onLost?: (items: number) => void;
 }
 
 interface Entry {
@@ -133,6 +135,8 @@ export class PartitionLane {
   async #pump(): Promise<void> {
     while (this.#queue.length > 0 || this.#notes.length > 0 || this.#doubt !== undefined) {
       if (this.#notes.length > 0 || this.#doubt !== undefined) await this.#writeNote();
+      // A note that was refused leaves the doubt: what went before the next one would stand for what is in doubt.
+      if (this.#doubt !== undefined) continue;
       const batch = this.#take();
       if (batch.length === 0) continue;
       this.#inFlight = batch;
@@ -141,13 +145,20 @@ export class PartitionLane {
       this.#inFlight = [];
       // Those that were answered as unknown are told of, even where it is certain now that they are not there.
       const doubted = outcome === 'unknown' ? batch : batch.filter(({ settled }) => settled && outcome !== 'acked');
-      if (doubted.length > 0) this.#doubt = usageOf(doubted);
-      for (const entry of batch) {
-        if (outcome === 'acked' && entry.settled) this.#options.onLate?.(entry.record.meta);
-        entry.settle(outcome);
-      }
+      if (doubted.length > 0) this.#doubt = usageOf(doubted, 'refused', 'kafka_unavailable');
+      if (outcome === 'acked') this.#noteLate(batch.filter(({ settled }) => settled));
+      for (const entry of batch) entry.settle(outcome);
     }
     this.#pumping = undefined;
+  }
+
+  /** Tells of what was answered as unknown and is in the log after all. The lane's own note: it does not end before. */
+  #noteLate(late: readonly Entry[]): void {
+    if (late.length === 0) return;
+    const usage = usageOf(late, 'unanswered', '');
+    void this.note(usage.entries()).then((written) => {
+      if (!written) this.#options.onLost?.(usage.items);
+    });
   }
 
   /** One note for all that waits, and for what is in doubt, which stays so until a note is written. */
@@ -169,6 +180,7 @@ export class PartitionLane {
     }
     // One that is certainly not there leaves its place to the next, which must stand right behind what is in doubt.
     if (outcome === 'rejected') this.#seq--;
+    if (outcome !== 'acked' && signal.aborted && this.#doubt !== undefined) this.#options.onLost?.(this.#doubt.items);
     if (outcome === 'acked' || signal.aborted) this.#doubt = undefined;
     for (const { resolve } of waiting) resolve(outcome === 'acked');
   }
@@ -199,10 +211,11 @@ export class PartitionLane {
 
   #take(): readonly Entry[] {
     this.#dropDue(this.#stopping.signal.aborted ? Number.POSITIVE_INFINITY : this.#clock.nowMs());
+    const { batchBytesMax, batchRecordsMax = Number.POSITIVE_INFINITY } = this.#options;
     let bytes = 0;
     let taken = 0;
     for (const { record } of this.#queue) {
-      if (taken > 0 && bytes + bytesOf(record) > this.#options.batchBytesMax) break;
+      if (taken > 0 && (taken >= batchRecordsMax || bytes + bytesOf(record) > batchBytesMax)) break;
       taken++;
       bytes += bytesOf(record);
     }
@@ -248,13 +261,12 @@ function bytesOf({ value, meta }: RawRecord): number {
   return value.length + (meta.rejected?.length ?? 0);
 }
 
-/** What is in doubt, as it counts where it is not in the log. */
-function usageOf(batch: readonly Entry[]): UsageTally {
+/** What became of the items of a batch. */
+function usageOf(batch: readonly Entry[], outcome: Usage['outcome'], reason: Usage['reason']): UsageTally {
   const tally = new UsageTally();
   for (const { record } of batch) {
     const { tenant, signal, items, bytes, receivedAtNs } = record.meta;
-    const minute = minuteOf(receivedAtNs);
-    tally.add({ tenant, signal, minute, outcome: 'refused', reason: 'kafka_unavailable', items, bytes });
+    tally.add({ tenant, signal, minute: minuteOf(receivedAtNs), outcome, reason, items, bytes });
   }
   return tally;
 }

@@ -92,6 +92,8 @@ describe('JSON that is no export', () => {
     ['a number for a string', '"name":5', 'must be a string'],
     ['a number for a bool', '"attributes":[{"key":"k","value":{"boolValue":1}}]', 'must be true or false'],
     ['a wrong base64', '"attributes":[{"key":"k","value":{"bytesValue":"*"}}]', 'must be base64'],
+    ['base64 with a digit too many', '"attributes":[{"key":"k","value":{"bytesValue":"AQIDA"}}]', 'must be base64'],
+    ['a value of two kinds', '"attributes":[{"key":"k","value":{"stringValue":"a","intValue":1}}]', 'set twice'],
   ])('is refused with the field: %s', (_name, fields, message) => {
     expect(refusal(fields)).toContain(message);
   });

@@ -45,7 +45,8 @@ class Fault extends Error {}
 /**
  * OTLP/JSON to the protobuf of the same export. Ids are hex in either case, other bytes base64, enums integers, names
  * lowerCamelCase; unknown fields are passed over, null is unset; 64-bit integers may be strings or numbers and keep
- * every digit; NaN and infinities are strings. A number out of its field's range is a fault.
+ * every digit; NaN and infinities are strings. A number out of its field's range is a fault, and so are two values of one
+ * oneof.
  */
 export function jsonToProtobuf(signal: SignalKind, bytes: Buffer): FromJson {
   const { tooDeep, signs, longDigits } = survey(bytes);
@@ -122,10 +123,16 @@ function writeMessage(out: ProtoWriter, name: MessageName, value: unknown, depth
   if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof ExactInteger) {
     throw new Fault(`${name} must be an object`);
   }
+  let member: string | undefined;
   for (const field of MESSAGES[name]) {
     if (!Object.hasOwn(value, field.name)) continue;
     const content = (value as Record<string, unknown>)[field.name];
     if (content === null || content === undefined) continue;
+    if (field.oneof !== undefined) {
+      // JSON has no order that says which of them counts.
+      if (member !== undefined) throw new Fault(`${name}.${field.oneof} is set twice, by ${member} and ${field.name}`);
+      member = field.name;
+    }
     if (field.repeated === true) writeList(out, name, field, content, depth);
     else writeField(out, name, field, content, depth);
   }
@@ -230,6 +237,9 @@ function hex(value: unknown, name: MessageName, field: FieldSpec): Buffer {
 }
 
 function base64(value: unknown, name: MessageName, field: FieldSpec): Buffer {
-  if (typeof value === 'string' && /^[0-9A-Za-z+/_-]*={0,2}$/.test(value)) return Buffer.from(value, 'base64');
+  if (typeof value === 'string' && /^[0-9A-Za-z+/_-]*={0,2}$/.test(value)) {
+    // One digit of a group alone is less than a byte.
+    if (value.replace(/=+$/, '').length % 4 !== 1) return Buffer.from(value, 'base64');
+  }
   throw new Fault(`${name}.${field.name} must be base64`);
 }

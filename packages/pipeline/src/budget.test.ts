@@ -38,6 +38,10 @@ test('giving back more than was taken is a broken invariant', () => {
   expect(() => new Budget({ bytesMax: 1, itemsMax: 1 }).give(1, 0)).toThrow(InvariantError);
 });
 
+test('a refusal tells its client the reason by its name', () => {
+  expect(refuse('edge_full', 'no room').message).toBe('edge_full: no room');
+});
+
 test('only retryable refusals carry Retry-After, a whole number of at least 1', () => {
   expect(refuse('edge_full', 'full', 0.2)).toMatchObject({ retryAfterS: 1 });
   expect(refuse('sink_full', 'full', 1.2)).toMatchObject({ retryAfterS: 2 });

@@ -14,3 +14,4 @@ export {
   refuse,
 } from './outcome.ts';
 export { SIGNALS, type SignalKind } from './signal-kind.ts';
+export { takes, ZONE_BOUNDS, ZONES, type Zone, ZoneGauge, zoneAt } from './zone.ts';

@@ -10,5 +10,15 @@ export {
   setting,
   settingsOf,
 } from './config.ts';
-export { brokerList, byteSize, durationMs, flag, type HostPort, hostPort, wholeNumber } from './parsers.ts';
+export {
+  brokerList,
+  byteSize,
+  byteSizeBetween,
+  durationBetween,
+  durationMs,
+  flag,
+  type HostPort,
+  hostPort,
+  wholeNumber,
+} from './parsers.ts';
 export { PROCESS_CONFIG, runService, type ServiceContext, type ServiceDefinition } from './service.ts';

@@ -46,6 +46,18 @@ export const byteSize = z.string().transform((text, context): number => {
   return z.NEVER;
 });
 
+/** A size from `min` to `max`, both as they are written. */
+export function byteSizeBetween(min: string, max: string) {
+  const [least, most] = [byteSize.parse(min), byteSize.parse(max)];
+  return byteSize.refine((bytes) => bytes >= least && bytes <= most, { error: `must be from ${min} to ${max}` });
+}
+
+/** A duration from `min` to `max`, both as they are written. */
+export function durationBetween(min: string, max: string) {
+  const [least, most] = [durationMs.parse(min), durationMs.parse(max)];
+  return durationMs.refine((ms) => ms >= least && ms <= most, { error: `must be from ${min} to ${max}` });
+}
+
 /** A whole number in decimal digits, within bounds. */
 export function wholeNumber(min: number, max: number) {
   return z.string().transform((text, context): number => {

@@ -57,6 +57,13 @@ export class UsageTally {
     }
   }
 
+  /** Of all entries together. */
+  get items(): number {
+    let sum = 0;
+    for (const { items } of this.#sums.values()) sum += items;
+    return sum;
+  }
+
   get size(): number {
     return this.#sums.size;
   }

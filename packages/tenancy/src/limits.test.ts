@@ -36,6 +36,11 @@ describe('mergeLimits', () => {
     expect(windowNs).toEqual({ past: 3.6e12, future: Number.POSITIVE_INFINITY });
   });
 
+  test('partitions are left open where no layer names them', () => {
+    expect(mergeLimits(BUILT_IN_LIMITS, { weight: 2 }).partitions).toBeUndefined();
+    expect(mergeLimits(BUILT_IN_LIMITS, { partitions: 3 }, { weight: 2 }).partitions).toBe(3);
+  });
+
   test('without layers is the base', () => {
     expect(mergeLimits(BUILT_IN_LIMITS, undefined)).toEqual(BUILT_IN_LIMITS);
   });
@@ -60,6 +65,9 @@ describe('limits as written', () => {
     { items: { perSecond: 0 } },
     { items: { perSecond: Number.POSITIVE_INFINITY } },
     { weight: -1 },
+    { partitions: 0 },
+    { partitions: 1.5 },
+    { partitions: 10_001 },
     { itmes: { perSecond: 1 } },
     { attributes: { perItem: 0 } },
     { attributes: { keyBytes: 'none' } },

@@ -6,6 +6,7 @@ const DURATION_NS = { ns: 1, us: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3_600e9, d: 8
 
 const RATE_MAX = 1e12;
 const RETENTION_DAYS_MAX = 36_500;
+const PARTITIONS_MAX = 10_000;
 
 const rate = z.strictObject({
   /** Items or bytes a second, sustained. */
@@ -49,6 +50,8 @@ export const limitOverrides = z.strictObject({
   activeSeries: orNone(z.int().min(1).max(SERIES_MAX)).optional(),
   /** Share of a full pipe, relative to other tenants. */
   weight: z.number().positive().max(1_000).optional(),
+  /** Partitions of the raw topic that the tenant's exports go to. */
+  partitions: z.int().min(1).max(PARTITIONS_MAX).optional(),
   /** Attribute and metric names are brought to this version of the OpenTelemetry semantic conventions. */
   conventions: z
     .strictObject({
@@ -80,6 +83,8 @@ export interface Limits {
   readonly requestBytes: number | 'none';
   readonly activeSeries: number | 'none';
   readonly weight: number;
+  /** Undefined: a quarter of the partitions, at least two. */
+  readonly partitions?: number | undefined;
   /** Undefined: names stay as they are sent. */
   readonly conventions?: { readonly upgradeTo: string; readonly assume?: string | undefined } | undefined;
 }
@@ -117,6 +122,7 @@ export function mergeLimits(base: Limits, ...layers: readonly (LimitOverrides | 
       requestBytes: layer.requestBytes ?? limits.requestBytes,
       activeSeries: layer.activeSeries ?? limits.activeSeries,
       weight: layer.weight ?? limits.weight,
+      partitions: layer.partitions ?? limits.partitions,
       conventions: layer.conventions ?? limits.conventions,
     };
   }

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
+import type { Log } from '@weir/delivery';
 import { createKafkaAdmin, createKafkaLog } from '@weir/kafka';
-import { Budget, type Clock, type Component, createLifecycle, InvariantError } from '@weir/pipeline';
+import { Budget, type Clock, type Component, createLifecycle, InvariantError, ZONES, ZoneGauge } from '@weir/pipeline';
 import type { ConfigOf, ServiceContext } from '@weir/process';
 import { trackTopics } from '@weir/records';
 import { collectWith, createAdmin, createMetrics, createTopLabels, type Metrics } from '@weir/telemetry';
@@ -8,11 +9,12 @@ import { ActiveSeries, followTenants, RateLimiter, TenantDirectory } from '@weir
 import { createAdmission } from './admit/admission.ts';
 import { authenticate } from './admit/authenticate.ts';
 import type { EDGE_CONFIG } from './config.ts';
+import { EdgeQueue } from './edge-queue.ts';
 import { FlowFollower } from './flow/flow-follower.ts';
 import { KafkaCheck } from './health.ts';
 import { LIMITS } from './limits.ts';
 import { EDGE_METRICS } from './metrics.ts';
-import { Books, bookedAs } from './publish/books.ts';
+import { Books, type BooksParts, bookedAs } from './publish/books.ts';
 import { Publisher } from './publish/publisher.ts';
 import { GrpcReceiver } from './receive/grpc-receiver.ts';
 import { HttpReceiver } from './receive/http-receiver.ts';
@@ -33,34 +35,30 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
   const log = createKafkaLog(kafka, logger, clock);
   const kafkaAdmin = createKafkaAdmin(kafka, logger);
   const directory = new TenantDirectory(config.pepper);
-  const tenants = followTenants(log, directory, {
-    stateDir: config.stateDir,
-    clock,
-    waits: false,
-    events: {
-      unreadable: (key) => logger.warn({ tenant: key }, 'a tenant record cannot be read and is passed over'),
-      failed: (error) => logger.debug({ err: error }, 'the tenants are not followed at the moment'),
-    },
-  });
+  const tenants = followAll(log, directory, config.stateDir, context);
   const tls = new TlsFiles(config.tls, clock, (error) =>
     logger.warn({ err: error }, 'the TLS files are not usable; the old ones stay'),
   );
   const flow = new FlowFollower(log, clock, config.track, (error) =>
     logger.debug({ err: error }, 'flow is not followed'),
   );
-  const budget = new Budget(config.queue);
+  const queue = new EdgeQueue(new Budget(config.queue), (zone) => metrics.zoneChanges.inc({ of: 'queue', zone }));
+  const sinkZone = new ZoneGauge((zone) => metrics.zoneChanges.inc({ of: 'sinks', zone }));
 
-  const onLost = (items: number) => metrics.booksLost.inc(items);
-  const books: Books = new Books({ clock, write: (usage) => publish.note(usage), onLost });
+  const write: BooksParts['write'] = (usage) => publish.note(usage);
+  const onLost: BooksParts['onLost'] = (items) => metrics.booksLost.inc(items);
+  const books = new Books({ clock, write, onLost });
   const publish = new Publisher({
     log,
     clock,
     topic,
-    budget,
+    queue,
     edge: instance,
     deadlineMs: config.kafka.deadlineMs,
+    batches: config.async,
     partitions: (signal) => countPartitions(kafkaAdmin, topic, clock, signal),
     onProduced: (seconds) => metrics.produceSeconds.observe(seconds),
+    onLost,
     books,
   });
   const kafkaCheck = new KafkaCheck(log, topic, clock, () => publish.partitions);
@@ -69,8 +67,9 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
       clock,
       limiter: new RateLimiter(clock),
       series: createSeries(metrics, clock),
-      budget,
+      queue,
       sinkFill: () => flow.current(),
+      sinkZone,
       bodyBytesMax: config.body.bytesMax,
       onRejected: ({ signal }, reason, items) => metrics.rejected.inc({ signal, reason }, items),
     },
@@ -80,15 +79,15 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
     tls,
     clientRequired: config.tls.clientRequired,
     bodyBytesMax: config.body.bytesMax,
-    budget,
+    queue,
     clock,
     authenticate: (headers) => authenticate(directory, headers),
     events: receiverEvents(metrics, books, context),
   };
-  const http = new HttpReceiver({ ...receiver, listen: config.httpListen }, admission);
-  const grpc = new GrpcReceiver({ ...receiver, listen: config.grpcListen }, admission);
+  const http = new HttpReceiver({ ...receiver, listen: config.httpListen }, admission, config.connections);
+  const grpc = new GrpcReceiver({ ...receiver, listen: config.grpcListen }, admission, config.connections);
 
-  collectGauges(metrics, { budget, flow, directory, tls });
+  collectGauges(metrics, { queue, sinkZone, flow, directory, tls });
   const admin = createAdmin({
     listen: config.adminListen,
     registry,
@@ -98,12 +97,24 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
     ],
     liveness: () => [],
   });
-  const connections: Component = { name: 'connections', start: async () => undefined, stop: () => log.close() };
+  const connections = { name: 'connections', start: async () => undefined, stop: () => log.close() };
   const parts = [http, grpc, books, publish, flow, tenants, tls, kafkaCheck, connections, admin];
   return createLifecycle(parts, {
     clock,
     stopDeadlineMs: STOP_DEADLINE_MS,
     onFault: (name, error) => logger.warn({ err: error, part: name }, 'a part did not stop cleanly'),
+  });
+}
+
+function followAll(log: Log, directory: TenantDirectory, stateDir: string, { clock, logger }: ServiceContext) {
+  return followTenants(log, directory, {
+    stateDir,
+    clock,
+    waits: false,
+    events: {
+      unreadable: (key) => logger.warn({ tenant: key }, 'a tenant record cannot be read and is passed over'),
+      failed: (error) => logger.debug({ err: error }, 'the tenants are not followed at the moment'),
+    },
   });
 }
 
@@ -134,13 +145,25 @@ function receiverEvents(metrics: Metrics<typeof EDGE_METRICS>, books: Books, con
   };
 }
 
-function collectGauges(
-  metrics: Metrics<typeof EDGE_METRICS>,
-  { budget, flow, directory, tls }: { budget: Budget; flow: FlowFollower; directory: TenantDirectory; tls: TlsFiles },
-): void {
-  collectWith(metrics.queueBytes, () => metrics.queueBytes.set(budget.bytes));
-  collectWith(metrics.queueItems, () => metrics.queueItems.set(budget.items));
-  collectWith(metrics.queueFill, () => metrics.queueFill.set(budget.fill));
+interface Gauged {
+  readonly queue: EdgeQueue;
+  readonly sinkZone: ZoneGauge;
+  readonly flow: FlowFollower;
+  readonly directory: TenantDirectory;
+  readonly tls: TlsFiles;
+}
+
+function collectGauges(metrics: Metrics<typeof EDGE_METRICS>, { queue, sinkZone, flow, directory, tls }: Gauged): void {
+  collectWith(metrics.queueBytes, () => metrics.queueBytes.set(queue.budget.bytes));
+  collectWith(metrics.queueItems, () => metrics.queueItems.set(queue.budget.items));
+  collectWith(metrics.queueFill, () => metrics.queueFill.set(queue.budget.fill));
+  collectWith(metrics.queueTenants, () => metrics.queueTenants.set(queue.tenants));
+  collectWith(metrics.zone, () => {
+    const now = { queue: queue.zone, sinks: sinkZone.observe(flow.current().fill) };
+    for (const [of, current] of Object.entries(now)) {
+      for (const zone of ZONES) metrics.zone.set({ of, zone }, zone === current ? 1 : 0);
+    }
+  });
   collectWith(metrics.sinkFill, () => metrics.sinkFill.set(flow.current().fill));
   collectWith(metrics.tenants, () => metrics.tenants.set(directory.size));
   collectWith(metrics.certificateExpiry, () => metrics.certificateExpiry.set(tls.current.expiresS));

@@ -19,6 +19,31 @@ test('the defaults are a valid configuration', () => {
   expect(faultsOf({})).toEqual([]);
 });
 
+test.each([
+  ['WEIR_EDGE_GRPC_RECEIVE_MIB', ['1', '64'], ['0', '257', '1.5'], 'must be a whole number from 1 to 256'],
+  ['WEIR_EDGE_HTTP2_STREAMS_MAX', ['1', '1000000'], ['0', '1000001'], 'must be a whole number from 1 to 1000000'],
+  ['WEIR_EDGE_HEADER_BYTES_MAX', ['4KiB', '256KiB'], ['4095B', '1MiB'], 'must be from 4KiB to 256KiB'],
+  ['WEIR_EDGE_BODY_BYTES_MAX', ['1KiB', '64MiB'], ['1023B', '257MiB'], 'must be from 1KiB to 256MiB'],
+  ['WEIR_EDGE_GRPC_KEEPALIVE_TIME', ['1s', '1d'], ['999ms', '25h'], 'must be from 1s to 1d'],
+  ['WEIR_EDGE_GRPC_KEEPALIVE_TIMEOUT', ['100ms', '10m'], ['99ms', '11m'], 'must be from 100ms to 10m'],
+  ['WEIR_EDGE_GRPC_PING_INTERVAL_MIN', ['10ms', '1h'], ['9ms', '2h'], 'must be from 10ms to 1h'],
+  ['WEIR_EDGE_GRPC_CONNECTION_IDLE_MAX', ['1s', '1d'], ['0s', '25h'], 'must be from 1s to 1d'],
+  ['WEIR_EDGE_GRPC_CONNECTION_AGE_MAX', ['1s', '7d'], ['0s', '8d'], 'must be from 1s to 7d'],
+  ['WEIR_EDGE_GRPC_CONNECTION_AGE_GRACE', ['1s', '1h'], ['0s', '61m'], 'must be from 1s to 1h'],
+])('%s has bounds, which are checked', (name, good, bad, fault) => {
+  for (const value of good) expect(faultsOf({ [name]: value })).toEqual([]);
+  for (const value of bad) expect(faultsOf({ [name]: value })).toEqual([`${name}: ${fault}`]);
+});
+
+test('a gRPC message may not be larger than a body', () => {
+  const env = { WEIR_EDGE_BODY_BYTES_MAX: '8MiB', WEIR_EDGE_GRPC_RECEIVE_MIB: '8' };
+  expect(faultsOf(env)).toEqual([]);
+  expect(faultsOf({ ...env, WEIR_EDGE_GRPC_RECEIVE_MIB: '9' })).toEqual([
+    'WEIR_EDGE_GRPC_RECEIVE_MIB: must be no more than WEIR_EDGE_BODY_BYTES_MAX, here 8388608B: ' +
+      'what is larger would be received and then refused',
+  ]);
+});
+
 test('a queue must have room for the largest body and its pieces', () => {
   expect(faultsOf({ WEIR_EDGE_BODY_BYTES_MAX: '8MiB', WEIR_EDGE_QUEUE_BYTES_MAX: '24MiB' })).toEqual([]);
   expect(faultsOf({ WEIR_EDGE_QUEUE_BYTES_MAX: '64MiB' })).toEqual([

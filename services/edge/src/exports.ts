@@ -26,6 +26,8 @@ export interface AdmittedExport {
   readonly value: Buffer;
   /** The same, decompressed: what is split when it is too large. */
   readonly plain: Buffer;
+  /** Bytes of the queue that it holds: its body, as it came. */
+  readonly heldBytes: number;
   readonly rejectedItems: number;
   /** How many were rejected for what, for the client. */
   readonly rejectedMessage?: string | undefined;

@@ -36,24 +36,36 @@ export const LIMITS = {
   keepAliveMs: 75_000,
   /** How long an edge that stops and has answered all waits for its clients to close their connections. */
   connectionCloseMs: 1_000,
-  headerBytesMax: 16 * 1024,
   connectionsMax: 10_000,
   /** An idle HTTP/2 session holds 85 KB: 85 MB together. Where Envoy stands before it, each carries many clients' calls. */
   grpcConnectionsMax: 1_000,
-  /** Calls at once on one connection. */
-  grpcStreamsMax: 100,
+  /** HTTP/2 windows: with its own 64 KiB an export of 380 KB waits for several round trips. The queue bounds what comes. */
+  grpcStreamWindowBytes: 4 * MIB,
+  grpcConnectionWindowBytes: 16 * MIB,
+  /** Pings that may come too early before a client is told to go, and before it is cut off. */
+  pingStrikesMax: 2,
+  pingStrikesEnd: 20,
   /** Calls at once on all of them. One with 12 KB of headers holds 45 KB beside its message: 92 MB together. */
   grpcCallsMax: 2_048,
   /** What a piece of an unfinished message costs beside its bytes, so that a body that comes in crumbs is bounded as well. */
   pieceOverheadBytes: 256,
   /** Requests that one connection may carry before it is closed: load is spread anew now and then. */
   requestsPerSocketMax: 100_000,
-  /** From this fill on only priority batches are taken. */
-  priorityFill: 0.9,
+  /** What a tenant of mean weight may hold of the queue, over what is free: 2 leaves a third of it to the others. */
+  queueShareAlpha: 2,
+  /** A tenant's exports go to one in so many partitions, and to at least so many. */
+  shardsPart: 4,
+  shardsMin: 2,
+  /** Tenants whose partitions are kept in mind; those of another are worked out anew, some 5 us for each partition. */
+  shardedTenantsMax: 10_000,
   /** A flow report older than this, by our own clock, says nothing. */
   flowFreshMs: 10_000,
   flowReportersMax: 1_000,
-  retryAfterSMax: 30,
+  /**
+   * SDKs drop at once what they are asked to hold beyond the 10 s that they give an export in all (docs/CLIENTS.md): half
+   * of it to wait, and half for the produce that follows.
+   */
+  retryAfterSMax: 5,
   /** Active series of all tenants: 16 tenants with 150,000 each, which take 4 MiB, or 130,000 tenants with few. */
   seriesBytesMax: 64 * MIB,
   /** A leader that moved is back within this. */

@@ -77,6 +77,24 @@ export const EDGE_METRICS = {
     help: 'Queue over its bound; 1 is full.',
     labels: [],
   },
+  queueTenants: {
+    type: 'gauge',
+    name: 'weir_edge_queue_tenants',
+    help: 'Tenants that hold something of the queue.',
+    labels: [],
+  },
+  zone: {
+    type: 'gauge',
+    name: 'weir_edge_zone',
+    help: '1 for the zone (open, priority, closed) that the queue and the sinks are in.',
+    labels: ['of', 'zone'],
+  },
+  zoneChanges: {
+    type: 'counter',
+    name: 'weir_edge_zone_changes_total',
+    help: 'Times that the queue or the sinks came into a zone.',
+    labels: ['of', 'zone'],
+  },
   sinkFill: {
     type: 'gauge',
     name: 'weir_edge_sink_fill_ratio',

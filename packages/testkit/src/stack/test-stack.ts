@@ -13,9 +13,11 @@ export function caseTenant(number: number): string {
   return `case-${number}`;
 }
 
-/** Tenants that every test stack has beside `demo`: one with a small rate, some for single tests. */
+/** Tenants of every test stack: one whose load reaches every partition, two with a small rate, some for single tests. */
 export const TEST_TENANTS: Readonly<Record<string, object>> = {
+  demo: { partitions: 4 },
   limited: { items: { perSecond: 10, burst: 20 } },
+  debtor: { items: { perSecond: 10, burst: 20 } },
   ...Object.fromEntries(Array.from({ length: CASES }, (_, number) => [`case-${number}`, {}])),
 };
 

@@ -1,10 +1,11 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { deflateSync, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { Budget, type RefusalReason } from '@weir/pipeline';
+import { Budget, type RefusalReason, ZoneGauge } from '@weir/pipeline';
 import { effectiveTenant, RateLimiter } from '@weir/tenancy';
 import { encodeExport, encodeJsonExport, FakeClock, RecordingConsumer, RefusingConsumer } from '@weir/testkit';
 import { describe, expect, test } from 'vitest';
+import { EdgeQueue } from '../edge-queue.ts';
 import type { AdmittedExport, Answer, RawExport } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { createAdmission } from './admission.ts';
@@ -58,8 +59,9 @@ function setUp(options: { fill?: number; retryAfterS?: number; itemsMax?: number
   const parts = {
     clock,
     limiter,
-    budget,
+    queue: new EdgeQueue(budget),
     sinkFill: () => ({ fill, retryAfterS }),
+    sinkZone: new ZoneGauge(),
     bodyBytesMax: 1024 ** 2,
     onRejected: (_export: RawExport, fault: string, items: number) => rejected.push([fault, items]),
   };
@@ -191,6 +193,28 @@ describe('what is full', () => {
     expect(await reasonOf({ itemsMax: 100 }, body, inQueue)).toBe(reason);
   });
 
+  test('is left again only well below where it began: in the sinks and at the edge', async () => {
+    const { admission, parts, budget } = setUp({ itemsMax: 1_000 });
+    let fill = 0;
+    parts.sinkFill = () => ({ fill, retryAfterS: 1 });
+    const reasonAt = async (sinkFill: number, inQueue: number) => {
+      fill = sinkFill;
+      parts.queue.take(unlimited, 0, 0, inQueue - budget.items);
+      const answer = await admission.consume(export_(plainSpans, { tenant: unlimited }), signal);
+      return answer.kind === 'refused' ? answer.reason : 'accepted';
+    };
+    const sinks = [0.89, 0.9, 0.86, 0.84, 0.89];
+    const reasons: string[] = [];
+    for (const sinkFill of sinks) reasons.push(await reasonAt(sinkFill, 0));
+    expect(reasons).toEqual(['accepted', 'sink_full', 'sink_full', 'accepted', 'accepted']);
+    budget.tryTake(0, 900);
+    expect(await reasonAt(0, 900)).toBe('edge_full');
+    budget.give(0, 40);
+    expect(await reasonAt(0, 860)).toBe('edge_full');
+    budget.give(0, 20);
+    expect(await reasonAt(0, 840)).toBe('accepted');
+  });
+
   test('at the edge: an export is judged by what others hold, not by its own bytes', async () => {
     const body = export_(plainSpans);
     const { admission, budget } = setUp({ bytesMax: body.body.length });
@@ -231,11 +255,11 @@ describe('what is full', () => {
     expect(parts.limiter.tryTake(tenant, 100, 1)).toBeUndefined();
   });
 
-  test('says when to come back: as the drain allows, a whole number, never beyond the bound', async () => {
+  test('says when to come back: as the drain allows, a whole number, never later than SDKs come back', async () => {
     for (const [retryAfterS, expected] of [
       [0.2, 1],
       [3.2, 4],
-      [9_000, 30],
+      [9_000, 5],
     ] as const) {
       const { admission } = setUp({ fill: 1, retryAfterS });
       expect(await admission.consume(export_(plainSpans), signal)).toMatchObject({ retryAfterS: expected });

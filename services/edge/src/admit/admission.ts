@@ -7,9 +7,10 @@ import {
   Scanner,
   type ScanTotals,
 } from '@weir/otlp';
-import { type Budget, type Clock, type Consumer, type Refused, refuse } from '@weir/pipeline';
+import { type Clock, type Consumer, type Refused, refuse, takes, type ZoneGauge } from '@weir/pipeline';
 import { type Encoding, encodeRejectedItems } from '@weir/records';
 import { type ActiveSeries, limitOf, type RateLimiter } from '@weir/tenancy';
+import type { EdgeQueue } from '../edge-queue.ts';
 import type { AdmittedExport, Answer, RawExport, SinkFill } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { type StoredValue, toStoredValue } from '../stored-value.ts';
@@ -23,8 +24,9 @@ export interface AdmissionParts {
   /** Left out: series are not limited. */
   readonly series?: Pick<ActiveSeries, 'open'>;
   /** Items that wait for Kafka; its bytes have been taken by the receivers, which read it. */
-  readonly budget: Budget;
+  readonly queue: EdgeQueue;
   readonly sinkFill: () => SinkFill;
+  readonly sinkZone: ZoneGauge;
   readonly bodyBytesMax: number;
   readonly onRejected: (export_: RawExport, fault: (typeof ITEM_FAULTS)[number], items: number) => void;
 }
@@ -84,18 +86,20 @@ export function createAdmission(
   // Not async: what waits for Kafka holds the value that goes there, and not the plain bytes, which no budget counts.
   const pass = (export_: RawExport, found: ReadExport, receivedAtNs: bigint, signal: AbortSignal): Promise<Answer> => {
     const { items, plain } = found;
+    const { tenant } = export_;
     const plainBytes = plain.length;
     const admitted = toAdmitted(export_, found, receivedAtNs);
     const bytes = ownBytes(export_, admitted);
-    if (!parts.budget.tryTake(bytes, 0)) {
-      parts.budget.give(0, items);
-      parts.limiter.giveBack(export_.tenant, items, plainBytes);
-      return Promise.resolve({ ...refuse('edge_full', 'the edge is full'), items, bytes: plainBytes });
+    const full = parts.queue.take(tenant, admitted.heldBytes, bytes, 0);
+    if (full !== undefined) {
+      parts.queue.give(tenant, 0, items);
+      parts.limiter.giveBack(tenant, items, plainBytes);
+      return Promise.resolve({ ...full, items, bytes: plainBytes });
     }
     return next
       .consume(admitted, signal)
       .then((answer) => ({ ...answer, items, bytes: plainBytes }))
-      .finally(() => parts.budget.give(bytes, items));
+      .finally(() => parts.queue.give(tenant, bytes, items));
   };
 
   const decide = (
@@ -147,7 +151,8 @@ function toAdmitted(export_: RawExport, found: ReadExport, receivedAtNs: bigint)
     receivedAtNs,
     rejected,
   };
-  return { tenant, meta, value: stored.value, plain, rejectedItems, rejectedMessage, limitFaults };
+  const told = { rejectedItems, rejectedMessage, limitFaults };
+  return { tenant, meta, value: stored.value, plain, heldBytes: export_.body.length, ...told };
 }
 
 /**
@@ -177,7 +182,7 @@ function admit(
   priority: boolean,
 ): Refused | undefined {
   const { tenant, body } = export_;
-  const { itemsMax } = parts.budget.limits;
+  const { itemsMax } = parts.queue.budget.limits;
   if (items > itemsMax) return refuse('too_large', `the export has more than ${itemsMax} items`);
   const over = parts.limiter.tryTake(tenant, items, bytes);
   if (over !== undefined) {
@@ -187,13 +192,18 @@ function admit(
   }
   const sink = parts.sinkFill();
   // Its own body is in the queue already, and alone it must not make the edge nearly full: it would be so for ever.
-  const queueFill = parts.budget.fillBeside(body.length);
+  const queueZone = parts.queue.zoneBeside(tenant, body.length);
   let refused: Refused | undefined;
-  if (sink.fill >= 1 || (sink.fill >= LIMITS.priorityFill && !priority)) {
+  if (!takes(parts.sinkZone.observe(sink.fill), priority)) {
     refused = refuse('sink_full', 'the pipe is full: ClickHouse takes less than comes in', bounded(sink.retryAfterS));
-  } else if (queueFill >= LIMITS.priorityFill && !priority) {
-    refused = refuse('edge_full', 'the edge is nearly full and takes only exports with errors or slow spans');
-  } else if (!parts.budget.tryTake(0, items)) refused = refuse('edge_full', 'the edge is full');
+  } else if (queueZone === 'closed') {
+    refused = refuse('edge_full', 'the edge is full');
+  } else if (!takes(queueZone, priority)) {
+    refused = refuse(
+      'edge_full',
+      'the edge, or the share of the tenant in it, is nearly full: only errors and slow spans are taken',
+    );
+  } else refused = parts.queue.take(tenant, body.length, 0, items);
   if (refused !== undefined) parts.limiter.giveBack(tenant, items, bytes);
   return refused;
 }

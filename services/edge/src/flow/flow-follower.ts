@@ -1,5 +1,5 @@
 import type { Log } from '@weir/delivery';
-import type { Clock, Component } from '@weir/pipeline';
+import { type Clock, type Component, ZONE_BOUNDS } from '@weir/pipeline';
 import { CONTROL_TOPICS, decodeFlowReport } from '@weir/records';
 import type { SinkFill } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
@@ -49,7 +49,7 @@ export class FlowFollower implements Component {
       if (seen.fill <= fill) continue;
       fill = seen.fill;
       // The time until the backlog is back at nine tenths of its bound, at the measured rate.
-      const over = seen.seconds === null ? 2 : seen.seconds * Math.max(0, 1 - LIMITS.priorityFill / seen.fill);
+      const over = seen.seconds === null ? 2 : seen.seconds * Math.max(0, 1 - ZONE_BOUNDS.priority.from / seen.fill);
       retryAfterS = Math.max(1, Math.ceil(over));
     }
     return { fill, retryAfterS };

@@ -1,39 +1,57 @@
 import { zstdDecompressSync } from 'node:zlib';
 import type { Log, NewRecord } from '@weir/delivery';
-import { Budget } from '@weir/pipeline';
-import { decodeRawMeta, RejectedWalk } from '@weir/records';
+import { Budget, DependencyError } from '@weir/pipeline';
+import { decodeNote, decodeRawMeta, RejectedWalk } from '@weir/records';
 import { effectiveTenant } from '@weir/tenancy';
 import { decodeExport, encodeExport, FakeClock } from '@weir/testkit';
 import { describe, expect, test } from 'vitest';
+import { EdgeQueue } from '../edge-queue.ts';
 import type { AdmittedExport } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { Publisher } from './publisher.ts';
+import { ShardMap } from './shards.ts';
 
-const tenant = effectiveTenant('acme', { keys: [] }, undefined);
+const tenant = effectiveTenant('acme', { keys: [], limits: { partitions: 4 } }, undefined);
+
+const names = Array.from({ length: 100 }, (_, i) => `tenant-${i}`);
 
 /** A publisher whose log answers only when it is told to. */
-async function setUp(bytesMax = 100 * LIMITS.recordBodyBytesMax, partitions: number | Promise<number> = 1) {
+async function setUp(
+  bytesMax = 100 * LIMITS.recordBodyBytesMax,
+  partitions: number | Promise<number> = 1,
+  batches = true,
+) {
   const clock = new FakeClock();
   const budget = new Budget({ bytesMax, itemsMax: 1_000_000 });
   const appended: NewRecord[] = [];
+  /** Partitions of the appends, and those whose leader does not answer. */
+  const asked: number[] = [];
+  const broken = new Set<number>();
   const done: (() => void)[] = [];
   const log: Pick<Log, 'append'> = {
-    append: (_topic, _partition, records) =>
-      new Promise((resolve) => {
+    append: (_topic, partition, records, signal) =>
+      new Promise((resolve, reject) => {
+        asked.push(partition);
+        const failed = new DependencyError('kafka', 'timeout', 'no answer', { retryable: true });
+        if (broken.has(partition)) return reject(failed);
+        signal.addEventListener('abort', () => reject(failed));
         appended.push(...records);
         done.push(() => resolve(0));
       }),
   };
   const booked: string[] = [];
+  const lost: number[] = [];
   const publisher = new Publisher({
     log: log as Log,
     clock,
     topic: 't',
-    budget,
+    queue: new EdgeQueue(budget),
     edge: '0'.repeat(16),
     deadlineMs: 5_000,
+    batches,
     partitions: async () => partitions,
     onProduced: () => undefined,
+    onLost: (items) => void lost.push(items),
     books: {
       refused: ({ items }, reason) => void booked.push(`refused ${items} ${reason}`),
       acked: ({ items }) => void booked.push(`acked ${items}`),
@@ -48,13 +66,20 @@ async function setUp(bytesMax = 100 * LIMITS.recordBodyBytesMax, partitions: num
       await clock.advance(0);
     }
   };
-  return { publisher, budget, appended, acknowledge, clock, booked };
+  return { publisher, budget, appended, asked, done, broken, acknowledge, clock, booked, lost };
 }
 
-function admitted(init: object, signal: 'traces' | 'metrics' = 'traces'): AdmittedExport {
+function admitted(init: object, signal: 'traces' | 'metrics' = 'traces', of = tenant): AdmittedExport {
   const plain = Buffer.from(encodeExport(signal, init as never));
-  const meta = { tenant: 'acme', signal, encoding: 'identity', priority: false, receivedAtNs: 1n } as const;
-  return { tenant, meta: { ...meta, items: 10, bytes: plain.length }, value: plain, plain, rejectedItems: 0 };
+  const meta = { tenant: of.name, signal, encoding: 'identity', priority: false, receivedAtNs: 1n } as const;
+  return {
+    tenant: of,
+    meta: { ...meta, items: 10, bytes: plain.length },
+    value: plain,
+    plain,
+    heldBytes: 0,
+    rejectedItems: 0,
+  };
 }
 
 function spans(count: number, nameBytes: number, schemaUrl = '') {
@@ -137,7 +162,7 @@ describe('the books', () => {
   });
 
   test('have what was never sent, and later what was in the log after all', async () => {
-    const { publisher, acknowledge, clock, booked } = await setUp();
+    const { publisher, appended, acknowledge, clock, booked } = await setUp();
     const answers = [publisher.consume(admitted(spans(1, 1))), publisher.consume(admitted(spans(1, 1)))];
     await clock.advance(5_000);
     expect(await Promise.all(answers)).toMatchObject([
@@ -146,7 +171,23 @@ describe('the books', () => {
     ]);
     expect(booked).toEqual(['refused 10 kafka_unavailable']);
     await acknowledge();
-    expect(booked).toEqual(['refused 10 kafka_unavailable', 'unanswered 10']);
+    expect(booked).toEqual(['refused 10 kafka_unavailable']);
+    const { meta, value } = appended.at(-1)!;
+    expect(decodeNote(meta, value)).toMatchObject({ value: { settled: [{ outcome: 'unanswered', items: 10 }] } });
+  });
+
+  test('are given up by an edge that stops while Kafka hangs, which says how much it lost', async () => {
+    const { publisher, clock, lost } = await setUp();
+    void publisher.consume(admitted(spans(1, 1)));
+    await clock.advance(5_000);
+    let stopped = false;
+    void publisher.stop(new AbortController().signal).then(() => {
+      stopped = true;
+    });
+    await clock.advance(5_000 + LIMITS.booksStopMs - 1);
+    expect(stopped).toBe(false);
+    await clock.advance(1);
+    expect([stopped, lost]).toEqual([true, [10]]);
   });
 
   test('wait for a Kafka that has not been reached yet', async () => {
@@ -173,4 +214,72 @@ describe('the books', () => {
     expect(await answer).toMatchObject({ kind: 'accepted' });
     expect(booked.toSorted()).toEqual(['acked 1', 'acked 3', 'acked 3', 'acked 3']);
   });
+});
+
+describe('the partitions of a tenant', () => {
+  const small = (name: string, partitions?: number) =>
+    admitted(spans(1, 1), 'traces', effectiveTenant(name, { keys: [], limits: { partitions } }, undefined));
+  const orderOf = (name: string) => new ShardMap(16).of(name, undefined).order;
+
+  test('are all that it fills, however much it sends: the others stay empty for the others', async () => {
+    const { publisher, asked, clock, acknowledge } = await setUp(undefined, 16);
+    const hot = Array.from({ length: 500 }, () => publisher.consume(small('hot')));
+    await clock.advance(0);
+    const filled = orderOf('hot').slice(0, 4);
+    expect(asked.toSorted()).toEqual(filled.toSorted());
+    // One that shares none of them: what it sends goes out at once.
+    const quiet = names.find(
+      (name) =>
+        !orderOf(name)
+          .slice(0, 4)
+          .some((at) => filled.includes(at)),
+    )!;
+    const answer = publisher.consume(small(quiet));
+    await clock.advance(0);
+    expect(orderOf(quiet).slice(0, 4)).toContain(asked[4]);
+    await acknowledge();
+    for (const each of await Promise.all([answer, ...hot])) expect(each).toMatchObject({ kind: 'accepted' });
+  });
+
+  test('give way to its next ones while no leader of them answers', async () => {
+    const { publisher, asked, broken, clock, acknowledge } = await setUp(undefined, 16);
+    const order = orderOf('acme');
+    for (const partition of order.slice(0, 5)) broken.add(partition);
+    const send = async () => {
+      const answer = publisher.consume(small('acme'));
+      await clock.advance(0);
+      return { answer, to: asked.at(-1) };
+    };
+    const lost = [await send(), await send(), await send(), await send()];
+    expect(lost.map(({ to }) => to).toSorted()).toEqual(order.slice(0, 4).toSorted());
+    // The fifth does not answer either, which the first that goes there finds out.
+    lost.push(await send());
+    const sixth = await send();
+    expect([lost[4]?.to, sixth.to]).toEqual([order[4], order[5]]);
+    await acknowledge();
+    expect(await sixth.answer).toMatchObject({ kind: 'accepted' });
+    await clock.advance(10_000);
+    for (const { answer } of lost) expect(await answer).toMatchObject({ reason: 'kafka_unavailable' });
+  });
+
+  test('are as many as its limits say', async () => {
+    const { publisher, asked, clock } = await setUp(undefined, 16);
+    for (let i = 0; i < 50; i++) void publisher.consume(small('acme', 7));
+    await clock.advance(0);
+    expect(new Set(asked)).toEqual(new Set(orderOf('acme').slice(0, 7)));
+  });
+});
+
+test('without batches each export is a produce of its own, one at a time in each of its partitions', async () => {
+  const { publisher, appended, asked, done, acknowledge, clock } = await setUp(undefined, 4, false);
+  const answers = Array.from({ length: 10 }, () => publisher.consume(admitted(spans(1, 1))));
+  await clock.advance(0);
+  expect(asked.toSorted()).toEqual([0, 1, 2, 3]);
+  done.shift()!();
+  await clock.advance(0);
+  expect(await Promise.race(answers)).toMatchObject({ kind: 'accepted' });
+  expect([asked.length, appended.length]).toEqual([5, 5]);
+  await acknowledge();
+  for (const answer of await Promise.all(answers)) expect(answer).toMatchObject({ kind: 'accepted' });
+  expect([asked.length, appended.length]).toEqual([10, 10]);
 });

@@ -1,11 +1,14 @@
 import { type Log, PartitionLane, type Published, type RawRecord } from '@weir/delivery';
 import { createTotals, repeatedBytesMax, Scanner, splitExport } from '@weir/otlp';
-import { type Budget, type Clock, type Component, type Consumer, type Refused, refuse } from '@weir/pipeline';
+import { type Clock, type Component, type Consumer, type Refused, refuse } from '@weir/pipeline';
 import { encodeRejectedItems, type Usage } from '@weir/records';
+import type { Tenant } from '@weir/tenancy';
+import type { EdgeQueue } from '../edge-queue.ts';
 import type { AdmittedExport, Answer } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { toStoredValue } from '../stored-value.ts';
 import type { Books } from './books.ts';
+import { ShardMap } from './shards.ts';
 
 /** What publishing needs of the world. */
 export interface PublisherParts {
@@ -13,24 +16,29 @@ export interface PublisherParts {
   readonly clock: Clock;
   readonly topic: string;
   /** The queue, which counts what clients sent, and here the pieces of what is split. */
-  readonly budget: Budget;
+  readonly queue: EdgeQueue;
   /** Random id of this process, 16 hex digits. */
   readonly edge: string;
   readonly deadlineMs: number;
+  /** False: each record is a produce of its own. */
+  readonly batches: boolean;
   /** Partitions of the topic, once Kafka answers; rejects only when the signal aborts. */
   readonly partitions: (signal: AbortSignal) => Promise<number>;
   readonly onProduced: (seconds: number) => void;
+  /** Called with the items of appends without an answer that could not be told to the books. */
+  readonly onLost: (items: number) => void;
   readonly books: Pick<Books, 'refused' | 'acked' | 'unanswered'>;
 }
 
 /**
  * Puts exports into the raw log and answers once Kafka has them. Each partition is a lane of its own; an export goes to
- * the one of its tenant's with the least in it.
+ * the one of its tenant's shards with the least in it.
  */
 export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
   readonly name = 'publisher';
   readonly #parts: PublisherParts;
   #lanes: PartitionLane[] = [];
+  #shards = new ShardMap(0);
   #next = 0;
   readonly #stopping = new AbortController();
   #discovering: Promise<void> | undefined;
@@ -53,8 +61,15 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
     this.#stopping.abort();
     await this.#discovering;
     // Exports end by their deadline; a note would wait for Kafka as long as it takes.
-    const last = AbortSignal.any([signal, AbortSignal.timeout(this.#parts.deadlineMs + LIMITS.booksStopMs)]);
+    const { clock, deadlineMs } = this.#parts;
+    const [late, drained] = [new AbortController(), new AbortController()];
+    void clock.sleep(deadlineMs + LIMITS.booksStopMs, drained.signal).then(
+      () => late.abort(new Error('Kafka does not answer')),
+      () => undefined,
+    );
+    const last = AbortSignal.any([signal, late.signal]);
     await Promise.all(this.#lanes.map((lane) => lane.drain(last)));
+    drained.abort();
   }
 
   async consume(export_: AdmittedExport): Promise<Answer> {
@@ -63,38 +78,33 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
     }
     const { meta, value, plain } = export_;
     // Not awaited here: that would keep the plain bytes until Kafka answers.
-    if (plain.length <= LIMITS.recordBodyBytesMax) return this.#publish([{ meta, value }], export_);
+    if (plain.length <= LIMITS.recordBodyBytesMax) return this.#publish([{ meta, value }], summaryOf(export_));
     const records = split(export_);
     if (!Array.isArray(records)) return records;
-    return this.#publishPieces(records, export_);
+    return this.#publishPieces(records, export_, summaryOf(export_));
   }
 
   /** The pieces are not the client's bytes, and take room of their own. */
-  #publishPieces(records: readonly RawRecord[], export_: Counted): Answer | Promise<Answer> {
-    const { budget } = this.#parts;
+  #publishPieces(
+    records: readonly RawRecord[],
+    { tenant, heldBytes }: AdmittedExport,
+    summary: Summary,
+  ): Answer | Promise<Answer> {
+    const { queue } = this.#parts;
     const bytes = records.reduce((sum, { value, meta }) => sum + value.length + (meta.rejected?.length ?? 0), 0);
-    if (!budget.tryTake(bytes, 0)) return refuse('edge_full', 'the edge is full');
-    return this.#publish(records, export_).finally(() => budget.give(bytes, 0));
+    const full = queue.take(tenant, heldBytes, bytes, 0);
+    if (full !== undefined) return full;
+    return this.#publish(records, summary).finally(() => queue.give(tenant, bytes, 0));
   }
 
   /** Writes usage into the log, once Kafka has been reached; false where that cannot be. */
   async note(usage: readonly Usage[]): Promise<boolean> {
     await this.#discovering;
-    return this.#lanes.length > 0 && this.#lane().note(usage);
+    return this.#lanes.length > 0 && this.#anyLane().note(usage);
   }
 
-  #publish(records: readonly RawRecord[], { meta, rejectedItems, rejectedMessage }: Counted): Promise<Answer> {
-    // Only these: the export's plain bytes are let go.
-    return this.#publishAll(records, meta.items, rejectedItems, rejectedMessage);
-  }
-
-  async #publishAll(
-    records: readonly RawRecord[],
-    items: number,
-    rejectedItems: number,
-    message: string | undefined,
-  ): Promise<Answer> {
-    const results = await Promise.all(records.map((record) => this.#lane().publish(record)));
+  async #publish(records: readonly RawRecord[], { tenant, items, rejectedItems, message }: Summary): Promise<Answer> {
+    const results = await Promise.all(records.map((record) => this.#laneOf(tenant).publish(record)));
     const failed = results.find((result) => result !== 'acked');
     for (const [at, { meta }] of records.entries()) this.#book(meta, results[at]!, failed === undefined);
     if (failed !== undefined) return refusal(failed);
@@ -110,10 +120,11 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
   }
 
   async #discover(): Promise<void> {
-    const { log, clock, topic, edge, deadlineMs, onProduced, partitions, books } = this.#parts;
+    const { log, clock, topic, edge, deadlineMs, batches, onProduced, partitions, onLost } = this.#parts;
     const count = await partitions(this.#stopping.signal).catch(() => 0);
-    const onLate = (meta: RawRecord['meta']) => books.unanswered(meta);
-    const options = { topic, edge, batchBytesMax: LIMITS.produceBytesMax, deadlineMs, onProduced, onLate };
+    const batch = { batchBytesMax: LIMITS.produceBytesMax, ...(batches ? {} : { batchRecordsMax: 1 }) };
+    const options = { topic, edge, ...batch, deadlineMs, onProduced, onLost };
+    this.#shards = new ShardMap(count);
     this.#lanes = Array.from(
       { length: count },
       (_, partition) => new PartitionLane(log, clock, { ...options, partition }),
@@ -121,12 +132,28 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
   }
 
   /**
-   * All partitions belong to every tenant for now. Ties go round, so that idle lanes share evenly; a lane that waits for an
-   * append without an answer is the last choice.
+   * The least loaded of the tenant's own lanes. One that waits for an append without an answer is chosen only where all
+   * do: one after another the tenant's next lanes come before it, so that a leader that is missing shuts nobody out.
    */
-  #lane(): PartitionLane {
-    let best = this.#lanes[this.#next++ % this.#lanes.length]!;
-    for (const lane of this.#lanes) {
+  #laneOf(tenant: Tenant): PartitionLane {
+    const { order, own } = this.#shards.of(tenant.name, tenant.limits.partitions);
+    const best = this.#leastLoaded(own, (at) => order[at]!);
+    if (!best.inDoubt) return best;
+    for (const at of order.slice(own)) if (!this.#lanes[at]!.inDoubt) return this.#lanes[at]!;
+    return best;
+  }
+
+  /** For what is of no tenant. */
+  #anyLane(): PartitionLane {
+    return this.#leastLoaded(this.#lanes.length, (at) => at);
+  }
+
+  /** Ties go round, so that idle lanes share evenly. */
+  #leastLoaded(count: number, partitionAt: (at: number) => number): PartitionLane {
+    const first = this.#next++;
+    let best = this.#lanes[partitionAt(first % count)]!;
+    for (let i = 1; i < count; i++) {
+      const lane = this.#lanes[partitionAt((first + i) % count)]!;
       const less = lane.inDoubt === best.inDoubt ? lane.queuedBytes < best.queuedBytes : best.inDoubt;
       if (less) best = lane;
     }
@@ -134,8 +161,17 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
   }
 }
 
-/** What the answer to an export says of its items. */
-type Counted = Pick<AdmittedExport, 'meta' | 'rejectedItems' | 'rejectedMessage'>;
+/** What the answer needs of an export that waits: not its bytes. */
+interface Summary {
+  readonly tenant: Tenant;
+  readonly items: number;
+  readonly rejectedItems: number;
+  readonly message: string | undefined;
+}
+
+function summaryOf({ tenant, meta, rejectedItems, rejectedMessage }: AdmittedExport): Summary {
+  return { tenant, items: meta.items, rejectedItems, message: rejectedMessage };
+}
 
 function refusal(failed: Exclude<Published, 'acked'>): Answer {
   const message = failed === 'rejected' ? 'Kafka refused the export' : 'Kafka did not acknowledge the export in time';

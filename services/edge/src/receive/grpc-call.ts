@@ -1,7 +1,8 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import { type ServerInterceptingCallInterface, status } from '@grpc/grpc-js';
-import { type Budget, InvariantError, type Refused, refuse, type SignalKind } from '@weir/pipeline';
+import { InvariantError, type Refused, refuse, type SignalKind } from '@weir/pipeline';
 import type { Tenant } from '@weir/tenancy';
+import type { EdgeQueue } from '../edge-queue.ts';
 import type { Authenticated, BodyEncoding } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import type { Deadlines } from './deadlines.ts';
@@ -34,8 +35,8 @@ export interface GrpcMessage {
 
 /** What all calls of a receiver share. */
 export interface CallRoom {
-  /** Counts the calls that are held, as items. */
-  readonly calls: Budget;
+  /** Counts the calls that are held, as items; of them, too, each tenant has its fair share. */
+  readonly calls: EdgeQueue;
   /** After `LIMITS.bodyTimeoutMs`. */
   readonly deadlines: Deadlines;
   /** Called when a call that was counted is over and its stream closed. */
@@ -44,7 +45,7 @@ export interface CallRoom {
 
 /**
  * One call, from its headers to the end of its stream. It is *receiving* until the handler has its message, which is whole
- * and whose sender has ended its half: so long it has a time-out, its bytes are taken from the budget as they come, and
+ * and whose sender has ended its half: so long it has a time-out, its bytes are taken from the queue as they come, and
  * every refusal, the library's own too, carries a Status, is counted, and closes the stream.
  */
 export class GrpcCall {
@@ -57,12 +58,13 @@ export class GrpcCall {
   #tenant: Tenant | undefined;
   #message: GrpcMessage | undefined;
   #encoding: BodyEncoding = 'identity';
-  /** Bytes of the budget that this call has. */
+  /** Bytes of the queue that this call has. */
   #held = 0;
   /** Bytes that have come, prefix included, and the tenant's most. */
   #came = 0;
   #bodyBytesMax = Number.POSITIVE_INFINITY;
-  #counted = false;
+  /** What came before it was known whose it is. */
+  #earlyBytes = 0;
   #cancel: () => void = () => undefined;
 
   constructor(call: ServerInterceptingCallInterface, signal: SignalKind, parts: ReceiverParts, room: CallRoom) {
@@ -83,10 +85,12 @@ export class GrpcCall {
   /** Whether the message may be received; where not, the call has been answered. */
   begin(who: Authenticated): boolean {
     if (who.kind === 'refused') return this.#refuse(who);
-    if (!this.#room.calls.tryTake(0, 1)) return this.#refuse(refuse('edge_full', 'the edge is full'));
-    this.#counted = true;
+    const full = this.#room.calls.take(who.tenant, 0, 0, 1);
+    if (full !== undefined) return this.#refuse(full);
     this.#tenant = who.tenant;
     this.#bodyBytesMax = bodyBytesOf(who.tenant, undefined, this.#parts.bodyBytesMax);
+    const early = this.#hold(this.#earlyBytes);
+    if (early !== undefined) return this.#refuse(early);
     this.#cancel = this.#room.deadlines.set(() => {
       this.#refuse(refuse('body_timeout', 'the export did not come whole in time'));
     });
@@ -100,7 +104,8 @@ export class GrpcCall {
     // It may have come before it was known whose it is.
     if (body.length > this.#bodyBytesMax) return this.#refuse(tooLarge(this.#bodyBytesMax));
     // The pieces have become one buffer.
-    if (!this.#hold(body.length)) return this.#refuse(refuse('edge_full', 'the edge is full'));
+    const full = this.#hold(body.length);
+    if (full !== undefined) return this.#refuse(full);
     this.#message = { body, encoding: this.#encoding };
     return true;
   }
@@ -138,29 +143,37 @@ export class GrpcCall {
       this.#refuse(tooLarge(this.#bodyBytesMax));
       return;
     }
-    if (this.#hold(this.#held + piece.length + LIMITS.pieceOverheadBytes)) return;
-    this.#refuse(refuse('edge_full', 'the edge is full'));
+    const bytes = piece.length + LIMITS.pieceOverheadBytes;
+    if (this.#tenant === undefined) {
+      this.#earlyBytes += bytes;
+      return;
+    }
+    const full = this.#hold(this.#held + bytes);
+    if (full !== undefined) this.#refuse(full);
   }
 
   #onClose(): void {
     this.#cancel();
-    if (this.#counted) {
-      this.#room.calls.give(0, 1);
+    if (this.#tenant !== undefined) {
+      this.#room.calls.give(this.#tenant, 0, 1);
       this.#room.onClosed();
     }
-    // What the handler has stays in the budget until it is done with it.
+    // What the handler has stays in the queue until it is done with it.
     if (this.#state === 'handling') return;
     this.#state = 'over';
     this.#hold(0);
   }
 
-  /** Makes the room that this call has so many bytes, or leaves it as it is and returns false. */
-  #hold(bytes: number): boolean {
-    const { budget } = this.#parts;
-    if (bytes > this.#held && !budget.tryTake(bytes - this.#held, 0)) return false;
-    if (bytes < this.#held) budget.give(this.#held - bytes, 0);
+  /** Makes the room that this call has so many bytes, or leaves it as it is and says why. */
+  #hold(bytes: number): Refused | undefined {
+    const { queue } = this.#parts;
+    const tenant = this.#tenant;
+    if (tenant === undefined) return undefined;
+    const full = bytes > this.#held ? queue.take(tenant, this.#held, bytes - this.#held, 0) : undefined;
+    if (full !== undefined) return full;
+    if (bytes < this.#held) queue.give(tenant, this.#held - bytes, 0);
     this.#held = bytes;
-    return true;
+    return undefined;
   }
 
   /** Compressed messages go on as they are: admission inflates within its bounds, and forwards the client's own bytes. */

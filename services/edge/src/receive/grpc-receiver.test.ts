@@ -14,19 +14,30 @@ import { connect as connectTls } from 'node:tls';
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { ensureCertificates } from '@weir/local';
-import { Budget, refuse } from '@weir/pipeline';
+import { Budget, refuse, ZoneGauge } from '@weir/pipeline';
 import { effectiveTenant, RateLimiter } from '@weir/tenancy';
 import { encodeExport, FakeClock, RecordingConsumer } from '@weir/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createAdmission } from '../admit/admission.ts';
+import { EdgeQueue } from '../edge-queue.ts';
 import type { AdmittedExport, Answer } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
-import { type GrpcBounds, GrpcReceiver } from './grpc-receiver.ts';
+import { type GrpcBounds, GrpcReceiver, type GrpcSettings } from './grpc-receiver.ts';
 import { TlsFiles } from './tls-files.ts';
 
 const PATH = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
 const BODY_BYTES_MAX = 1024 ** 2;
 const QUEUE_BYTES_MAX = 4 * BODY_BYTES_MAX;
+const SETTINGS: GrpcSettings = {
+  streamsMax: 100,
+  headerBytesMax: 16 * 1024,
+  pingIntervalMinMs: 5_000,
+  keepaliveTimeMs: 60_000,
+  keepaliveTimeoutMs: 20_000,
+  connectionIdleMaxMs: 300_000,
+  connectionAgeMaxMs: 3_600_000,
+  connectionAgeGraceMs: 30_000,
+};
 const tenant = effectiveTenant('acme', { keys: [] }, undefined);
 const small = effectiveTenant('small', { keys: [], limits: { bodyBytes: 1_000 } }, undefined);
 const span = { traceId: new Uint8Array(16).fill(7), spanId: new Uint8Array(8).fill(9), startTimeUnixNano: 1n };
@@ -59,6 +70,7 @@ async function setUp(
   bounds?: Partial<GrpcBounds>,
   answer?: (admitted: AdmittedExport) => Promise<Answer>,
   clientCa = true,
+  bodyBytesMax = BODY_BYTES_MAX,
 ) {
   const clock = new FakeClock();
   const budget = new Budget({ bytesMax: QUEUE_BYTES_MAX, itemsMax: 1_000 });
@@ -67,7 +79,17 @@ async function setUp(
   );
   const limiter = new RateLimiter(clock);
   const sinkFill = () => ({ fill: 0, retryAfterS: 1 });
-  const parts = { clock, limiter, budget, sinkFill, bodyBytesMax: BODY_BYTES_MAX, onRejected: () => undefined };
+  const queue = new EdgeQueue(budget);
+  const sinkZone = new ZoneGauge();
+  const parts = {
+    clock,
+    limiter,
+    queue,
+    sinkFill,
+    sinkZone,
+    bodyBytesMax: BODY_BYTES_MAX,
+    onRejected: () => undefined,
+  };
   const tls = new TlsFiles(
     { certFile: files.serverCert, keyFile: files.serverKey, clientCaFile: clientCa ? files.ca : undefined },
     clock,
@@ -80,12 +102,13 @@ async function setUp(
       listen: { host: '127.0.0.1', port },
       tls,
       clientRequired: false,
-      bodyBytesMax: BODY_BYTES_MAX,
-      budget,
+      bodyBytesMax,
+      queue,
       clock,
       authenticate: ({ apiKey: [key] }) => {
-        if (key === 'small') return { kind: 'tenant', tenant: small };
-        return key === 'good' ? { kind: 'tenant', tenant } : refuse('unauthenticated', 'the key is not known');
+        const found = { good: tenant, other: { ...tenant, name: 'other' }, small }[key ?? ''];
+        if (found === undefined) return refuse('unauthenticated', 'the key is not known');
+        return { kind: 'tenant', tenant: found };
       },
       events: {
         received: () => undefined,
@@ -96,7 +119,7 @@ async function setUp(
       },
     },
     createAdmission(parts, next),
-    bounds,
+    { ...SETTINGS, ...bounds },
   );
   await receiver.start();
   ending.push(() => receiver.stop(AbortSignal.abort()));
@@ -407,6 +430,47 @@ describe('bounds', () => {
     const call = open(http2);
     call.stream.end(frame(spans));
     expect((await call.answer)['grpc-status']).toBe('0');
+  });
+
+  test('slow uploads of one tenant leave calls to the others', async () => {
+    const { port, refused } = await setUp({ callsMax: 9 });
+    const slow = session(port);
+    const calls = Array.from({ length: 9 }, () => open(slow));
+    await until(() => refused.length === 3);
+    expect(refused).toEqual(['edge_full', 'edge_full', 'edge_full']);
+    const other = open(slow, { 'x-api-key': 'other' });
+    other.stream.end(frame(spans));
+    expect((await other.answer)['grpc-status']).toBe('0');
+    for (const call of calls) call.stream.close();
+  });
+
+  test('a message larger than the gRPC limit is too large, though HTTP bodies may be larger', async () => {
+    const { port, refused } = await setUp({ receiveMib: 1 }, undefined, true, 2 * BODY_BYTES_MAX);
+    const call = open(session(port));
+    call.stream.end(frame(Buffer.alloc(1024 ** 2 + 1)));
+    expect((await call.answer)['grpc-message']).toContain('1048576');
+    expect(refused).toEqual(['too_large']);
+  });
+
+  test('a connection that is old is told to go, and its calls have the grace', async () => {
+    const { port } = await setUp({ connectionAgeMaxMs: 100, connectionAgeGraceMs: 5_000 });
+    const old = session(port);
+    const call = open(old);
+    await new Promise((resolve) => old.once('goaway', resolve));
+    call.stream.end(frame(spans));
+    expect((await call.answer)['grpc-status']).toBe('0');
+    await until(() => old.closed);
+  });
+
+  test('a connection that does not answer a ping is closed', async () => {
+    const { port } = await setUp({ keepaliveTimeMs: 50, keepaliveTimeoutMs: 50 });
+    const socket = connectTls({ port, host: '127.0.0.1', ca: readFileSync(files.ca), ALPNProtocols: ['h2'] });
+    socket.on('error', () => undefined);
+    await new Promise((resolve) => socket.once('secureConnect', resolve));
+    // The preface and empty settings, and nothing after it.
+    socket.write(Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0', 'latin1'));
+    socket.resume();
+    await new Promise((resolve) => socket.once('close', resolve));
   });
 
   test('a call without a key is answered and closed although its client goes on', async () => {

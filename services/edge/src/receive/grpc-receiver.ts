@@ -9,29 +9,17 @@ import {
 } from '@grpc/grpc-js';
 import { encodeExportResponse } from '@weir/otlp';
 import { Budget, type Component, type Consumer, InvariantError, type SignalKind } from '@weir/pipeline';
+import { EdgeQueue } from '../edge-queue.ts';
 import type { Answer, Authenticated, RawExport } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { Deadlines } from './deadlines.ts';
 import { type CallRoom, GrpcCall } from './grpc-call.ts';
 import { GrpcListener } from './grpc-listener.ts';
+import { boundSessions, type SessionBounds } from './grpc-sessions.ts';
 import { toStatus } from './grpc-status.ts';
 import { admit, type ReceiverParts } from './receiver.ts';
 
-const MIB = 1024 ** 2;
-
-/** Bounds of a connection. Windows well above grpc-js's own: an export of 380 KB otherwise waits for several round trips. */
-const SERVER_OPTIONS = {
-  'grpc.max_concurrent_streams': LIMITS.grpcStreamsMax,
-  'grpc.max_connection_idle_ms': 300_000,
-  'grpc.max_connection_age_ms': 3_600_000,
-  'grpc.max_connection_age_grace_ms': 30_000,
-  'grpc.keepalive_time_ms': 60_000,
-  'grpc.keepalive_timeout_ms': 20_000,
-  'grpc.max_metadata_size': LIMITS.headerBytesMax,
-  'grpc-node.max_session_memory': 128,
-  'grpc-node.flow_control_window': 4 * MIB,
-  'grpc.http2.min_ping_interval_without_data_ms': 5_000,
-};
+const SESSION_MEMORY_MIB = 128;
 
 const METHODS: Readonly<Record<SignalKind, string>> = {
   traces: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
@@ -41,28 +29,41 @@ const METHODS: Readonly<Record<SignalKind, string>> = {
 
 const identity = (bytes: Buffer): Buffer => bytes;
 
-/** What a receiver holds at once. */
-export interface GrpcBounds {
+/** What a receiver holds at once, and its connections are held to. */
+export interface GrpcBounds extends SessionBounds {
+  /** Of a message, as it comes, in MiB; undefined: as large as a body may be. */
+  readonly receiveMib?: number | undefined;
+  /** The server pings a connection that was silent so long, and closes it without an answer in time. */
+  readonly keepaliveTimeMs: number;
+  readonly keepaliveTimeoutMs: number;
+  /** A connection without calls is closed. */
+  readonly connectionIdleMaxMs: number;
+  /** A connection this old is told to go, give or take a tenth; its calls have the grace. */
+  readonly connectionAgeMaxMs: number;
+  readonly connectionAgeGraceMs: number;
   readonly connectionsMax: number;
   /** Over all connections, from a call's headers to the end of its stream. */
   readonly callsMax: number;
   readonly handshakeTimeoutMs: number;
 }
 
-const BOUNDS: GrpcBounds = {
+const BOUNDS = {
   connectionsMax: LIMITS.grpcConnectionsMax,
   callsMax: LIMITS.grpcCallsMax,
   handshakeTimeoutMs: LIMITS.headersTimeoutMs,
 };
+
+/** What an operator may set of them. */
+export type GrpcSettings = Omit<GrpcBounds, keyof typeof BOUNDS>;
 
 /**
  * OTLP/gRPC on grpc-js. Bodies stay bytes: nothing is decoded, or inflated, that would throw inside the library.
  *
  * What holds, whatever clients do: connections, those in their handshake too, are at most `connectionsMax`; calls with a
  * good key at most `callsMax`, and one without is closed as soon as it is answered; the bytes of messages, as they came
- * and from the first piece to the answer, are within the budget that HTTP bodies are in as well; and no message takes
+ * and from the first piece to the answer, are within the queue that HTTP bodies are in as well; and no message takes
  * longer to come than `LIMITS.bodyTimeoutMs`. Streams are read as fast as they come, so that the flow-control windows
- * hold nothing that the budget has not seen. It does not see the state of connections and calls themselves (some 85 KB
+ * hold nothing that the queue has not seen. It does not see the state of connections and calls themselves (some 85 KB
  * and 45 KB, measured), nor a message for the moment in which its pieces become one buffer, nor what admission inflates.
  */
 export class GrpcReceiver implements Component {
@@ -75,27 +76,30 @@ export class GrpcReceiver implements Component {
   #listener: GrpcListener | undefined;
   #answered: () => void = () => undefined;
 
-  constructor(parts: ReceiverParts, next: Consumer<RawExport, Answer>, bounds: Partial<GrpcBounds> = {}) {
-    this.#parts = parts;
+  constructor(parts: ReceiverParts, next: Consumer<RawExport, Answer>, bounds: GrpcSettings & Partial<GrpcBounds>) {
+    const { receiveMib } = bounds;
+    const bodyBytesMax = receiveMib === undefined ? parts.bodyBytesMax : receiveMib * 1024 ** 2;
+    this.#parts = { ...parts, bodyBytesMax };
     this.#next = next;
     this.#bounds = { ...BOUNDS, ...bounds };
     this.#room = {
-      calls: new Budget({ bytesMax: 0, itemsMax: this.#bounds.callsMax }),
+      calls: new EdgeQueue(new Budget({ bytesMax: 1, itemsMax: this.#bounds.callsMax })),
       deadlines: new Deadlines(parts.clock, LIMITS.bodyTimeoutMs),
       onClosed: () => {
-        if (this.#room.calls.items === 0) this.#answered();
+        if (this.#room.calls.budget.items === 0) this.#answered();
       },
     };
   }
 
   async start(): Promise<void> {
-    const { bodyBytesMax } = this.#parts;
+    const { bodyBytesMax, clock } = this.#parts;
     const { connectionsMax, handshakeTimeoutMs } = this.#bounds;
     const server = new Server({
-      ...SERVER_OPTIONS,
+      ...serverOptions(this.#bounds),
       'grpc.max_receive_message_length': bodyBytesMax,
       interceptors: [this.#following()],
     });
+    boundSessions(server, this.#bounds, clock);
     for (const [signal, path] of Object.entries(METHODS) as [SignalKind, string][]) {
       const export_: handleUnaryCall<GrpcCall, Buffer> = (call, callback) => {
         void this.#handle(call.request).then((answer) => {
@@ -129,7 +133,7 @@ export class GrpcReceiver implements Component {
     const answered = new Promise<void>((resolve) => {
       this.#answered = resolve;
     });
-    if (this.#room.calls.items === 0) this.#answered();
+    if (this.#room.calls.budget.items === 0) this.#answered();
     server.tryShutdown(() => undefined);
     const given = new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
@@ -184,6 +188,17 @@ export class GrpcReceiver implements Component {
       incoming.finish();
     }
   }
+}
+
+function serverOptions(bounds: GrpcBounds) {
+  return {
+    'grpc.max_connection_idle_ms': bounds.connectionIdleMaxMs,
+    'grpc.max_connection_age_ms': bounds.connectionAgeMaxMs,
+    'grpc.max_connection_age_grace_ms': bounds.connectionAgeGraceMs,
+    'grpc.keepalive_time_ms': bounds.keepaliveTimeMs,
+    'grpc.keepalive_timeout_ms': bounds.keepaliveTimeoutMs,
+    'grpc-node.max_session_memory': SESSION_MEMORY_MIB,
+  };
 }
 
 /** Requests and responses stay as they are: bytes, but for the request, which the interceptor makes a {@link GrpcCall}. */

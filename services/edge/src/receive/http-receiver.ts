@@ -14,19 +14,26 @@ const CONTENT_TYPES: Readonly<Record<BodyFormat, string>> = {
   json: 'application/json',
 };
 
+/** What an operator may set. */
+export interface HttpSettings {
+  readonly headerBytesMax: number;
+}
+
 /** OTLP/HTTP: protobuf and JSON on one port, over TLS. */
 export class HttpReceiver implements Component {
   readonly name = 'http receiver';
   readonly #parts: ReceiverParts;
   readonly #next: Consumer<RawExport, Answer>;
+  readonly #headerBytesMax: number;
   #server: Server | undefined;
   #stopping = false;
   #open = 0;
   readonly #deadlines: Deadlines;
   #drained: () => void = () => undefined;
 
-  constructor(parts: ReceiverParts, next: Consumer<RawExport, Answer>) {
+  constructor(parts: ReceiverParts, next: Consumer<RawExport, Answer>, { headerBytesMax }: HttpSettings) {
     this.#parts = parts;
+    this.#headerBytesMax = headerBytesMax;
     this.#next = next;
     this.#deadlines = new Deadlines(parts.clock, LIMITS.bodyTimeoutMs);
   }
@@ -36,7 +43,7 @@ export class HttpReceiver implements Component {
       {
         ...tlsOptions(this.#parts),
         ALPNProtocols: ['http/1.1'],
-        maxHeaderSize: LIMITS.headerBytesMax,
+        maxHeaderSize: this.#headerBytesMax,
         headersTimeout: LIMITS.headersTimeoutMs,
         // Our own deadline answers; this one only ends what does not go away then.
         requestTimeout: 2 * LIMITS.bodyTimeoutMs,
@@ -108,7 +115,7 @@ export class HttpReceiver implements Component {
       response.setHeader('allow', 'POST');
       return early(refuse('method_not_allowed', 'use POST'));
     }
-    const { authenticate, bodyBytesMax, budget } = this.#parts;
+    const { authenticate, bodyBytesMax, queue } = this.#parts;
     const who = authenticate({
       authorization: message.headersDistinct.authorization ?? [],
       apiKey: message.headersDistinct['x-api-key'] ?? [],
@@ -116,17 +123,18 @@ export class HttpReceiver implements Component {
     if (who.kind === 'refused') return early(who);
     const head = readHead(message, signal);
     if ('kind' in head) return early(head);
-    const bytesMax = bodyBytesOf(who.tenant, head.encoding, bodyBytesMax);
-    const received = await readBody(message, { bytesMax, budget, deadlines: this.#deadlines });
+    const { tenant } = who;
+    const bytesMax = bodyBytesOf(tenant, head.encoding, bodyBytesMax);
+    const received = await readBody(message, { bytesMax, queue, tenant, deadlines: this.#deadlines });
     if (received === undefined) return void response.destroy();
     if (received.kind === 'refused') return early(received);
     const { body } = received;
     try {
-      const export_: RawExport = { tenant: who.tenant, transport: 'http', body, ...head };
+      const export_: RawExport = { tenant, transport: 'http', body, ...head };
       const answer = await admit(this.#parts, this.#next, export_);
       send(response, signal, format, answer);
     } finally {
-      budget.give(body.length, 0);
+      queue.give(tenant, body.length, 0);
     }
   }
 }

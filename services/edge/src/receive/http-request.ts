@@ -1,6 +1,8 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { BodyFormat } from '@weir/otlp';
-import { type Budget, faultPoint, type Refused, refuse, type SignalKind } from '@weir/pipeline';
+import { faultPoint, type Refused, refuse, type SignalKind } from '@weir/pipeline';
+import type { Tenant } from '@weir/tenancy';
+import type { EdgeQueue } from '../edge-queue.ts';
 import type { BodyEncoding } from '../exports.ts';
 import type { Deadlines } from './deadlines.ts';
 
@@ -55,18 +57,19 @@ export interface Received {
 /** What bounds the reading of a body. */
 export interface BodyBounds {
   readonly bytesMax: number;
-  readonly budget: Budget;
+  readonly queue: EdgeQueue;
+  readonly tenant: Tenant;
   /** Of the time that a body may take. */
   readonly deadlines: Deadlines;
 }
 
 /**
- * Reads a body within its bounds; when it returns one it has taken `body.length` bytes of the budget. A declared length is
+ * Reads a body within its bounds; when it returns one it has taken `body.length` bytes of the queue. A declared length is
  * checked before a byte is read. Undefined where the client went away: there is nobody to answer.
  */
 export function readBody(
   message: IncomingMessage,
-  { bytesMax, budget, deadlines }: BodyBounds,
+  { bytesMax, queue, tenant, deadlines }: BodyBounds,
 ): Promise<Received | Refused | undefined> {
   const tooLarge = () => refuse('too_large', `the body is larger than ${bytesMax} bytes`);
   const declared = Number(message.headers['content-length'] ?? 0);
@@ -77,7 +80,7 @@ export function readBody(
     const finish = (result: Received | Refused | undefined) => {
       cancel();
       message.removeAllListeners('data').removeAllListeners('end').removeAllListeners('close');
-      if (result?.kind !== 'body') budget.give(size, 0);
+      if (result?.kind !== 'body') queue.give(tenant, size, 0);
       resolve(result);
     };
     const cancel = deadlines.set(() => {
@@ -86,9 +89,10 @@ export function readBody(
     });
     message.on('data', (chunk: Buffer) => {
       const room = size + chunk.length <= bytesMax;
-      if (!room || !budget.tryTake(chunk.length, 0)) {
+      const refused = room ? queue.take(tenant, size, chunk.length, 0) : tooLarge();
+      if (refused !== undefined) {
         message.pause();
-        return finish(room ? refuse('edge_full', 'the edge is full') : tooLarge());
+        return finish(refused);
       }
       size += chunk.length;
       chunks.push(chunk);

@@ -1,5 +1,6 @@
-import { type Budget, type Clock, type Consumer, refuse, type SignalKind } from '@weir/pipeline';
+import { type Clock, type Consumer, refuse, type SignalKind } from '@weir/pipeline';
 import { limitOf, type Tenant } from '@weir/tenancy';
+import type { EdgeQueue } from '../edge-queue.ts';
 import type { Answer, Authenticated, BodyEncoding, KeyHeaders, RawExport, Transport } from '../exports.ts';
 import type { TlsPortOptions } from './tls-port.ts';
 
@@ -15,7 +16,7 @@ export interface ReceiverEvents {
 export interface ReceiverParts extends TlsPortOptions {
   readonly bodyBytesMax: number;
   /** Bytes of the bodies that are being received or wait. */
-  readonly budget: Budget;
+  readonly queue: EdgeQueue;
   readonly clock: Clock;
   readonly authenticate: (headers: KeyHeaders) => Authenticated;
   readonly events: ReceiverEvents;

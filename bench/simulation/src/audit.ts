@@ -1,0 +1,48 @@
+import type { BookedId } from './simulated-books.ts';
+import type { SimulatedEdge } from './simulated-edge.ts';
+
+/** What holds the books against what happened. */
+export interface AuditParts {
+  readonly booked: (id: string) => BookedId;
+  /** Whether an id is in a table or in the DLQ. */
+  readonly isThere: (id: string) => boolean;
+  /** Is told of each id that does not fit. */
+  readonly say: (what: string) => void;
+}
+
+/**
+ * How many ids of an edge are wrong in the books (I5): received = accepted + refused, accepted = what is there, and what is
+ * there was answered with success (`acked`) or not (`unanswered`). An edge that was killed may take along what it had not
+ * told, no more; one that lives or stopped may miss only as many as it says.
+ */
+export function misbookedOf(edge: SimulatedEdge, killed: boolean, { booked, isThere, say }: AuditParts): number {
+  let wrong = 0;
+  let untold = 0;
+  for (const [id, answer] of edge.answers) {
+    const there = isThere(id);
+    const { accepted, acked, unanswered, refused } = booked(id);
+    const outcomes = Number(acked) + Number(unanswered) + Number(refused);
+    const fits =
+      accepted === there &&
+      outcomes <= 1 &&
+      (!acked || (there && answer === true)) &&
+      (!unanswered || (there && answer !== true)) &&
+      (!refused || (!there && answer !== true));
+    if (fits && outcomes > 0) continue;
+    if (fits) untold++;
+    else wrong++;
+    if (!fits || !killed) say(`${id}: answer ${answer}, there ${there}, booked ${JSON.stringify(booked(id))}`);
+  }
+  if (!killed) return wrong + Math.max(0, untold - edge.lostItems);
+  return wrong + toldInVain(edge, booked);
+}
+
+/** Ids of which a note was acknowledged, and that the books do not have. */
+function toldInVain(edge: SimulatedEdge, booked: AuditParts['booked']): number {
+  const missing = [...edge.noted].flatMap((tenant) => tenant.split('+')).filter((id) => !isTold(booked(id)));
+  return missing.length;
+}
+
+function isTold({ acked, unanswered, refused }: BookedId): boolean {
+  return acked || unanswered || refused;
+}

@@ -1,0 +1,2 @@
+export { faultsOf } from './judge.ts';
+export { runSoak, type SoakOptions, type SoakResult } from './soak.ts';
