@@ -1,4 +1,5 @@
 export { FaultStack } from './fault-stack.ts';
+export { Member } from './member.ts';
 export { currentCommit } from './result-file.ts';
 export { ROWS } from './rows/all.ts';
 export type { FaultRow } from './rows/row.ts';

@@ -23,6 +23,11 @@ export class Member {
     this.#port = port;
   }
 
+  /** Where its metrics are. */
+  get admin(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
   /** Ports where an edge listens. */
   get ports(): { readonly grpc: number; readonly http: number } {
     return { grpc: this.#port + 1, http: this.#port + 2 };

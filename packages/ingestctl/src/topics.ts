@@ -12,6 +12,7 @@ export interface TopicsOptions {
 const HOUR_MS = 3_600_000;
 const RECORD_BYTES_MAX = 12 * 1024 ** 2;
 const DLQ_BYTES_MAX = 1024 ** 3;
+const NEWS = { 'retention.ms': String(HOUR_MS), 'segment.ms': String(HOUR_MS / 2) };
 /**
  * By the broker's clock: one that writes with a clock an hour ahead would be refused, one behind would have its records
  * removed early. The normalizer forgets edges by it, too.
@@ -40,7 +41,9 @@ export function topicSpecs(tracks: readonly string[], partitions: number, replic
       'segment.ms': String(HOUR_MS / 6),
       'min.cleanable.dirty.ratio': '0.1',
     }),
-    spec(CONTROL_TOPICS.flow, 1, { 'retention.ms': String(HOUR_MS), 'segment.ms': String(HOUR_MS / 2) }),
+    // News of the last seconds: what is older says nothing.
+    spec(CONTROL_TOPICS.flow, 1, NEWS),
+    spec(CONTROL_TOPICS.demand, 1, NEWS),
     spec(CONTROL_TOPICS.dlq, 1, {
       'retention.ms': String(14 * 24 * HOUR_MS),
       'retention.bytes': String(DLQ_BYTES_MAX),

@@ -158,6 +158,7 @@ test('topics and schema are set up once and found so the second time', async () 
     'weir.tenants',
     'weir.progress',
     'weir.flow',
+    'weir.demand',
     'weir.dlq',
   ]);
   expect(new Set(applied.map(({ state }) => state))).toEqual(new Set(['unchanged']));

@@ -45,7 +45,14 @@ export const REFUSALS = {
     http: 429,
     grpc: 8,
     retryable: true,
-    means: 'ClickHouse takes less than comes in: the backlog of the sinks is in its priority zone or closed.',
+    means:
+      'ClickHouse takes less than comes in: the backlog of the sinks is in its priority zone or closed, or the tenant is above its fair share of what they take.',
+  },
+  normalizer_full: {
+    http: 429,
+    grpc: 8,
+    retryable: true,
+    means: 'The normalizers take less than comes in, likewise.',
   },
   edge_full: {
     http: 503,

@@ -1,5 +1,20 @@
+export {
+  DEMAND_TENANTS_MAX,
+  type Demand,
+  type DemandReport,
+  decodeDemandReport,
+  encodeDemandReport,
+  type TenantDemand,
+} from './demand.ts';
 export { DLQ_REASONS, type DlqMeta, type DlqReason, decodeDlqMeta, dlqKey, encodeDlqMeta } from './dlq.ts';
-export { decodeFlowReport, encodeFlowReport, type FlowReport } from './flow.ts';
+export {
+  type BreakerReport,
+  decodeFlowReport,
+  encodeFlowReport,
+  FLOW_ROLES,
+  type FlowReport,
+  type FlowRole,
+} from './flow.ts';
 export type { Readable, Unreadable } from './layout.ts';
 export { decodeNote, encodeNote, isNote, type Note } from './note.ts';
 export { decodeProgress, encodeProgress, type Progress, progressKey } from './progress.ts';

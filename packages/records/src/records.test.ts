@@ -10,7 +10,6 @@ import {
   decodeRowsMeta,
   ENCODINGS,
   encodeDlqMeta,
-  encodeFlowReport,
   encodeNote,
   encodeRawMeta,
   encodeRejectedItems,
@@ -82,7 +81,7 @@ test('rows meta and fences survive their round trip', () => {
   );
 });
 
-test('dead letters and flow reports survive their round trip', () => {
+test('dead letters survive their round trip', () => {
   const meta = {
     tenant: 'acme',
     signal: 'logs' as const,
@@ -99,16 +98,6 @@ test('dead letters and flow reports survive their round trip', () => {
   const ofRows = { ...meta, table: 'otel_logs' as const };
   expect(decodeDlqMeta(encodeDlqMeta(ofRows))).toEqual({ ok: true, value: ofRows });
   expect(decodeDlqMeta(encodeDlqMeta({ ...meta, table: 'no_table' as never })).ok).toBe(false);
-  const report = {
-    reporter: 'ab',
-    track: 'v1',
-    backlogBytes: 1,
-    backlogSeconds: null,
-    fill: 0.5,
-    healthy: true,
-    atMs: 7,
-  };
-  expect(decodeFlowReport(encodeFlowReport(report))).toEqual({ ok: true, value: report });
 });
 
 test('no bytes at all make a decoder throw, and an unknown version is named', () => {

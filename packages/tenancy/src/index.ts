@@ -12,7 +12,8 @@ export {
   mergeLimits,
   type Rate,
 } from './limits.ts';
-export { type OverRate, RateLimiter } from './rate-limiter.ts';
+export { type LimitShare, type OverRate, type OverUnread, RateLimiter, WHOLE } from './rate-limiter.ts';
+export { RecentMap } from './recent-map.ts';
 export {
   effectiveTenant,
   type StoredKey,

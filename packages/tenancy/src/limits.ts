@@ -28,6 +28,8 @@ const bytesLimit = z.int().min(1).max(BYTES_MAX);
 
 /** What a tenant may set; whatever it leaves out comes from the defaults. */
 export const limitOverrides = z.strictObject({
+  /** Whether `items` and `bytes` hold for all edges together, which share them, or for each edge. */
+  scope: z.enum(['global', 'local']).optional(),
   items: rate.optional(),
   bytes: rate.optional(),
   retentionDays: z.int().min(1).max(RETENTION_DAYS_MAX).optional(),
@@ -71,6 +73,7 @@ export interface Rate {
 
 /** The limits that hold for a tenant. */
 export interface Limits {
+  readonly scope: 'global' | 'local';
   readonly items: Rate;
   readonly bytes: Rate;
   readonly retentionDays: number;
@@ -91,6 +94,7 @@ export interface Limits {
 
 /** What holds where neither the tenant nor the file's defaults say anything. */
 export const BUILT_IN_LIMITS: Limits = {
+  scope: 'global',
   items: { perSecond: 100_000, burst: 300_000 },
   bytes: { perSecond: 64 * 1024 ** 2, burst: 192 * 1024 ** 2 },
   retentionDays: 30,
@@ -112,6 +116,7 @@ export function mergeLimits(base: Limits, ...layers: readonly (LimitOverrides | 
   for (const layer of layers) {
     if (layer === undefined) continue;
     limits = {
+      scope: layer.scope ?? limits.scope,
       items: mergeRate(limits.items, layer.items),
       bytes: mergeRate(limits.bytes, layer.bytes),
       retentionDays: layer.retentionDays ?? limits.retentionDays,

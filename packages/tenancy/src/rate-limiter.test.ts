@@ -79,4 +79,86 @@ describe('the rate limiter', () => {
     expect(limiter.tryTake(tenantWith('a', 10, 10), 11, 1)).toBeUndefined();
     expect(limiter.tryTake(tenantWith('a', 10, 10), 1, 1)).toBeDefined();
   });
+
+  test('gives its share of a limit, and what it refuses names the whole limit', async () => {
+    const clock = new FakeClock();
+    const limiter = new RateLimiter(clock);
+    const tenant = tenantWith('a', 100, 200);
+    const share = { items: 0.25, bytes: 1 };
+    expect(limiter.tryTake(tenant, 50, 1, 1, share)).toBeUndefined();
+    const over = limiter.tryTake(tenant, 25, 1, 1, share);
+    expect(over).toMatchObject({ limit: { perSecond: 100, burst: 200 }, retryAfterS: 1 });
+    await clock.advance(1_000);
+    expect(limiter.tryTake(tenant, 25, 1, 1, share)).toBeUndefined();
+    await clock.advance(2_000);
+    // A share that has become smaller holds at once.
+    expect(limiter.tryTake(tenant, 30, 1, 1, { items: 0.1, bytes: 1 })).toBeUndefined();
+    expect(limiter.tryTake(tenant, 1, 1, 1, { items: 0.1, bytes: 1 })).toMatchObject({ what: 'items' });
+  });
+
+  test('forgets the tenant that has not come the longest, and not one that always comes', () => {
+    const limiter = new RateLimiter(new FakeClock());
+    const busy = tenantWith('busy', 10, 10);
+    expect(limiter.tryTake(busy, 10, 1)).toBeUndefined();
+    for (let i = 0; i < 100_000; i++) {
+      limiter.tryTake(tenantWith(`t${i}`, 10, 10), 1, 1);
+      if (i % 1_000 === 0) expect(limiter.tryTake(busy, 1, 1)).toBeDefined();
+    }
+  });
+});
+
+describe('an export of a tenant that is far over its rate', () => {
+  /** A tenant at ten times its rate of 100 items a second, with exports of 10 items, 100 bytes as they come. */
+  async function farOver() {
+    const clock = new FakeClock();
+    const limiter = new RateLimiter(clock);
+    const tenant = tenantWith('a', 100, 100);
+    const send = async () => {
+      await clock.advance(10);
+      const unread = limiter.overUnread(tenant, 100);
+      return unread ?? limiter.tryTake(tenant, 10, 1_000, 100);
+    };
+    for (let i = 0; i < 500; i++) await send();
+    return { clock, limiter, tenant, send };
+  }
+
+  test('need not be read while the bucket has less than its smallest recent one, and the rate is used up all the same', async () => {
+    const { send } = await farOver();
+    let [taken, unread] = [0, 0];
+    for (let i = 0; i < 1_000; i++) {
+      const over = await send();
+      if (over === undefined) taken++;
+      else if ('bytes' in over) unread++;
+    }
+    expect(taken).toBeGreaterThanOrEqual(99);
+    expect(taken).toBeLessThanOrEqual(101);
+    expect(unread).toBe(1_000 - taken);
+  });
+
+  test('is guessed at by the look of the others, so that the demand stays what it is', async () => {
+    const { limiter, tenant } = await farOver();
+    const over = limiter.overUnread(tenant, 200);
+    expect(over).toMatchObject({ what: 'items', limit: { perSecond: 100 } });
+    expect(over?.items).toBeCloseTo(20, 6);
+    expect(over?.bytes).toBeCloseTo(2_000, 3);
+    expect(over?.retryAfterS).toBeLessThanOrEqual(0.1);
+  });
+
+  test('is read where its body is smaller than any recent one, since it may fit', async () => {
+    const { limiter, tenant } = await farOver();
+    expect(limiter.overUnread(tenant, 99)).toBeUndefined();
+    expect(limiter.overUnread(tenant, 100)).toBeDefined();
+  });
+
+  test('is read again after a pause, and so are all of a tenant that is only a little over its rate', async () => {
+    const { clock, limiter, tenant } = await farOver();
+    await clock.advance(11_000);
+    expect(limiter.overUnread(tenant, 100)).toBeUndefined();
+    const other = tenantWith('b', 100, 100);
+    for (let i = 0; i < 500; i++) {
+      await clock.advance(60);
+      expect(limiter.overUnread(other, 100)).toBeUndefined();
+      limiter.tryTake(other, 10, 1_000, 100);
+    }
+  });
 });

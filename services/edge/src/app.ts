@@ -3,14 +3,16 @@ import type { Log } from '@weir/delivery';
 import { createKafkaAdmin, createKafkaLog } from '@weir/kafka';
 import { Budget, type Clock, type Component, createLifecycle, InvariantError, ZONES, ZoneGauge } from '@weir/pipeline';
 import type { ConfigOf, ServiceContext } from '@weir/process';
-import { trackTopics } from '@weir/records';
+import { FLOW_ROLES, type Track, trackTopics } from '@weir/records';
 import { collectWith, createAdmin, createMetrics, createTopLabels, type Metrics } from '@weir/telemetry';
 import { ActiveSeries, followTenants, RateLimiter, TenantDirectory } from '@weir/tenancy';
 import { createAdmission } from './admit/admission.ts';
 import { authenticate } from './admit/authenticate.ts';
 import type { EDGE_CONFIG } from './config.ts';
 import { EdgeQueue } from './edge-queue.ts';
-import { FlowFollower } from './flow/flow-follower.ts';
+import { Demand } from './flow/demand.ts';
+import { followFlow } from './flow/flow-follower.ts';
+import { PipeState } from './flow/pipe-state.ts';
 import { KafkaCheck } from './health.ts';
 import { LIMITS } from './limits.ts';
 import { EDGE_METRICS } from './metrics.ts';
@@ -35,15 +37,15 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
   const log = createKafkaLog(kafka, logger, clock);
   const kafkaAdmin = createKafkaAdmin(kafka, logger);
   const directory = new TenantDirectory(config.pepper);
-  const tenants = followAll(log, directory, config.stateDir, context);
+  const tenants = followDirectory(log, directory, config.stateDir, context);
   const tls = new TlsFiles(config.tls, clock, (error) =>
     logger.warn({ err: error }, 'the TLS files are not usable; the old ones stay'),
   );
-  const flow = new FlowFollower(log, clock, config.track, (error) =>
-    logger.debug({ err: error }, 'flow is not followed'),
-  );
+  const pipe = new PipeState(clock, config.track);
+  const flow = followFlow(log, clock, pipe, (error) => logger.debug({ err: error }, 'flow is not followed'));
+  const demand = createDemand(log, directory, pipe, config.track, context);
   const queue = new EdgeQueue(new Budget(config.queue), (zone) => metrics.zoneChanges.inc({ of: 'queue', zone }));
-  const sinkZone = new ZoneGauge((zone) => metrics.zoneChanges.inc({ of: 'sinks', zone }));
+  const pipeZone = new ZoneGauge((zone) => metrics.zoneChanges.inc({ of: 'pipe', zone }));
 
   const write: BooksParts['write'] = (usage) => publish.note(usage);
   const onLost: BooksParts['onLost'] = (items) => metrics.booksLost.inc(items);
@@ -68,8 +70,9 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
       limiter: new RateLimiter(clock),
       series: createSeries(metrics, clock),
       queue,
-      sinkFill: () => flow.current(),
-      sinkZone,
+      pipeFill: () => pipe.current(),
+      pipeZone,
+      shares: demand,
       bodyBytesMax: config.body.bytesMax,
       onRejected: ({ signal }, reason, items) => metrics.rejected.inc({ signal, reason }, items),
     },
@@ -82,12 +85,12 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
     queue,
     clock,
     authenticate: (headers) => authenticate(directory, headers),
-    events: receiverEvents(metrics, books, context),
+    events: receiverEvents(metrics, books, demand, context),
   };
   const http = new HttpReceiver({ ...receiver, listen: config.httpListen }, admission, config.connections);
   const grpc = new GrpcReceiver({ ...receiver, listen: config.grpcListen }, admission, config.connections);
 
-  collectGauges(metrics, { queue, sinkZone, flow, directory, tls });
+  collectGauges(metrics, { queue, pipeZone, pipe, demand, directory, tls });
   const admin = createAdmin({
     listen: config.adminListen,
     registry,
@@ -98,7 +101,7 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
     liveness: () => [],
   });
   const connections = { name: 'connections', start: async () => undefined, stop: () => log.close() };
-  const parts = [http, grpc, books, publish, flow, tenants, tls, kafkaCheck, connections, admin];
+  const parts = [http, grpc, demand, books, publish, flow, tenants, tls, kafkaCheck, connections, admin];
   return createLifecycle(parts, {
     clock,
     stopDeadlineMs: STOP_DEADLINE_MS,
@@ -106,7 +109,7 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
   });
 }
 
-function followAll(log: Log, directory: TenantDirectory, stateDir: string, { clock, logger }: ServiceContext) {
+function followDirectory(log: Log, directory: TenantDirectory, stateDir: string, { clock, logger }: ServiceContext) {
   return followTenants(log, directory, {
     stateDir,
     clock,
@@ -118,7 +121,30 @@ function followAll(log: Log, directory: TenantDirectory, stateDir: string, { clo
   });
 }
 
-function receiverEvents(metrics: Metrics<typeof EDGE_METRICS>, books: Books, context: ServiceContext): ReceiverEvents {
+function createDemand(
+  log: Log,
+  directory: TenantDirectory,
+  pipe: PipeState,
+  track: Track,
+  { clock, logger, instance }: ServiceContext,
+): Demand {
+  return new Demand({
+    log,
+    clock,
+    edge: instance,
+    track,
+    tenant: (name) => directory.get(name),
+    fullest: () => pipe.fullest,
+    onFault: (error) => logger.debug({ err: error }, 'the demand is not told, or not followed'),
+  });
+}
+
+function receiverEvents(
+  metrics: Metrics<typeof EDGE_METRICS>,
+  books: Books,
+  demand: Demand,
+  context: ServiceContext,
+): ReceiverEvents {
   const tenantLabel = createTopLabels(TENANT_LABELS_MAX);
   return {
     failed: (error) => {
@@ -131,9 +157,12 @@ function receiverEvents(metrics: Metrics<typeof EDGE_METRICS>, books: Books, con
     },
     answered: (signal, transport, tenant, answer, seconds) => {
       metrics.requestSeconds.observe({ signal, transport }, seconds);
+      const { items = 0, bytes = 0 } = answer.unread ?? answer;
+      if (tenant !== undefined && items > 0) demand.meter.add(tenant.name, items, bytes, answer.kind === 'accepted');
       if (answer.items !== undefined) metrics.received.inc({ signal, transport }, answer.items);
       if (answer.kind === 'refused') {
         metrics.refused.inc({ signal, transport, reason: answer.reason });
+        if (answer.unread !== undefined) metrics.unread.inc({ signal, reason: answer.reason });
         if (answer.items !== undefined) metrics.refusedItems.inc({ signal, reason: answer.reason }, answer.items);
         if (tenant !== undefined && answer.booked !== true) {
           books.refused(bookedAs(tenant.name, signal, answer, context.clock.wallNs()), answer.reason);
@@ -147,24 +176,33 @@ function receiverEvents(metrics: Metrics<typeof EDGE_METRICS>, books: Books, con
 
 interface Gauged {
   readonly queue: EdgeQueue;
-  readonly sinkZone: ZoneGauge;
-  readonly flow: FlowFollower;
+  readonly pipeZone: ZoneGauge;
+  readonly pipe: PipeState;
+  readonly demand: Demand;
   readonly directory: TenantDirectory;
   readonly tls: TlsFiles;
 }
 
-function collectGauges(metrics: Metrics<typeof EDGE_METRICS>, { queue, sinkZone, flow, directory, tls }: Gauged): void {
+function collectGauges(
+  metrics: Metrics<typeof EDGE_METRICS>,
+  { queue, pipeZone, pipe, demand, directory, tls }: Gauged,
+): void {
   collectWith(metrics.queueBytes, () => metrics.queueBytes.set(queue.budget.bytes));
   collectWith(metrics.queueItems, () => metrics.queueItems.set(queue.budget.items));
   collectWith(metrics.queueFill, () => metrics.queueFill.set(queue.budget.fill));
   collectWith(metrics.queueTenants, () => metrics.queueTenants.set(queue.tenants));
   collectWith(metrics.zone, () => {
-    const now = { queue: queue.zone, sinks: sinkZone.observe(flow.current().fill) };
+    const now = { queue: queue.zone, pipe: pipeZone.observe(pipe.current().fill) };
     for (const [of, current] of Object.entries(now)) {
       for (const zone of ZONES) metrics.zone.set({ of, zone }, zone === current ? 1 : 0);
     }
   });
-  collectWith(metrics.sinkFill, () => metrics.sinkFill.set(flow.current().fill));
+  collectWith(metrics.pipeFill, () => metrics.pipeFill.set(pipe.current().fill));
+  collectWith(metrics.flowReports, () => {
+    for (const role of FLOW_ROLES) metrics.flowReports.set({ role }, pipe.reporters(role));
+  });
+  collectWith(metrics.liveEdges, () => metrics.liveEdges.set(demand.edges));
+  collectWith(metrics.fairLimited, () => metrics.fairLimited.set(demand.limited));
   collectWith(metrics.tenants, () => metrics.tenants.set(directory.size));
   collectWith(metrics.certificateExpiry, () => metrics.certificateExpiry.set(tls.current.expiresS));
 }

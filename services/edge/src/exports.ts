@@ -1,7 +1,7 @@
 import type { BodyFormat } from '@weir/otlp';
 import type { Outcome, Refused, SignalKind } from '@weir/pipeline';
 import type { Encoding, RawMeta } from '@weir/records';
-import type { Tenant } from '@weir/tenancy';
+import type { LimitShare, Tenant } from '@weir/tenancy';
 
 export type Transport = 'http' | 'grpc';
 
@@ -42,14 +42,28 @@ export type Answer = Outcome & {
   readonly bytes?: number;
   /** Whether the books have it: what was handed to Kafka is booked record by record. */
   readonly booked?: boolean;
+  /** Set where the export was refused without being read: what it had by the look of others, for the demand and never for the books. */
+  readonly unread?: { readonly items: number; readonly bytes: number };
 };
 
-/** How full the sinks are, by their own reports. */
-export interface SinkFill {
+/** How full the pipe behind the edges is, by the reports of those who drain it. */
+export interface PipeFill {
   /** Fullest fresh report; 0 without one. */
   readonly fill: number;
+  /** Who reported it. */
+  readonly reason: 'sink_full' | 'normalizer_full';
   /** Seconds until there may be room. */
   readonly retryAfterS: number;
+}
+
+/** What is shared out among tenants and edges, worked out anew every second. */
+export interface Shares {
+  /** What of the tenant's limits this edge may give. */
+  ofLimits(tenant: Tenant): LimitShare;
+  /** Takes from the tenant's share of a pipe that is full; where it is above it, seconds until it is not. */
+  takeOfPipe(tenant: Tenant, bytes: number): number | undefined;
+  /** Gives back what an export took that was refused after all. */
+  giveBack(tenant: Tenant, bytes: number): void;
 }
 
 /** Who a request is from, or why it is not let in. */

@@ -68,6 +68,28 @@ export const LIMITS = {
   retryAfterSMax: 5,
   /** Active series of all tenants: 16 tenants with 150,000 each, which take 4 MiB, or 130,000 tenants with few. */
   seriesBytesMax: 64 * MIB,
+  /** What is said while no drain is measured. */
+  drainUnknownS: 2,
+  /** The least part of the drain that a full backlog is taken to go down by: what came in stops coming in. */
+  netDrainMin: 0.25,
+  /** From this fill of the pipe on tenants are held to fair shares, until it is below the second. */
+  fairFill: 0.75,
+  fairFillEnd: 0.7,
+  /** So long it takes until less comes in: reports of a second each, and what is on its way. */
+  fairAheadS: 6,
+  /** Where fair shares keep the fill: below it more is given than drains, above it less, by this many times the difference. */
+  fairFillAim: 0.8,
+  fairGain: 5,
+  fairGainMin: 0.1,
+  fairGainMax: 1.25,
+  /** Tenants whose demand is measured: some 200 bytes each. */
+  demandTenantsMax: 20_000,
+  /** An edge whose demand has not been told for this long is gone. */
+  edgeSilentMs: 5_000,
+  /** While no demand reaches us the last shares of limits hold for so much longer, then equal parts. */
+  sharesHoldMs: 10_000,
+  /** Edges that are followed; each may name 2,000 tenants, 300 KB in memory. */
+  edgesMax: 200,
   /** A leader that moved is back within this. */
   kafkaRetryAfterS: 2,
   kafkaCheckMs: 2_000,

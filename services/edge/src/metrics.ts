@@ -38,6 +38,12 @@ export const EDGE_METRICS = {
     help: 'Exports refused, by reason.',
     labels: ['signal', 'transport', 'reason'],
   },
+  unread: {
+    type: 'counter',
+    name: 'weir_edge_unread_exports_total',
+    help: 'Exports refused without being read, of tenants far over their rate: their items are in no count.',
+    labels: ['signal', 'reason'],
+  },
   refusedItems: {
     type: 'counter',
     name: 'weir_edge_refused_items_total',
@@ -86,19 +92,37 @@ export const EDGE_METRICS = {
   zone: {
     type: 'gauge',
     name: 'weir_edge_zone',
-    help: '1 for the zone (open, priority, closed) that the queue and the sinks are in.',
+    help: '1 for the zone (open, priority, closed) that the queue and the pipe behind it are in.',
     labels: ['of', 'zone'],
   },
   zoneChanges: {
     type: 'counter',
     name: 'weir_edge_zone_changes_total',
-    help: 'Times that the queue or the sinks came into a zone.',
+    help: 'Times that the queue or the pipe came into a zone.',
     labels: ['of', 'zone'],
   },
-  sinkFill: {
+  pipeFill: {
     type: 'gauge',
-    name: 'weir_edge_sink_fill_ratio',
-    help: 'Fullest sink of the track, as last reported; 0 without a fresh report.',
+    name: 'weir_edge_pipe_fill_ratio',
+    help: 'Fullest sink or normalizer of the track, as last reported; 0 without a fresh report.',
+    labels: [],
+  },
+  flowReports: {
+    type: 'gauge',
+    name: 'weir_edge_flow_reports',
+    help: 'Sinks and normalizers of the track whose last report is fresh; where it is 0 the pipe counts as open.',
+    labels: ['role'],
+  },
+  liveEdges: {
+    type: 'gauge',
+    name: 'weir_edge_live_edges',
+    help: 'Edges of all tracks that share the limits of tenants, this one included, as far as it knows.',
+    labels: [],
+  },
+  fairLimited: {
+    type: 'gauge',
+    name: 'weir_edge_fair_limited_tenants',
+    help: 'Tenants that are held to their fair share because the pipe is nearly full.',
     labels: [],
   },
   activeSeries: {

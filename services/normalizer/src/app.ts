@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { GroupWorkers } from '@weir/delivery';
+import { GroupWorkers, type Log } from '@weir/delivery';
+import { Breaker } from '@weir/flow';
 import { createKafkaLog, createMembership } from '@weir/kafka';
 import { type Component, createLifecycle } from '@weir/pipeline';
 import type { ConfigOf, ServiceContext } from '@weir/process';
@@ -7,6 +8,7 @@ import { trackGroups, trackTopics } from '@weir/records';
 import { collectWith, createAdmin, createMetrics } from '@weir/telemetry';
 import { followTenants, TenantDirectory } from '@weir/tenancy';
 import type { NORMALIZER_CONFIG } from './config.ts';
+import { createBacklogReporter } from './flow/backlog-reporter.ts';
 import { liveness, readiness } from './health.ts';
 import { NORMALIZER_METRICS } from './metrics.ts';
 import { Normalizer } from './normalize.ts';
@@ -15,6 +17,8 @@ import { UnknownTenants } from './unknown-tenants.ts';
 
 const STOP_DEADLINE_MS = 20_000;
 const OWNER_BYTES = 8;
+/** A worker that failed is begun anew after this. */
+const RESTART_MS = 1_000;
 
 /** The normalizer: raw log -> consume -> transcode -> publish -> rows log, one worker for each partition. */
 export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: ServiceContext): Component {
@@ -29,14 +33,7 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
   const membership = createMembership(kafka, { groupId, topic: rawTopic }, logger, clock);
 
   const directory = new TenantDirectory('');
-  const tenants = followTenants(log, directory, {
-    stateDir: config.stateDir,
-    clock,
-    events: {
-      unreadable: (key) => logger.warn({ tenant: key }, 'a tenant record cannot be read and is passed over'),
-      failed: (error) => logger.debug({ err: error }, 'the tenants are not followed at the moment'),
-    },
-  });
+  const tenants = followDirectory(log, directory, config.stateDir, context);
   const normalizer = new Normalizer((name) => directory.get(name), {
     received: (signal, bytes) => {
       metrics.records.inc({ signal });
@@ -47,15 +44,20 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
     renamed: (signal, names) => metrics.renamed.inc({ signal }, names),
     deadLettered: (reason, items) => metrics.deadLettered.inc({ reason }, items),
   });
+  const breaker = new Breaker(clock);
   const unknownTenants = new UnknownTenants(directory, clock);
 
   const partitions = new GroupWorkers<PartitionWorker>(
     membership,
     clock,
     {
-      failed: (partition, error) => logger.warn({ err: error, partition }, 'a partition is taken up again'),
+      failed: (partition, error) => {
+        breaker.failed(RESTART_MS);
+        logger.warn({ err: error, partition }, 'a partition is taken up again');
+      },
       fatal: context.fatal,
       owned: (numbers) => {
+        if (numbers.length === 0) breaker.close();
         metrics.partitions.set(numbers.length);
         metrics.lag.reset();
       },
@@ -73,6 +75,7 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
         onTakeOver: () => metrics.takeOvers.inc(),
         onTranscoded: (seconds: number) => metrics.transcodeSeconds.observe(seconds),
         onProduced: (rows: number, seconds: number) => {
+          breaker.close();
           metrics.recordRows.observe(rows);
           metrics.produceSeconds.observe(seconds);
         },
@@ -80,6 +83,8 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
       return new PartitionWorker(partition, parts, former?.progress.movedMs);
     },
   );
+  const { track, backlog: bounds } = config;
+  const reporter = createBacklogReporter({ log, track, bounds, partitions, breaker, metrics }, context);
   collectWith(metrics.lag, () => {
     for (const [partition, { progress }] of partitions.workers) {
       metrics.lag.set({ partition: String(partition) }, Math.max(0, progress.endOffset - progress.doneTo));
@@ -98,9 +103,20 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
     start: async () => undefined,
     stop: () => log.close(),
   };
-  return createLifecycle([partitions, tenants, connections, admin], {
+  return createLifecycle([partitions, reporter, tenants, connections, admin], {
     clock,
     stopDeadlineMs: STOP_DEADLINE_MS,
     onFault: (name, error) => logger.warn({ err: error, part: name }, 'a part did not stop cleanly'),
+  });
+}
+
+function followDirectory(log: Log, directory: TenantDirectory, stateDir: string, { clock, logger }: ServiceContext) {
+  return followTenants(log, directory, {
+    stateDir,
+    clock,
+    events: {
+      unreadable: (key) => logger.warn({ tenant: key }, 'a tenant record cannot be read and is passed over'),
+      failed: (error) => logger.debug({ err: error }, 'the tenants are not followed at the moment'),
+    },
   });
 }

@@ -1,4 +1,4 @@
-import { brokerList, defineConfig, hostPort, setting } from '@weir/process';
+import { brokerList, byteSize, defineConfig, hostPort, setting, wholeNumber } from '@weir/process';
 import { isTrack } from '@weir/records';
 import { z } from 'zod';
 
@@ -17,5 +17,17 @@ export const NORMALIZER_CONFIG = defineConfig({
   stateDir: setting('WEIR_STATE_DIR', z.string().default('/var/lib/weir'), 'Where the last-known tenants are kept.'),
   kafka: {
     brokers: setting('WEIR_KAFKA_BROKERS', brokerList, 'Kafka brokers.'),
+  },
+  backlog: {
+    bytesMax: setting(
+      'WEIR_NORMALIZER_BACKLOG_BYTES_MAX',
+      z.string().default('4GiB').pipe(byteSize),
+      'With more than this of raw exports waiting in Kafka the normalizer says that it is full.',
+    ),
+    secondsMax: setting(
+      'WEIR_NORMALIZER_BACKLOG_SECONDS_MAX',
+      z.string().default('120').pipe(wholeNumber(1, 86_400)),
+      'With more than this many seconds of work waiting, at the measured rate, the normalizer says that it is full.',
+    ),
   },
 });

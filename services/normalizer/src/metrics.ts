@@ -65,6 +65,25 @@ export const NORMALIZER_METRICS = {
     help: 'Records of a raw partition that are not in the rows log.',
     labels: ['partition'],
   },
+  backlogBytes: {
+    type: 'gauge',
+    name: 'weir_normalizer_backlog_bytes',
+    help: 'Bytes waiting in the raw log.',
+    labels: [],
+  },
+  backlogSeconds: {
+    type: 'gauge',
+    name: 'weir_normalizer_backlog_seconds',
+    help: 'Backlog at the measured rate; -1 while none is measured.',
+    labels: [],
+  },
+  fill: { type: 'gauge', name: 'weir_normalizer_fill_ratio', help: 'Backlog over its bound; 1 is full.', labels: [] },
+  breakerOpen: {
+    type: 'gauge',
+    name: 'weir_normalizer_breaker_open',
+    help: '1 while records cannot be written to the rows log, or are being tried again.',
+    labels: [],
+  },
   partitions: { type: 'gauge', name: 'weir_normalizer_partitions', help: 'Partitions owned.', labels: [] },
   takeOvers: {
     type: 'counter',

@@ -38,11 +38,15 @@ export interface PartitionProgress {
   /** First raw offset that is not in the rows log. */
   doneTo: number;
   endOffset: number;
+  /** Mean size of a record's value over the last reads. */
+  recordBytes: number;
   /** Monotonic time when it last moved, or had nothing to do; a worker that failed leaves it to the next one. */
   movedMs: number;
   /** Monotonic time of the last sign of life, of which beginning anew is one. */
   aliveMs: number;
 }
+
+const SMOOTHING = 0.2;
 
 /**
  * One raw partition into its rows partition: take over, read, normalize, append, commit a checkpoint now and then. While
@@ -58,12 +62,14 @@ export class PartitionWorker implements PartitionWork {
   #committedAtMs = 0;
   #committedTo = -1;
   #committing: Promise<void> | undefined;
+  #endSeenMs = 0;
+  #looking = false;
 
   /** @param movedMs when the partition last moved, where another worker of it has failed */
   constructor(partition: number, parts: WorkerParts, movedMs = parts.clock.nowMs()) {
     this.#partition = partition;
     this.#parts = parts;
-    this.progress = { doneTo: 0, endOffset: 0, movedMs, aliveMs: parts.clock.nowMs() };
+    this.progress = { doneTo: 0, endOffset: 0, recordBytes: 0, movedMs, aliveMs: parts.clock.nowMs() };
     this.#clock = heardClock(parts.clock, () => {
       this.progress.aliveMs = parts.clock.nowMs();
     });
@@ -102,6 +108,7 @@ export class PartitionWorker implements PartitionWork {
     while (!stop.aborted) {
       const page = await this.#read(offset, stop, session);
       if (page === undefined) break;
+      this.#saw(page);
       if (page.entries.length > 0) faultPoint('normalizer.after_read');
       await this.#parts.unknownTenants.settle(page.entries, session, this.#clock);
       for (let next = 0; next < page.entries.length; ) {
@@ -116,7 +123,6 @@ export class PartitionWorker implements PartitionWork {
         appending.catch(() => undefined);
       }
       offset = page.nextOffset;
-      this.progress.endOffset = page.endOffset;
       if (page.entries.length === 0) {
         this.#moved();
         if (!(await appending)) return;
@@ -163,6 +169,32 @@ export class PartitionWorker implements PartitionWork {
     this.#moved();
     this.#commitLater(session);
     return true;
+  }
+
+  /** The end is known from reading; while a record is not taken for long nothing is read, and the end is asked for. */
+  async lookAtEnd(signal: AbortSignal): Promise<void> {
+    const { progress } = this;
+    const { log, rawTopic, clock } = this.#parts;
+    if (progress.endOffset === 0 || this.#looking || clock.nowMs() - this.#endSeenMs < LIMITS.endSeenMsMax) return;
+    this.#looking = true;
+    try {
+      this.#sawEnd((await log.bounds(rawTopic, this.#partition, signal)).end);
+    } finally {
+      this.#looking = false;
+    }
+  }
+
+  #saw({ entries, bytes, endOffset }: RawPage): void {
+    const { progress } = this;
+    this.#sawEnd(endOffset);
+    if (entries.length === 0) return;
+    const mean = bytes / entries.length;
+    progress.recordBytes += (mean - progress.recordBytes) * (progress.recordBytes === 0 ? 1 : SMOOTHING);
+  }
+
+  #sawEnd(offset: number): void {
+    this.progress.endOffset = offset;
+    this.#endSeenMs = this.#parts.clock.nowMs();
   }
 
   #moved(): void {

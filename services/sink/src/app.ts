@@ -1,5 +1,6 @@
 import { createClickHouse } from '@weir/clickhouse';
 import { GroupWorkers } from '@weir/delivery';
+import { BacklogMeter, Breaker, backlogReport, createFlowReporter } from '@weir/flow';
 import { createKafkaLog, createMembership } from '@weir/kafka';
 import { type Clock, type Component, createLifecycle } from '@weir/pipeline';
 import type { ConfigOf, ServiceContext } from '@weir/process';
@@ -7,9 +8,7 @@ import { type FlowReport, trackGroups, trackTopics } from '@weir/records';
 import { createAdmin, createMetrics, type Metrics } from '@weir/telemetry';
 import { type Batch, oldestReceivedAtNs } from './batches.ts';
 import type { SINK_CONFIG } from './config.ts';
-import { BacklogMeter } from './flow/backlog.ts';
 import { createDlqWatch, type DlqState } from './flow/dlq-watch.ts';
-import { createReporter } from './flow/reporter.ts';
 import { Health } from './health.ts';
 import { BatchInserter, type InsertEvents } from './insert/batch-inserter.ts';
 import { LIMITS } from './limits.ts';
@@ -29,15 +28,14 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
   const metrics = createMetrics(SINK_METRICS, registry);
   metrics.buildInfo.set({ version, track: config.track }, 1);
   const health = new Health(clock, config.batch.ageMsMax);
-  const meter = new BacklogMeter(config.backlog);
+  const breaker = new Breaker(clock);
 
   const log = createKafkaLog(kafka, logger, clock);
   const clickhouse = createClickHouse(config.clickhouse);
   const membership = createMembership(kafka, { groupId: trackGroups(config.track).sink, topic }, logger, clock);
 
-  const inserter = new BatchInserter(clickhouse, log, topic, clock, insertEvents(metrics, health, context));
+  const inserter = new BatchInserter(clickhouse, log, topic, clock, insertEvents(metrics, health, breaker, context));
   const onStored = (batch: Batch): void => {
-    meter.stored(batch.bytes);
     metrics.batchRows.observe(batch.rows);
     const oldest = oldestReceivedAtNs(batch);
     if (oldest !== undefined) metrics.ageSeconds.observe(Number(clock.wallNs() - oldest) / 1e9);
@@ -52,7 +50,10 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
       fatal: context.fatal,
       owned: (numbers) => {
         owned = Math.max(1, numbers.length);
-        if (numbers.length === 0) health.ownsNothing();
+        if (numbers.length === 0) {
+          health.ownsNothing();
+          breaker.close();
+        }
         metrics.partitions.set(numbers.length);
         metrics.lag.reset();
       },
@@ -73,9 +74,11 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
     },
   );
 
-  const look = createLook(partitions, meter, health, metrics, clock, { reporter: instance, track: config.track });
+  const self = { reporter: instance, track: config.track, role: 'sink' } as const;
+  const meter = new BacklogMeter(config.backlog);
+  const look = createLook({ partitions, meter, breaker, metrics, clock, self });
   const onFault = (error: unknown) => logger.debug({ err: error }, 'a flow report was not sent');
-  const reporter = createReporter(log, clock, { everyMs: LIMITS.reportMs, onFault }, look);
+  const reporter = createFlowReporter(log, clock, onFault, look);
 
   const onBlind = (error: unknown) => logger.debug({ err: error }, 'weir.dlq could not be looked at');
   const dlqWatch = createDlqWatch(log, clock, { everyMs: LIMITS.dlqLookMs, onFault: onBlind }, dlqGauges(metrics));
@@ -100,16 +103,23 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
   });
 }
 
-function insertEvents(metrics: Metrics<typeof SINK_METRICS>, health: Health, { logger }: ServiceContext): InsertEvents {
+function insertEvents(
+  metrics: Metrics<typeof SINK_METRICS>,
+  health: Health,
+  breaker: Breaker,
+  { logger }: ServiceContext,
+): InsertEvents {
   return {
     inserted: (table, rows, bytes, seconds) => {
       health.inserted();
+      breaker.close();
       metrics.inserts.inc({ table });
       metrics.rows.inc({ table }, rows);
       metrics.bytes.inc({ table }, bytes);
       metrics.insertSeconds.observe({ table }, seconds);
     },
-    failed: (table, error) => {
+    failed: (table, error, retryInMs) => {
+      breaker.failed(retryInMs);
       if (health.insertFailed()) logger.warn({ err: error, table }, 'inserts fail; they are tried again');
       metrics.insertFailures.inc({ table, retryable: 'true' });
     },
@@ -119,27 +129,29 @@ function insertEvents(metrics: Metrics<typeof SINK_METRICS>, health: Health, { l
   };
 }
 
+interface LookParts {
+  readonly partitions: GroupWorkers<PartitionWorker>;
+  readonly meter: BacklogMeter;
+  readonly breaker: Breaker;
+  readonly metrics: Metrics<typeof SINK_METRICS>;
+  readonly clock: Clock;
+  readonly self: Pick<FlowReport, 'reporter' | 'track' | 'role'>;
+}
+
 /** Brings the gauges up to date and says what goes to weir.flow. */
-function createLook(
-  partitions: GroupWorkers<PartitionWorker>,
-  meter: BacklogMeter,
-  health: Health,
-  metrics: Metrics<typeof SINK_METRICS>,
-  clock: Clock,
-  self: { readonly reporter: string; readonly track: string },
-): () => Omit<FlowReport, 'atMs'> {
-  return () => {
-    const all = [...partitions.workers].map(([partition, { progress }]) => ({ partition, ...progress }));
-    for (const { partition, storedTo, endOffset } of all) {
-      metrics.lag.set({ partition: String(partition) }, Math.max(0, endOffset - storedTo));
+function createLook({ partitions, meter, breaker, metrics, clock, self }: LookParts) {
+  return (): Omit<FlowReport, 'atMs' | 'leaving'> => {
+    const all = [...partitions.workers].map(([partition, { progress }]) => [partition, progress] as const);
+    for (const [partition, { doneTo, endOffset }] of all) {
+      metrics.lag.set({ partition: String(partition) }, Math.max(0, endOffset - doneTo));
     }
-    const backlog = meter.look(all, clock.nowMs());
+    const backlog = meter.look(all, clock.nowMs(), breaker.isClosed);
     metrics.backlogBytes.set(backlog.bytes);
     metrics.backlogSeconds.set(backlog.seconds ?? -1);
     metrics.fill.set(backlog.fill);
-    metrics.bufferedBytes.set(all.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0));
-    const { bytes: backlogBytes, seconds: backlogSeconds, fill } = backlog;
-    return { ...self, backlogBytes, backlogSeconds, fill, healthy: health.insertsWork };
+    metrics.breakerOpen.set(breaker.isClosed ? 0 : 1);
+    metrics.bufferedBytes.set(all.reduce((sum, [, { bufferedBytes }]) => sum + bufferedBytes, 0));
+    return { ...self, ...backlogReport(backlog), breaker: breaker.look() };
   };
 }
 

@@ -75,6 +75,12 @@ export const SINK_METRICS = {
     labels: [],
   },
   fill: { type: 'gauge', name: 'weir_sink_fill_ratio', help: 'Backlog over its bound; 1 is full.', labels: [] },
+  breakerOpen: {
+    type: 'gauge',
+    name: 'weir_sink_breaker_open',
+    help: '1 while inserts fail, or are being tried again.',
+    labels: [],
+  },
   bufferedBytes: { type: 'gauge', name: 'weir_sink_buffered_bytes', help: 'Bytes held in memory.', labels: [] },
   partitions: { type: 'gauge', name: 'weir_sink_partitions', help: 'Partitions that this sink owns.', labels: [] },
   takeOvers: {

@@ -32,8 +32,10 @@ export interface WorkerParts {
 /** Where a partition stands, for the backlog report. */
 export interface PartitionProgress {
   /** First offset that is not in ClickHouse. */
-  storedTo: number;
+  doneTo: number;
   endOffset: number;
+  /** Monotonic time when the end was seen. */
+  endSeenMs: number;
   bufferedBytes: number;
   /** Mean size of a record's value, smoothed. */
   recordBytes: number;
@@ -65,8 +67,9 @@ export class PartitionWorker implements PartitionWork {
     this.#partition = partition;
     this.#parts = parts;
     this.progress = {
-      storedTo: 0,
+      doneTo: 0,
       endOffset: 0,
+      endSeenMs: parts.clock.nowMs(),
       bufferedBytes: 0,
       recordBytes: 0,
       aliveMs: parts.clock.nowMs(),
@@ -94,8 +97,8 @@ export class PartitionWorker implements PartitionWork {
     const source = new RowsSource(log, topic, this.#partition, first, start.state);
     const buffer = new PartitionBuffer(this.#partition, first, start.state, bounds);
     const ledger = new CutLedger(membership, this.#partition, this.#clock, progress, start.term);
-    this.progress.storedTo = first;
-    this.progress.endOffset = limits.end;
+    this.progress.doneTo = first;
+    this.#sawEnd(limits.end);
     this.#parts.onTakeOver(start.cut !== null);
     if (start.cut !== null && start.cut >= first) await this.#redo(start, start.cut, source, buffer, ledger, signal);
     const stop = AbortSignal.any([signal, draining]);
@@ -140,7 +143,8 @@ export class PartitionWorker implements PartitionWork {
   async #fill(source: RowsSource, buffer: PartitionBuffer, stop: AbortSignal): Promise<void> {
     while (!stop.aborted) {
       if (buffer.isFull) {
-        await this.#pause(LIMITS.pauseMsMax);
+        await this.#lookAtEnd(stop);
+        await this.#pause(LIMITS.reportMs);
         continue;
       }
       try {
@@ -153,6 +157,18 @@ export class PartitionWorker implements PartitionWork {
     }
   }
 
+  /** Nothing is read while the buffer is full, and the backlog grows nevertheless. */
+  async #lookAtEnd(stop: AbortSignal): Promise<void> {
+    if (this.#parts.clock.nowMs() - this.progress.endSeenMs < LIMITS.reportMs) return;
+    const bounds = await this.#parts.log.bounds(this.#parts.topic, this.#partition, stop).catch(() => undefined);
+    if (bounds !== undefined) this.#sawEnd(bounds.end);
+  }
+
+  #sawEnd(offset: number): void {
+    this.progress.endOffset = offset;
+    this.progress.endSeenMs = this.#parts.clock.nowMs();
+  }
+
   #take(page: Awaited<ReturnType<RowsSource['read']>>, buffer: PartitionBuffer): void {
     const { clock } = this.#parts;
     const { progress } = this;
@@ -163,7 +179,7 @@ export class PartitionWorker implements PartitionWork {
           (entry.value.length - progress.recordBytes) * (progress.recordBytes === 0 ? 1 : SMOOTHING);
       }
     }
-    progress.endOffset = page.endOffset;
+    this.#sawEnd(page.endOffset);
     progress.bufferedBytes = buffer.bytes + this.#inHandBytes;
     progress.aliveMs = clock.nowMs();
     if (buffer.isEmpty && this.#inHandBytes === 0) progress.movedMs = progress.aliveMs;
@@ -211,7 +227,7 @@ export class PartitionWorker implements PartitionWork {
   }
 
   #stored(batch: Batch): void {
-    this.progress.storedTo = batch.last + 1;
+    this.progress.doneTo = batch.last + 1;
     this.#parts.onStored(batch);
   }
 

@@ -95,8 +95,8 @@ function edge(track: string, rate: Rates, up: readonly Up[]): StageReport[] {
     `received ${whole(rate.of('edge', 'weir_edge_received_items_total'))}/s`,
     `refused ${whole(refused)}/s`,
   ];
-  const sinkFill = max('weir_edge_sink_fill_ratio');
-  if (sinkFill >= 0.9) notes.push(`hears that the sink is ${whole(sinkFill * 100)} % full`);
+  const pipeFill = max('weir_edge_pipe_fill_ratio');
+  if (pipeFill >= 0.9) notes.push(`hears that the sink is ${whole(pipeFill * 100)} % full`);
   const perSecond = rate.of('edge', 'weir_edge_accepted_items_total');
   const fill = max('weir_edge_queue_fill_ratio');
   return [{ track, stage: 'edge', state, perSecond, unit: 'items', fill, lag: null, notes }];

@@ -2,11 +2,11 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { deflateSync, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { Budget, type RefusalReason, ZoneGauge } from '@weir/pipeline';
-import { effectiveTenant, RateLimiter } from '@weir/tenancy';
+import { effectiveTenant, RateLimiter, WHOLE } from '@weir/tenancy';
 import { encodeExport, encodeJsonExport, FakeClock, RecordingConsumer, RefusingConsumer } from '@weir/testkit';
 import { describe, expect, test } from 'vitest';
 import { EdgeQueue } from '../edge-queue.ts';
-import type { AdmittedExport, Answer, RawExport } from '../exports.ts';
+import type { AdmittedExport, Answer, RawExport, Shares } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { createAdmission } from './admission.ts';
 
@@ -45,8 +45,20 @@ function skippedFrame(bytes: number): Buffer {
   return frame;
 }
 
-function setUp(options: { fill?: number; retryAfterS?: number; itemsMax?: number; bytesMax?: number } = {}) {
+interface SetUp {
+  fill?: number;
+  retryAfterS?: number;
+  itemsMax?: number;
+  bytesMax?: number;
+  shares?: Partial<Shares>;
+}
+
+const UNSHARED: Shares = { ofLimits: () => WHOLE, takeOfPipe: () => undefined, giveBack: () => undefined };
+
+function setUp(options: SetUp = {}) {
   const { fill = 0, retryAfterS = 1, itemsMax = 1_000, bytesMax = 1024 ** 2 } = options;
+  const shares = { ...UNSHARED, ...options.shares };
+  const reason = 'sink_full' as const;
   const clock = new FakeClock();
   const limiter = new RateLimiter(clock);
   const budget = new Budget({ bytesMax, itemsMax });
@@ -60,8 +72,9 @@ function setUp(options: { fill?: number; retryAfterS?: number; itemsMax?: number
     clock,
     limiter,
     queue: new EdgeQueue(budget),
-    sinkFill: () => ({ fill, retryAfterS }),
-    sinkZone: new ZoneGauge(),
+    pipeFill: () => ({ fill, retryAfterS, reason }),
+    pipeZone: new ZoneGauge(),
+    shares,
     bodyBytesMax: 1024 ** 2,
     onRejected: (_export: RawExport, fault: string, items: number) => rejected.push([fault, items]),
   };
@@ -196,16 +209,16 @@ describe('what is full', () => {
   test('is left again only well below where it began: in the sinks and at the edge', async () => {
     const { admission, parts, budget } = setUp({ itemsMax: 1_000 });
     let fill = 0;
-    parts.sinkFill = () => ({ fill, retryAfterS: 1 });
-    const reasonAt = async (sinkFill: number, inQueue: number) => {
-      fill = sinkFill;
+    parts.pipeFill = () => ({ fill, retryAfterS: 1, reason: 'sink_full' });
+    const reasonAt = async (pipeFill: number, inQueue: number) => {
+      fill = pipeFill;
       parts.queue.take(unlimited, 0, 0, inQueue - budget.items);
       const answer = await admission.consume(export_(plainSpans, { tenant: unlimited }), signal);
       return answer.kind === 'refused' ? answer.reason : 'accepted';
     };
     const sinks = [0.89, 0.9, 0.86, 0.84, 0.89];
     const reasons: string[] = [];
-    for (const sinkFill of sinks) reasons.push(await reasonAt(sinkFill, 0));
+    for (const pipeFill of sinks) reasons.push(await reasonAt(pipeFill, 0));
     expect(reasons).toEqual(['accepted', 'sink_full', 'sink_full', 'accepted', 'accepted']);
     budget.tryTake(0, 900);
     expect(await reasonAt(0, 900)).toBe('edge_full');
@@ -305,5 +318,55 @@ describe('an export that is refused', () => {
     expect(await admission.consume(export_(body, fields), signal)).toMatchObject({ kind: 'refused', reason });
     expect([budget.items, next.items.length]).toEqual([0, 0]);
     expect(parts.limiter.tryTake(tenant, 100, 1)).toBeUndefined();
+  });
+});
+
+describe('what is shared out', () => {
+  test('a tenant above its share of a full pipe is refused for the one who is full, and comes again when both allow it', async () => {
+    const { admission, parts, next } = setUp({ fill: 0.8, shares: { takeOfPipe: () => 4.2 } });
+    const answer = await admission.consume(export_(plainSpans), signal);
+    expect(answer).toMatchObject({ kind: 'refused', reason: 'sink_full', retryAfterS: 5, items: 10 });
+    expect(answer.kind === 'refused' && answer.message).toContain('more than its fair share');
+    expect(next.items).toHaveLength(0);
+    expect(parts.limiter.tryTake(tenant, 100, 1)).toBeUndefined();
+  });
+
+  test('a refusal after the share was taken gives it back', async () => {
+    const given: number[] = [];
+    const taken: number[] = [];
+    const shares: Partial<Shares> = {
+      takeOfPipe: (_tenant, bytes) => void taken.push(bytes),
+      giveBack: (_tenant, bytes) => given.push(bytes),
+    };
+    await setUp({ fill: 1, shares }).admission.consume(export_(plainSpans), signal);
+    expect([taken, given]).toEqual([[plainSpans.length], [plainSpans.length]]);
+  });
+
+  test('an edge gives no more of a limit than its share', async () => {
+    const { admission } = setUp({ shares: { ofLimits: () => ({ items: 0.3, bytes: 1 }) } });
+    for (let i = 0; i < 3; i++) {
+      expect(await admission.consume(export_(plainSpans), signal)).toMatchObject({ kind: 'accepted' });
+    }
+    const over = await admission.consume(export_(plainSpans), signal);
+    expect(over).toMatchObject({ reason: 'tenant_items_rate', retryAfterS: 1 });
+    expect(over.kind === 'refused' && over.message).toContain('limited to 100 a second');
+  });
+
+  test('a tenant far over its rate is refused unread: its body is not looked at, and its items are in no count', async () => {
+    const { admission, clock } = setUp();
+    const garbage = Buffer.alloc(plainSpans.length, 0xff);
+    const send = (body: Uint8Array) => admission.consume(export_(body), signal);
+    let last = await send(plainSpans);
+    for (let i = 0; i < 300 || last.kind === 'accepted'; i++) {
+      await clock.advance(10);
+      last = await send(plainSpans);
+    }
+    const unread = await send(garbage);
+    expect(unread).toMatchObject({ kind: 'refused', reason: 'tenant_items_rate', retryAfterS: 1 });
+    expect([unread.items, unread.bytes]).toEqual([undefined, undefined]);
+    expect(unread.unread?.items).toBeCloseTo(10, 3);
+    // What the bucket has room for is read, and then it shows what it is.
+    await clock.advance(1_000);
+    expect(await send(garbage)).toMatchObject({ kind: 'refused', reason: 'malformed' });
   });
 });

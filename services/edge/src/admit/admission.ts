@@ -9,9 +9,9 @@ import {
 } from '@weir/otlp';
 import { type Clock, type Consumer, type Refused, refuse, takes, type ZoneGauge } from '@weir/pipeline';
 import { type Encoding, encodeRejectedItems } from '@weir/records';
-import { type ActiveSeries, limitOf, type RateLimiter } from '@weir/tenancy';
+import { type ActiveSeries, limitOf, type OverRate, type RateLimiter } from '@weir/tenancy';
 import type { EdgeQueue } from '../edge-queue.ts';
-import type { AdmittedExport, Answer, RawExport, SinkFill } from '../exports.ts';
+import type { AdmittedExport, Answer, PipeFill, RawExport, Shares } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { type StoredValue, toStoredValue } from '../stored-value.ts';
 import { Inflater } from './inflate.ts';
@@ -25,8 +25,9 @@ export interface AdmissionParts {
   readonly series?: Pick<ActiveSeries, 'open'>;
   /** Items that wait for Kafka; its bytes have been taken by the receivers, which read it. */
   readonly queue: EdgeQueue;
-  readonly sinkFill: () => SinkFill;
-  readonly sinkZone: ZoneGauge;
+  readonly pipeFill: () => PipeFill;
+  readonly pipeZone: ZoneGauge;
+  readonly shares: Shares;
   readonly bodyBytesMax: number;
   readonly onRejected: (export_: RawExport, fault: (typeof ITEM_FAULTS)[number], items: number) => void;
 }
@@ -93,7 +94,7 @@ export function createAdmission(
     const full = parts.queue.take(tenant, admitted.heldBytes, bytes, 0);
     if (full !== undefined) {
       parts.queue.give(tenant, 0, items);
-      parts.limiter.giveBack(tenant, items, plainBytes);
+      giveBack(parts, tenant, items, plainBytes);
       return Promise.resolve({ ...full, items, bytes: plainBytes });
     }
     return next
@@ -120,6 +121,8 @@ export function createAdmission(
   return {
     consume: async (export_, signal) => {
       const receivedAtNs = parts.clock.wallNs();
+      const unread = refuseUnread(parts, export_);
+      if (unread !== undefined) return unread;
       const bytesMax = limitOf(export_.tenant.limits.requestBytes);
       return inflater.inflate(export_.body, export_.encoding, bytesMax).then((inflated): Answer | Promise<Answer> => {
         if (inflated.kind === 'refused') return inflated;
@@ -184,18 +187,20 @@ function admit(
   const { tenant, body } = export_;
   const { itemsMax } = parts.queue.budget.limits;
   if (items > itemsMax) return refuse('too_large', `the export has more than ${itemsMax} items`);
-  const over = parts.limiter.tryTake(tenant, items, bytes);
-  if (over !== undefined) {
-    const { what, limit, usedPerSecond, retryAfterS } = over;
-    const message = `over the tenant's rate: ${what} are limited to ${limit.perSecond} a second (burst ${limit.burst}), used ${Math.round(usedPerSecond)} a second`;
-    return refuse(what === 'items' ? 'tenant_items_rate' : 'tenant_bytes_rate', message, bounded(retryAfterS));
+  const over = parts.limiter.tryTake(tenant, items, bytes, body.length, parts.shares.ofLimits(tenant));
+  if (over !== undefined) return refuseOver(over);
+  const pipe = parts.pipeFill();
+  const waitS = parts.shares.takeOfPipe(tenant, bytes);
+  if (waitS !== undefined) {
+    parts.limiter.giveBack(tenant, items, bytes);
+    const message = 'the pipe is full, and the tenant sends more than its fair share of what it takes';
+    return refuse(pipe.reason, message, bounded(Math.max(waitS, pipe.retryAfterS)));
   }
-  const sink = parts.sinkFill();
   // Its own body is in the queue already, and alone it must not make the edge nearly full: it would be so for ever.
   const queueZone = parts.queue.zoneBeside(tenant, body.length);
   let refused: Refused | undefined;
-  if (!takes(parts.sinkZone.observe(sink.fill), priority)) {
-    refused = refuse('sink_full', 'the pipe is full: ClickHouse takes less than comes in', bounded(sink.retryAfterS));
+  if (!takes(parts.pipeZone.observe(pipe.fill), priority)) {
+    refused = refuse(pipe.reason, 'the pipe is full: it takes less than comes in', bounded(pipe.retryAfterS));
   } else if (queueZone === 'closed') {
     refused = refuse('edge_full', 'the edge is full');
   } else if (!takes(queueZone, priority)) {
@@ -204,8 +209,30 @@ function admit(
       'the edge, or the share of the tenant in it, is nearly full: only errors and slow spans are taken',
     );
   } else refused = parts.queue.take(tenant, body.length, 0, items);
-  if (refused !== undefined) parts.limiter.giveBack(tenant, items, bytes);
+  if (refused !== undefined) giveBack(parts, tenant, items, bytes);
   return refused;
+}
+
+function giveBack(
+  { limiter, shares }: AdmissionParts,
+  tenant: RawExport['tenant'],
+  items: number,
+  bytes: number,
+): void {
+  limiter.giveBack(tenant, items, bytes);
+  shares.giveBack(tenant, bytes);
+}
+
+/** Reading costs as much as all the rest: who is far over its rate must not have that for every export that is refused. */
+function refuseUnread(parts: AdmissionParts, { tenant, body }: RawExport): Answer | undefined {
+  const over = parts.limiter.overUnread(tenant, body.length, parts.shares.ofLimits(tenant));
+  if (over === undefined) return undefined;
+  return { ...refuseOver(over), unread: { items: over.items, bytes: over.bytes } };
+}
+
+function refuseOver({ what, limit, usedPerSecond, retryAfterS }: OverRate): Refused {
+  const message = `over the tenant's rate: ${what} are limited to ${limit.perSecond} a second (burst ${limit.burst}), used ${Math.round(usedPerSecond)} a second`;
+  return refuse(what === 'items' ? 'tenant_items_rate' : 'tenant_bytes_rate', message, bounded(retryAfterS));
 }
 
 function bounded(seconds: number): number {

@@ -43,8 +43,9 @@ function setUp() {
     limiter: new RateLimiter(clock),
     queue: new EdgeQueue(new Budget({ bytesMax: 1024 ** 2, itemsMax: 1_000 })),
     series: new ActiveSeries(clock, 1, { bytesMax: 1024 ** 2 }),
-    sinkFill: () => ({ fill: 0, retryAfterS: 1 }),
-    sinkZone: new ZoneGauge(),
+    pipeFill: () => ({ fill: 0, retryAfterS: 1, reason: 'sink_full' as const }),
+    pipeZone: new ZoneGauge(),
+    shares: { ofLimits: () => ({ items: 1, bytes: 1 }), takeOfPipe: () => undefined, giveBack: () => undefined },
     bodyBytesMax: 1024 ** 2,
     onRejected: (_export: RawExport, fault: string, items: number) => void counted.push([fault, items]),
   };

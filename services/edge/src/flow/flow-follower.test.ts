@@ -1,11 +1,13 @@
 import type { Log, LogRecord } from '@weir/delivery';
 import { DependencyError } from '@weir/pipeline';
-import { CONTROL_TOPICS, encodeFlowReport } from '@weir/records';
+import { CONTROL_TOPICS, encodeFlowReport, type FlowReport } from '@weir/records';
 import { FakeClock } from '@weir/testkit';
 import { expect, test } from 'vitest';
 import { LIMITS } from '../limits.ts';
-import { FlowFollower } from './flow-follower.ts';
+import { followFlow } from './flow-follower.ts';
+import { PipeState } from './pipe-state.ts';
 
+const { signal } = new AbortController();
 const REPORTER = '00000000000000aa';
 const OTHER = '00000000000000bb';
 
@@ -32,15 +34,19 @@ function flowLog(clock: FakeClock) {
   const put = (value: Buffer) => {
     records.push({ offset: records.length, timestampMs: 0, key: null, value, meta: null });
   };
-  const report = (fill: number, backlogSeconds: number | null, fields: { reporter?: string; track?: string } = {}) =>
+  const report = (fill: number, fields: Partial<FlowReport> = {}) =>
     put(
       encodeFlowReport({
         reporter: REPORTER,
         track: 'v1',
-        backlogBytes: 1,
-        backlogSeconds,
+        role: 'sink',
         fill,
-        healthy: true,
+        backlogBytes: fill * 1_000,
+        backlogSeconds: fill * 10,
+        drainBytesPerSecond: 100,
+        inflowBytesPerSecond: 0,
+        breaker: { state: 'closed', forMs: 0, waitMs: 0 },
+        leaving: false,
         atMs: 0,
         ...fields,
       }),
@@ -51,82 +57,103 @@ function flowLog(clock: FakeClock) {
 async function started() {
   const clock = new FakeClock();
   const flow = flowLog(clock);
-  flow.report(5, 100);
-  const follower = new FlowFollower(flow.log, clock, 'v1', () => undefined);
-  await follower.start();
+  flow.report(5);
+  const pipe = new PipeState(clock, 'v1');
+  const follower = followFlow(flow.log, clock, pipe, () => undefined);
+  await follower.start(signal);
   await clock.advance(1);
-  return { clock, follower, ...flow };
+  return { clock, follower, pipe, ...flow };
 }
 
 test('what was reported before the start says nothing', async () => {
-  const { clock, follower } = await started();
+  const { clock, follower, pipe } = await started();
   await clock.advance(1_000);
-  expect(follower.current()).toEqual({ fill: 0, retryAfterS: 1 });
-  await follower.stop();
+  expect(pipe.current()).toEqual({ fill: 0, reason: 'sink_full', retryAfterS: 1 });
+  await follower.stop(signal);
 });
 
-test('the fullest sink counts, with the time its backlog needs to be back at nine tenths', async () => {
-  const { clock, follower, report } = await started();
-  report(2, 20);
-  report(0.5, 1, { reporter: OTHER });
-  report(9, 90, { track: 'v2', reporter: '00000000000000cc' });
+test('the fullest counts, sink or normalizer, with the time its backlog needs to be back at nine tenths', async () => {
+  const { clock, follower, pipe, report } = await started();
+  report(2);
+  report(0.5, { reporter: OTHER, role: 'normalizer' });
+  report(9, { track: 'v2', reporter: '00000000000000cc' });
   await clock.advance(600);
-  expect(follower.current()).toEqual({ fill: 2, retryAfterS: 11 });
-  report(0.2, 0);
+  expect(pipe.current()).toEqual({ fill: 2, reason: 'sink_full', retryAfterS: 11 });
+  report(0.2);
   await clock.advance(600);
-  expect(follower.current().fill).toBe(0.5);
-  await follower.stop();
+  expect(pipe.current()).toEqual({ fill: 0.5, reason: 'normalizer_full', retryAfterS: 1 });
+  expect([pipe.reporters('sink'), pipe.reporters('normalizer')]).toEqual([1, 1]);
+  await follower.stop(signal);
 });
 
-test('a sink whose rate is not known is asked again after two seconds', async () => {
-  const { clock, follower, report } = await started();
-  report(3, null);
+test.each<[string, number, Partial<FlowReport>, number]>([
+  ['what comes in meanwhile makes it longer', 1.2, { inflowBytesPerSecond: 50 }, 6],
+  ['a backlog that grows goes down once nothing more is taken', 1.2, { inflowBytesPerSecond: 500 }, 12],
+  ['a drain that is not known is asked for again soon', 3, { drainBytesPerSecond: null, backlogSeconds: null }, 2],
+  ['only the seconds are known, as in version 1', 1.2, { drainBytesPerSecond: null, backlogSeconds: 12 }, 3],
+  ['a breaker that is open is tried again first', 1, { breaker: { state: 'open', forMs: 9, waitMs: 4_200 } }, 5],
+  ['never longer than the bound', 5, { drainBytesPerSecond: 1 }, LIMITS.retryAfterSMax],
+  ['a little over is a little while', 0.95, {}, 1],
+])('until there is room: %s', async (_what, fill, fields, seconds) => {
+  const { clock, follower, pipe, report } = await started();
+  report(fill, fields);
   await clock.advance(600);
-  expect(follower.current()).toEqual({ fill: 3, retryAfterS: 2 });
-  await follower.stop();
+  expect(pipe.current().retryAfterS).toBe(seconds);
+  await follower.stop(signal);
+});
+
+test('who says goodbye is not waited for', async () => {
+  const { clock, follower, pipe, report } = await started();
+  report(2);
+  await clock.advance(600);
+  expect(pipe.current().fill).toBe(2);
+  report(2, { leaving: true });
+  await clock.advance(600);
+  expect([pipe.current().fill, pipe.reporters('sink')]).toEqual([0, 0]);
+  await follower.stop(signal);
 });
 
 test('a report without a successor ends by itself, whatever the wall clock says', async () => {
-  const { clock, follower, report } = await started();
-  report(1.5, 10);
+  const { clock, follower, pipe, report } = await started();
+  report(1.5);
   await clock.advance(600);
   clock.jumpWall(-3_600_000);
   await clock.advance(LIMITS.flowFreshMs - 700);
-  expect(follower.current().fill).toBe(1.5);
+  expect(pipe.current().fill).toBe(1.5);
   await clock.advance(1_000);
-  expect(follower.current().fill).toBe(0);
-  await follower.stop();
+  expect(pipe.current().fill).toBe(0);
+  await follower.stop(signal);
 });
 
 test('Kafka that is away for a while neither stops the follower nor keeps a report alive', async () => {
-  const { clock, follower, report, state } = await started();
-  report(1.5, 10);
+  const { clock, follower, pipe, report, state } = await started();
+  report(1.5);
   await clock.advance(600);
   state.down = true;
   await clock.advance(LIMITS.flowFreshMs + 1_000);
-  expect(follower.current().fill).toBe(0);
+  expect(pipe.current().fill).toBe(0);
   state.down = false;
   await clock.advance(2_000);
-  report(0.7, 1);
+  report(0.7);
   await clock.advance(600);
-  expect(follower.current().fill).toBe(0.7);
-  await follower.stop();
+  expect(pipe.current().fill).toBe(0.7);
+  await follower.stop(signal);
 });
 
 test('what is no report is passed over', async () => {
-  const { clock, follower, put, report } = await started();
+  const { clock, follower, pipe, put, report } = await started();
   put(Buffer.from('no report'));
-  report(0.4, 1);
+  report(0.4);
   await clock.advance(600);
-  expect(follower.current().fill).toBe(0.4);
-  await follower.stop();
+  expect(pipe.current().fill).toBe(0.4);
+  await follower.stop(signal);
 });
 
 test('endless reporters leave a bounded memory behind', async () => {
-  const { clock, follower, report } = await started();
-  for (let i = 0; i < LIMITS.flowReportersMax; i++) report(0.1, 1, { reporter: i.toString(16).padStart(16, '0') });
-  report(4, 1, { reporter: 'f'.repeat(16) });
+  const { clock, follower, pipe, report } = await started();
+  for (let i = 0; i < LIMITS.flowReportersMax; i++) report(0.1, { reporter: i.toString(16).padStart(16, '0') });
+  report(4, { reporter: 'f'.repeat(16) });
   await clock.advance(600);
-  expect(follower.current().fill).toBe(0.1);
-  await follower.stop();
+  expect(pipe.current().fill).toBe(0.1);
+  await follower.stop(signal);
 });

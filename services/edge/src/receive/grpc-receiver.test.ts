@@ -15,7 +15,7 @@ import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { ensureCertificates } from '@weir/local';
 import { Budget, refuse, ZoneGauge } from '@weir/pipeline';
-import { effectiveTenant, RateLimiter } from '@weir/tenancy';
+import { effectiveTenant, RateLimiter, WHOLE } from '@weir/tenancy';
 import { encodeExport, FakeClock, RecordingConsumer } from '@weir/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createAdmission } from '../admit/admission.ts';
@@ -78,18 +78,11 @@ async function setUp(
     answer ?? (({ meta }) => ({ kind: 'accepted', acceptedItems: meta.items, rejectedItems: 0 })),
   );
   const limiter = new RateLimiter(clock);
-  const sinkFill = () => ({ fill: 0, retryAfterS: 1 });
   const queue = new EdgeQueue(budget);
-  const sinkZone = new ZoneGauge();
-  const parts = {
-    clock,
-    limiter,
-    queue,
-    sinkFill,
-    sinkZone,
-    bodyBytesMax: BODY_BYTES_MAX,
-    onRejected: () => undefined,
-  };
+  const pipeFill = () => ({ fill: 0, reason: 'sink_full' as const, retryAfterS: 1 });
+  const shares = { ofLimits: () => WHOLE, takeOfPipe: () => undefined, giveBack: () => undefined };
+  const zones = { queue, pipeFill, pipeZone: new ZoneGauge(), shares };
+  const parts = { clock, limiter, ...zones, bodyBytesMax: BODY_BYTES_MAX, onRejected: () => undefined };
   const tls = new TlsFiles(
     { certFile: files.serverCert, keyFile: files.serverKey, clientCaFile: clientCa ? files.ca : undefined },
     clock,

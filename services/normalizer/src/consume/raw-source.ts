@@ -7,6 +7,8 @@ const EMPTY = Buffer.alloc(0);
 /** What one read gave. */
 export interface RawPage {
   readonly entries: readonly RawEntry[];
+  /** Of all values. */
+  readonly bytes: number;
   readonly nextOffset: number;
   /** One past the newest record of the partition. */
   readonly endOffset: number;
@@ -23,7 +25,8 @@ export async function readRaw(
 ): Promise<RawPage> {
   const page = await log.read(topic, partition, offset, options, signal);
   const entries = page.records.map(toEntry);
-  return { entries, nextOffset: page.nextOffset, endOffset: page.endOffset };
+  const bytes = page.records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
+  return { entries, bytes, nextOffset: page.nextOffset, endOffset: page.endOffset };
 }
 
 function toEntry({ offset, timestampMs: appendedMs, meta: header, value }: LogRecord): RawEntry {

@@ -16,7 +16,7 @@ export interface InsertEvents extends LetterEvents {
   passedOverView(table: TableName): void;
   inserted(table: TableName, rows: number, bytes: number, seconds: number): void;
   /** Passes by itself, and is tried again. */
-  failed(table: TableName, error: DependencyError): void;
+  failed(table: TableName, error: DependencyError, retryInMs: number): void;
   /** Refused for good, as a whole: told apart then. */
   refused(table: TableName): void;
 }
@@ -204,7 +204,7 @@ export class BatchInserter {
             this.#events.refused(insert.table);
             return error;
           }
-          this.#events.failed(insert.table, error);
+          this.#events.failed(insert.table, error, delayMs);
         } else if (!error.retryable) throw error;
       }
       await this.#clock.sleep(delayMs, signal);

@@ -1,0 +1,12 @@
+export {
+  type Backlog,
+  type BacklogBounds,
+  BacklogMeter,
+  backlogReport,
+  type PartitionBacklog,
+} from './backlog-meter.ts';
+export { Breaker } from './breaker.ts';
+export { createFlowReporter } from './flow-reporter.ts';
+export { limitShares } from './limit-shares.ts';
+export { followTopic } from './topic-follower.ts';
+export { type Wish, waterLevel } from './water-level.ts';
