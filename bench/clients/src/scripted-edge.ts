@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
-import { type Answer, EDGE_CONFIG, EdgeQueue, GrpcReceiver, HttpReceiver, type RawExport, TlsFiles } from '@weir/edge';
+import { type Answer, CONNECTIONS, EdgeQueue, GrpcReceiver, HttpReceiver, type RawExport, TlsFiles } from '@weir/edge';
 import { ensureCertificates } from '@weir/local';
 import { Budget, type Refused, refuse, systemClock } from '@weir/pipeline';
 import { loadConfig } from '@weir/process';
@@ -74,7 +73,7 @@ export class ScriptedEdge {
       authenticate: ({ apiKey }: { readonly apiKey: readonly string[] }) => this.#authenticate(apiKey[0] ?? ''),
       events: { received: () => undefined, answered: () => undefined, failed: fail },
     };
-    const connections = defaultConnections(files);
+    const connections = defaultConnections();
     const consumer = new RecordingConsumer<RawExport, Answer>((export_) => this.#answer(export_));
     const http = new HttpReceiver({ ...parts, listen: { host: HOST, port: httpPort } }, consumer, connections);
     const grpc = new GrpcReceiver({ ...parts, listen: { host: HOST, port: grpcPort } }, consumer, connections);
@@ -131,17 +130,11 @@ function fail(error: unknown): never {
 }
 
 /** What an edge is started with where the operator says nothing of connections. */
-function defaultConnections({ serverCert, serverKey }: { readonly serverCert: string; readonly serverKey: string }) {
-  const env = {
-    WEIR_TLS_CERT_FILE: serverCert,
-    WEIR_TLS_KEY_FILE: serverKey,
-    WEIR_KEY_PEPPER: randomBytes(32).toString('hex'),
-    WEIR_KAFKA_BROKERS: `${HOST}:9092`,
-  };
+function defaultConnections() {
   const readFile = (path: string): string => {
     throw new Error(`no setting is in a file: ${path}`);
   };
-  const loaded = loadConfig(EDGE_CONFIG, { env, readFile });
+  const loaded = loadConfig(CONNECTIONS, { env: {}, readFile });
   if (!loaded.ok) throw new Error(loaded.faults.join('; '));
-  return loaded.config.connections;
+  return loaded.config;
 }

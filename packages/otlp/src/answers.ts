@@ -15,7 +15,8 @@ export interface StatusContent {
   readonly badRequestField?: string | undefined;
 }
 
-const MESSAGE_CHARS_MAX = 1_024;
+/** What is longer is cut: it must fit HTTP/2 headers, where each character may take 6 bytes. */
+export const MESSAGE_CHARS_MAX = 1_024;
 const RETRY_INFO = 'type.googleapis.com/google.rpc.RetryInfo';
 const BAD_REQUEST = 'type.googleapis.com/google.rpc.BadRequest';
 
@@ -82,7 +83,8 @@ export function encodeExportResponse(
   format: BodyFormat,
   outcome: { readonly rejectedItems: number; readonly message?: string | undefined },
 ): Buffer {
-  const { rejectedItems, message = '' } = outcome;
+  const { rejectedItems } = outcome;
+  const message = (outcome.message ?? '').slice(0, MESSAGE_CHARS_MAX);
   if (format === 'json') {
     if (rejectedItems === 0) return Buffer.from('{}');
     const partialSuccess = { [REJECTED[signal]]: String(rejectedItems), errorMessage: message };
@@ -92,7 +94,7 @@ export function encodeExportResponse(
   const partial = new ProtoWriter();
   partial.tag(1, 0);
   partial.varint64(BigInt(rejectedItems));
-  partial.text(2, message.slice(0, MESSAGE_CHARS_MAX));
+  partial.text(2, message);
   const out = new ProtoWriter();
   out.field(1, partial.bytes());
   return out.bytes();

@@ -1,4 +1,11 @@
-export { type BodyFormat, encodeExportResponse, encodeRetryInfo, encodeStatus, type StatusContent } from './answers.ts';
+export {
+  type BodyFormat,
+  encodeExportResponse,
+  encodeRetryInfo,
+  encodeStatus,
+  MESSAGE_CHARS_MAX,
+  type StatusContent,
+} from './answers.ts';
 export {
   CONVENTIONS_SCHEMA_URL,
   CONVENTIONS_VERSION,

@@ -30,3 +30,17 @@ export {
   TEST_TENANTS,
   TestStack,
 } from './stack/test-stack.ts';
+export {
+  ExportWire,
+  WIRE_PLACES,
+  WIRE_TRANSPORTS,
+  type WireExport,
+  type WireOutcome,
+  type WirePlace,
+  type WireTarget,
+  type WireTransport,
+  wireTarget,
+} from './wire/export-wire.ts';
+export { GRPC_METHODS, GrpcWire, type GrpcWireAnswer, type GrpcWireCall, grpcFrame } from './wire/grpc-wire.ts';
+export { type Http1Answer, type Http1Request, Http1Wire, http1Bytes } from './wire/http1-wire.ts';
+export { decodeRetryInfo, decodeRpcStatus, type RpcDetail, type RpcStatus } from './wire/rpc-status.ts';

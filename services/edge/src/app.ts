@@ -101,12 +101,25 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
     liveness: () => [],
   });
   const connections = { name: 'connections', start: async () => undefined, stop: () => log.close() };
-  const parts = [http, grpc, demand, books, publish, flow, tenants, tls, kafkaCheck, connections, admin];
+  const parts = [together([http, grpc]), demand, books, publish, flow, tenants, tls, kafkaCheck, connections, admin];
   return createLifecycle(parts, {
     clock,
     stopDeadlineMs: STOP_DEADLINE_MS,
     onFault: (name, error) => logger.warn({ err: error, part: name }, 'a part did not stop cleanly'),
   });
+}
+
+/** Receivers as one: while the one answers what it has, the other must not take more. */
+function together(receivers: readonly Component[]): Component {
+  return {
+    name: 'receivers',
+    start: async (signal) => {
+      for (const receiver of receivers) await receiver.start(signal);
+    },
+    stop: async (signal) => {
+      await Promise.all(receivers.map((receiver) => receiver.stop(signal)));
+    },
+  };
 }
 
 function followDirectory(log: Log, directory: TenantDirectory, stateDir: string, { clock, logger }: ServiceContext) {

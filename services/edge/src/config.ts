@@ -21,7 +21,8 @@ const pepper = z.string().superRefine((text, context) => {
   if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
 });
 
-const CONNECTIONS = defineConfig({
+/** What connections are held to. */
+export const CONNECTIONS = defineConfig({
   receiveMib: setting(
     'WEIR_EDGE_GRPC_RECEIVE_MIB',
     z.string().pipe(wholeNumber(1, 256)).optional(),

@@ -5,8 +5,25 @@ import type { LimitShare, Tenant } from '@weir/tenancy';
 
 export type Transport = 'http' | 'grpc';
 
-/** How a body may come; deflate is inflated here, since Kafka's readers do not know it. */
-export type BodyEncoding = Encoding | 'deflate';
+/** How a body may come; deflate and snappy are inflated here, since the raw log's readers do not know them. */
+export type BodyEncoding = Encoding | 'deflate' | 'snappy';
+
+/**
+ * Names of encodings, in `content-encoding` and in `grpc-encoding` alike, and what they are: those that the Collector
+ * sends too. Under `snappy` come blocks and frames.
+ */
+export const BODY_ENCODINGS: ReadonlyMap<string, BodyEncoding> = new Map([
+  ['identity', 'identity'],
+  ['gzip', 'gzip'],
+  ['zstd', 'zstd'],
+  ['deflate', 'deflate'],
+  ['zlib', 'deflate'],
+  ['snappy', 'snappy'],
+  ['x-snappy-framed', 'snappy'],
+]);
+
+/** The same for a message to a client. */
+export const BODY_ENCODING_NAMES = 'identity, gzip, zstd, deflate or snappy';
 
 /** An export as it came, from a tenant that is known by its key. */
 export interface RawExport {

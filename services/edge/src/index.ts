@@ -1,5 +1,5 @@
 export { type Inflated, Inflater } from './admit/inflate.ts';
-export { EDGE_CONFIG } from './config.ts';
+export { CONNECTIONS, EDGE_CONFIG } from './config.ts';
 export { EdgeQueue } from './edge-queue.ts';
 export type { Answer, RawExport } from './exports.ts';
 export { EDGE_METRICS } from './metrics.ts';

@@ -33,6 +33,10 @@ export const LIMITS = {
   headersTimeoutMs: 10_000,
   /** A client must have sent its body after this. */
   bodyTimeoutMs: 30_000,
+  /** How long what a refused client still sends is thrown away, so that it sees the answer before the connection ends. */
+  lingerMs: 2_000,
+  /** Answers below this are as long when they are compressed. */
+  gzipAnswerBytesMin: 128,
   keepAliveMs: 75_000,
   /** How long an edge that stops and has answered all waits for its clients to close their connections. */
   connectionCloseMs: 1_000,

@@ -65,6 +65,12 @@ afterEach(async () => {
   other = undefined;
 });
 
+test('an edge hears the sinks and the normalizers of its track', async () => {
+  for (const role of ['sink', 'normalizer']) {
+    expect(await stack.metric('edge', 'weir_edge_flow_reports', { role })).toBe(1);
+  }
+});
+
 test('of one tenant at ten times its quota and twenty quiet ones only the first is refused, mostly unread', async () => {
   const quota = { items: { perSecond: QUOTA, burst: QUOTA } };
   const [greedy, ...quiet] = await makeTenants({

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { ensureTenants, type LocalFile, ROOT, readLocalFile, stackPaths } from '@weir/local';
 import { request } from 'undici';
 
-const CASES = 40;
+const CASES = 60;
 
 /** Names of tenants for tests that want one of their own: `case-0`, `case-1`, … */
 export function caseTenant(number: number): string {
@@ -13,11 +13,12 @@ export function caseTenant(number: number): string {
   return `case-${number}`;
 }
 
-/** Tenants of every test stack: one whose load reaches every partition, two with a small rate, some for single tests. */
+/** Tenants of every test stack: one whose load reaches every partition, three with a small rate, some for single tests. */
 export const TEST_TENANTS: Readonly<Record<string, object>> = {
   demo: { partitions: 4 },
   limited: { items: { perSecond: 10, burst: 20 } },
   debtor: { items: { perSecond: 10, burst: 20 } },
+  throttled: { items: { perSecond: 1, burst: 5 } },
   ...Object.fromEntries(Array.from({ length: CASES }, (_, number) => [`case-${number}`, {}])),
 };
 

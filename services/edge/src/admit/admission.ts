@@ -11,7 +11,7 @@ import { type Clock, type Consumer, type Refused, refuse, takes, type ZoneGauge 
 import { type Encoding, encodeRejectedItems } from '@weir/records';
 import { type ActiveSeries, limitOf, type OverRate, type RateLimiter } from '@weir/tenancy';
 import type { EdgeQueue } from '../edge-queue.ts';
-import type { AdmittedExport, Answer, PipeFill, RawExport, Shares } from '../exports.ts';
+import type { AdmittedExport, Answer, BodyEncoding, PipeFill, RawExport, Shares } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { type StoredValue, toStoredValue } from '../stored-value.ts';
 import { Inflater } from './inflate.ts';
@@ -73,7 +73,7 @@ export function createAdmission(
       return refuse('too_large', 'a resource, scope or metric head is too large for the number of items that share it');
     }
     reportRejected(parts, export_, totals);
-    const forward = export_.format === 'json' || export_.encoding === 'deflate' ? undefined : export_.encoding;
+    const forward = export_.format === 'json' ? undefined : forwardable(export_.encoding);
     const priority = totals.errorItems > 0 || totals.slowItems > 0;
     const { items, rejectedItems } = totals;
     const rejected = {
@@ -134,6 +134,11 @@ export function createAdmission(
       });
     },
   };
+}
+
+/** The encodings that the raw log's readers know. */
+function forwardable(encoding: BodyEncoding): Encoding | undefined {
+  return encoding === 'deflate' || encoding === 'snappy' ? undefined : encoding;
 }
 
 function toAdmitted(export_: RawExport, found: ReadExport, receivedAtNs: bigint): AdmittedExport {

@@ -1,13 +1,19 @@
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { type Clock, systemClock } from '@weir/pipeline';
 import { FakeClock } from '@weir/testkit';
+import { compressSync } from 'snappy';
 import { describe, expect, test } from 'vitest';
 import type { BodyEncoding } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { Inflater } from './inflate.ts';
 
-const COMPRESS = { gzip: gzipSync, deflate: deflateSync, zstd: zstdCompressSync } as const;
-const ENCODINGS = ['gzip', 'deflate', 'zstd'] as const;
+const COMPRESS = {
+  gzip: gzipSync,
+  deflate: deflateSync,
+  zstd: zstdCompressSync,
+  snappy: (plain: Buffer) => compressSync(plain),
+} as const;
+const ENCODINGS = ['gzip', 'deflate', 'zstd', 'snappy'] as const;
 const MAX = 1024 ** 2;
 
 /** What comes of a body, whose room is released at once. */

@@ -11,10 +11,16 @@ import { type Clock, type Refused, refuse } from '@weir/pipeline';
 import type { BodyEncoding } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { Room } from './room.ts';
+import { unsnap, unsnapSync } from './snappy.ts';
 
-const ASYNC = { gzip: promisify(gunzip), deflate: promisify(inflateDeflate), zstd: promisify(zstdDecompress) };
-const SYNC = { gzip: gunzipSync, deflate: inflateSync, zstd: zstdDecompressSync };
-/** What zlib says when the output reaches `maxOutputLength`. */
+const ASYNC = {
+  gzip: promisify(gunzip),
+  deflate: promisify(inflateDeflate),
+  zstd: promisify(zstdDecompress),
+  snappy: unsnap,
+};
+const SYNC = { gzip: gunzipSync, deflate: inflateSync, zstd: zstdDecompressSync, snappy: unsnapSync };
+/** What zlib, and snappy after it, say when the output reaches `maxOutputLength`. */
 const TOO_LARGE = 'ERR_BUFFER_TOO_LARGE';
 
 type Compressed = Exclude<BodyEncoding, 'identity'>;

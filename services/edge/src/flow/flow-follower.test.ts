@@ -74,11 +74,11 @@ test('what was reported before the start says nothing', async () => {
 
 test('the fullest counts, sink or normalizer, with the time its backlog needs to be back at nine tenths', async () => {
   const { clock, follower, pipe, report } = await started();
-  report(2);
+  report(2, { drainBytesPerSecond: 300 });
   report(0.5, { reporter: OTHER, role: 'normalizer' });
   report(9, { track: 'v2', reporter: '00000000000000cc' });
   await clock.advance(600);
-  expect(pipe.current()).toEqual({ fill: 2, reason: 'sink_full', retryAfterS: 11 });
+  expect(pipe.current()).toEqual({ fill: 2, reason: 'sink_full', retryAfterS: 4 });
   report(0.2);
   await clock.advance(600);
   expect(pipe.current()).toEqual({ fill: 0.5, reason: 'normalizer_full', retryAfterS: 1 });
@@ -87,11 +87,16 @@ test('the fullest counts, sink or normalizer, with the time its backlog needs to
 });
 
 test.each<[string, number, Partial<FlowReport>, number]>([
-  ['what comes in meanwhile makes it longer', 1.2, { inflowBytesPerSecond: 50 }, 6],
-  ['a backlog that grows goes down once nothing more is taken', 1.2, { inflowBytesPerSecond: 500 }, 12],
+  ['what comes in meanwhile makes it longer', 1.2, { inflowBytesPerSecond: 25 }, 4],
+  [
+    'a backlog that grows goes down once nothing more is taken',
+    1.2,
+    { drainBytesPerSecond: 400, inflowBytesPerSecond: 500 },
+    3,
+  ],
   ['a drain that is not known is asked for again soon', 3, { drainBytesPerSecond: null, backlogSeconds: null }, 2],
   ['only the seconds are known, as in version 1', 1.2, { drainBytesPerSecond: null, backlogSeconds: 12 }, 3],
-  ['a breaker that is open is tried again first', 1, { breaker: { state: 'open', forMs: 9, waitMs: 4_200 } }, 5],
+  ['a breaker that is open is tried again first', 1, { breaker: { state: 'open', forMs: 9, waitMs: 3_200 } }, 4],
   ['never longer than the bound', 5, { drainBytesPerSecond: 1 }, LIMITS.retryAfterSMax],
   ['a little over is a little while', 0.95, {}, 1],
 ])('until there is room: %s', async (_what, fill, fields, seconds) => {

@@ -3,7 +3,7 @@ import { type ServerInterceptingCallInterface, status } from '@grpc/grpc-js';
 import { InvariantError, type Refused, refuse, type SignalKind } from '@weir/pipeline';
 import type { Tenant } from '@weir/tenancy';
 import type { EdgeQueue } from '../edge-queue.ts';
-import type { Authenticated, BodyEncoding } from '../exports.ts';
+import { type Authenticated, BODY_ENCODING_NAMES, BODY_ENCODINGS, type BodyEncoding } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import type { Deadlines } from './deadlines.ts';
 import { toStatus } from './grpc-status.ts';
@@ -23,8 +23,6 @@ interface Internals {
   decompressMessage(message: Buffer, encoding: string): Buffer | Promise<Buffer>;
 }
 
-/** Names of `grpc-encoding`, beside identity, that admission inflates; the library answers others with UNIMPLEMENTED. */
-const ENCODINGS: ReadonlySet<string> = new Set(['gzip', 'zstd', 'deflate']);
 const PREFIX_BYTES = 5;
 
 /** A message that is whole, as the client sent it. */
@@ -180,8 +178,10 @@ export class GrpcCall {
   #keepCompressed(internals: Internals): void {
     const inflate = internals.decompressMessage.bind(internals);
     internals.decompressMessage = (message, encoding) => {
-      if (!ENCODINGS.has(encoding)) return inflate(message, encoding);
-      this.#encoding = encoding as BodyEncoding;
+      const known = BODY_ENCODINGS.get(encoding);
+      // The library answers what it does not know with UNIMPLEMENTED.
+      if (known === undefined || known === 'identity') return inflate(message, encoding);
+      this.#encoding = known;
       return message.subarray(PREFIX_BYTES);
     };
   }
@@ -212,7 +212,7 @@ function refusalOf(code: status | null | undefined, bodyBytesMax: number): Refus
     case status.RESOURCE_EXHAUSTED:
       return tooLarge(bodyBytesMax);
     case status.UNIMPLEMENTED:
-      return refuse('encoding_unsupported', 'grpc-encoding must be identity, gzip, zstd or deflate');
+      return refuse('encoding_unsupported', `grpc-encoding must be ${BODY_ENCODING_NAMES}`);
     case status.DEADLINE_EXCEEDED:
       return refuse('body_timeout', 'the deadline of the call passed before the export was whole');
     default:

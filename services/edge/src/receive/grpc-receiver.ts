@@ -1,6 +1,7 @@
+import { constants, type ServerHttp2Stream } from 'node:http2';
 import {
   type handleUnaryCall,
-  type Metadata,
+  Metadata,
   Server,
   ServerCredentials,
   ServerInterceptingCall,
@@ -8,7 +9,7 @@ import {
   type ServiceDefinition,
 } from '@grpc/grpc-js';
 import { encodeExportResponse } from '@weir/otlp';
-import { Budget, type Component, type Consumer, InvariantError, type SignalKind } from '@weir/pipeline';
+import { Budget, type Component, type Consumer, InvariantError, refuse, type SignalKind } from '@weir/pipeline';
 import { EdgeQueue } from '../edge-queue.ts';
 import type { Answer, Authenticated, RawExport } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
@@ -16,7 +17,7 @@ import { Deadlines } from './deadlines.ts';
 import { type CallRoom, GrpcCall } from './grpc-call.ts';
 import { GrpcListener } from './grpc-listener.ts';
 import { boundSessions, type SessionBounds } from './grpc-sessions.ts';
-import { toStatus } from './grpc-status.ts';
+import { ACCEPTED_ENCODINGS, type RefusalStatus, toStatus } from './grpc-status.ts';
 import { admit, type ReceiverParts } from './receiver.ts';
 
 const SESSION_MEMORY_MIB = 128;
@@ -26,6 +27,10 @@ const METHODS: Readonly<Record<SignalKind, string>> = {
   logs: '/opentelemetry.proto.collector.logs.v1.LogsService/Export',
   metrics: '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export',
 };
+
+/** The library would name only those that it inflates itself. */
+const ACCEPTING = new Metadata();
+ACCEPTING.set('grpc-accept-encoding', ACCEPTED_ENCODINGS);
 
 const identity = (bytes: Buffer): Buffer => bytes;
 
@@ -100,11 +105,13 @@ export class GrpcReceiver implements Component {
       interceptors: [this.#following()],
     });
     boundSessions(server, this.#bounds, clock);
+    explainUnknownMethods(server);
     for (const [signal, path] of Object.entries(METHODS) as [SignalKind, string][]) {
       const export_: handleUnaryCall<GrpcCall, Buffer> = (call, callback) => {
         void this.#handle(call.request).then((answer) => {
           if (answer.kind === 'refused') return callback(toStatus(answer));
           const { rejectedItems, message } = answer;
+          call.sendMetadata(ACCEPTING);
           callback(null, encodeExportResponse(signal, 'protobuf', { rejectedItems, message }));
         });
       };
@@ -198,6 +205,26 @@ function serverOptions(bounds: GrpcBounds) {
     'grpc.keepalive_time_ms': bounds.keepaliveTimeMs,
     'grpc.keepalive_timeout_ms': bounds.keepaliveTimeoutMs,
     'grpc-node.max_session_memory': SESSION_MEMORY_MIB,
+  };
+}
+
+/** What is used of the library's server beside its public interface: the answer to methods that are not served. */
+interface ServerInternals {
+  _respondWithError(error: Partial<RefusalStatus>, stream: ServerHttp2Stream, session: unknown): void;
+}
+
+/** The library answers a method that it does not know without a Status, and leaves the stream to its client. */
+function explainUnknownMethods(server: Server): void {
+  const internals = server as unknown as ServerInternals;
+  if (typeof internals._respondWithError !== 'function') throw new InvariantError('grpc-js answers in another way');
+  const respond = internals._respondWithError.bind(internals);
+  const status = toStatus(
+    refuse('not_found', 'there are TraceService, LogsService and MetricsService, each with Export'),
+  );
+  internals._respondWithError = (_error, stream, session) => {
+    respond(status, stream, session);
+    stream.on('error', () => undefined);
+    setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
   };
 }
 

@@ -133,3 +133,41 @@ test.each([
   expect([told, budget.bytes]).toEqual([['too_large', 'edge_full'], 0]);
   await receiver.stop(AbortSignal.abort());
 });
+
+test('a client that is refused while it sends sees the answer, and is cut off where it goes on for too long', async () => {
+  const { clock, receiver, told, port } = await setUp(refusing);
+  const options = { port, host: '127.0.0.1', servername: 'localhost', ca: readFileSync(files.ca) };
+  const socket = connect(options, () =>
+    socket.write('POST /v1/nothing HTTP/1.1\r\nhost: a\r\ncontent-length: 99999999\r\n\r\n'),
+  );
+  let answer = '';
+  let closed = false;
+  socket.setEncoding('latin1').on('data', (text: string) => {
+    answer += text;
+  });
+  socket
+    .on('error', () => undefined)
+    .on('close', () => {
+      closed = true;
+    });
+  await expect.poll(() => answer).toMatch(/^HTTP\/1.1 404 .*connection: close.*there are \/v1\/traces/is);
+  socket.write('x'.repeat(1_000_000));
+  await clock.advance(LIMITS.lingerMs - 1);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(closed).toBe(false);
+  await clock.advance(1);
+  await expect.poll(() => closed).toBe(true);
+  expect(told).toEqual([]);
+  await receiver.stop(AbortSignal.abort());
+});
+
+test('a request without a host is answered 400 with a Status', async () => {
+  const { receiver, port } = await setUp(refusing);
+  const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca: readFileSync(files.ca) }, () =>
+    socket.write('POST /v1/traces HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: 0\r\n\r\n'),
+  );
+  const answer = await new Promise<string>((resolve) => socket.setEncoding('utf8').once('data', resolve));
+  expect(answer).toMatch(/^HTTP\/1.1 400 .*content-type: application\/json/is);
+  socket.destroy();
+  await receiver.stop(AbortSignal.abort());
+});

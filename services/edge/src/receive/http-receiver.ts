@@ -1,18 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import { type BodyFormat, encodeExportResponse, encodeStatus } from '@weir/otlp';
-import { type Component, type Consumer, REFUSALS, type Refused, refuse, type SignalKind } from '@weir/pipeline';
+import { type Component, type Consumer, type Refused, refuse } from '@weir/pipeline';
 import type { Answer, RawExport } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { Deadlines } from './deadlines.ts';
+import { type AnswerForm, acceptsGzip, rawRefusal, refuseEarly, sendAccepted, sendRefused } from './http-answer.ts';
 import { formatOf, readBody, readHead, signalOf } from './http-request.ts';
 import { admit, bodyBytesOf, type ReceiverParts } from './receiver.ts';
 import { hasBadCertificate, openTlsPort, tlsOptions } from './tls-port.ts';
-
-const CONTENT_TYPES: Readonly<Record<BodyFormat, string>> = {
-  protobuf: 'application/x-protobuf',
-  json: 'application/json',
-};
 
 /** What an operator may set. */
 export interface HttpSettings {
@@ -29,6 +24,7 @@ export class HttpReceiver implements Component {
   #stopping = false;
   #open = 0;
   readonly #deadlines: Deadlines;
+  readonly #lingers: Deadlines;
   #drained: () => void = () => undefined;
 
   constructor(parts: ReceiverParts, next: Consumer<RawExport, Answer>, { headerBytesMax }: HttpSettings) {
@@ -36,6 +32,7 @@ export class HttpReceiver implements Component {
     this.#headerBytesMax = headerBytesMax;
     this.#next = next;
     this.#deadlines = new Deadlines(parts.clock, LIMITS.bodyTimeoutMs);
+    this.#lingers = new Deadlines(parts.clock, LIMITS.lingerMs);
   }
 
   async start(): Promise<void> {
@@ -49,19 +46,29 @@ export class HttpReceiver implements Component {
         requestTimeout: 2 * LIMITS.bodyTimeoutMs,
         keepAliveTimeout: LIMITS.keepAliveMs,
         handshakeTimeout: LIMITS.headersTimeoutMs,
+        // Its answer would have no body: ours has.
+        requireHostHeader: false,
       },
       (message, response) => void this.#serve(message, response),
     );
+    // Node would say that it goes on before the key has been seen. Other expectations are passed over, as they may be.
+    server.on('checkContinue', (message, response) => void this.#serve(message, response));
+    server.on('checkExpectation', (message, response) => void this.#serve(message, response));
     server.maxConnections = LIMITS.connectionsMax;
     server.maxRequestsPerSocket = LIMITS.requestsPerSocketMax;
     server.on('secureConnection', (socket) => {
       if (hasBadCertificate(socket)) socket.destroy();
     });
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
+      const large = error.code === 'HPE_HEADER_OVERFLOW';
+      const status = large ? '431 Request Header Fields Too Large' : '400 Bad Request';
+      const refusal = refuse(
+        large ? 'too_large' : 'malformed',
+        large ? 'the headers are too large' : 'this is not HTTP',
+      );
       // Not 400: it may be our own loop that stood still, and a client whose connection breaks tries again.
       if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') socket.destroy();
-      else if (socket.writable) socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\n\r\n`);
+      else if (socket.writable) socket.end(rawRefusal(status, refusal));
       else socket.destroy();
     });
     this.#server = server;
@@ -87,6 +94,7 @@ export class HttpReceiver implements Component {
     await Promise.race([closed, this.#parts.clock.sleep(LIMITS.connectionCloseMs, signal).catch(() => undefined)]);
     server.closeAllConnections();
     this.#deadlines.stop();
+    this.#lingers.stop();
     await closed;
   }
 
@@ -103,18 +111,17 @@ export class HttpReceiver implements Component {
   }
 
   async #handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
-    const format = formatOf(message.headers);
+    const { headers } = message;
+    const form: AnswerForm = { format: formatOf(headers), gzip: acceptsGzip(headers) };
     const signal = signalOf(message.url ?? '');
     const early = (refusal: Refused) => {
       if (signal !== undefined) this.#parts.events.answered(signal, 'http', undefined, refusal, 0);
-      sendRefusal(response, format, refusal, true);
+      refuseEarly(message, response, form, { refusal, lingers: this.#lingers });
     };
     if (this.#stopping) return early(refuse('shutting_down', 'the edge is stopping; try again'));
+    if (headers.host === undefined) return early(refuse('malformed', 'the request has no host header'));
     if (signal === undefined) return early(refuse('not_found', 'there are /v1/traces, /v1/logs and /v1/metrics'));
-    if (message.method !== 'POST') {
-      response.setHeader('allow', 'POST');
-      return early(refuse('method_not_allowed', 'use POST'));
-    }
+    if (message.method !== 'POST') return early(refuse('method_not_allowed', 'use POST'));
     const { authenticate, bodyBytesMax, queue } = this.#parts;
     const who = authenticate({
       authorization: message.headersDistinct.authorization ?? [],
@@ -125,42 +132,21 @@ export class HttpReceiver implements Component {
     if ('kind' in head) return early(head);
     const { tenant } = who;
     const bytesMax = bodyBytesOf(tenant, head.encoding, bodyBytesMax);
-    const received = await readBody(message, { bytesMax, queue, tenant, deadlines: this.#deadlines });
+    const onWanted = () => {
+      if (headers.expect?.toLowerCase() === '100-continue') response.writeContinue();
+    };
+    const bounds = { bytesMax, queue, tenant, deadlines: this.#deadlines, onWanted };
+    const received = await readBody(message, bounds);
     if (received === undefined) return void response.destroy();
     if (received.kind === 'refused') return early(received);
     const { body } = received;
     try {
       const export_: RawExport = { tenant, transport: 'http', body, ...head };
       const answer = await admit(this.#parts, this.#next, export_);
-      send(response, signal, format, answer);
+      if (answer.kind === 'refused') sendRefused(response, form, answer);
+      else sendAccepted(response, signal, form, answer);
     } finally {
       queue.give(tenant, body.length, 0);
     }
   }
-}
-
-function send(response: ServerResponse, signal: SignalKind, format: BodyFormat, answer: Answer): void {
-  if (answer.kind === 'refused') {
-    sendRefusal(response, format, answer, false);
-    return;
-  }
-  const { rejectedItems, message } = answer;
-  sendBody(response, 200, format, encodeExportResponse(signal, format, { rejectedItems, message }));
-}
-
-/** `close`: the body may not have been read, so the connection cannot be used again. */
-function sendRefusal(response: ServerResponse, format: BodyFormat, refusal: Refused, close: boolean): void {
-  const { http, grpc } = REFUSALS[refusal.reason];
-  const badRequestField = refusal.reason === 'malformed' ? 'body' : undefined;
-  const { message, retryAfterS } = refusal;
-  const body = encodeStatus({ grpcCode: grpc, message, retryAfterS, badRequestField }, format);
-  if (retryAfterS !== undefined) response.setHeader('retry-after', String(retryAfterS));
-  if (http === 401) response.setHeader('www-authenticate', 'Bearer');
-  if (close) response.setHeader('connection', 'close');
-  sendBody(response, http, format, body);
-}
-
-function sendBody(response: ServerResponse, status: number, format: BodyFormat, body: Buffer): void {
-  response.writeHead(status, { 'content-type': CONTENT_TYPES[format], 'content-length': body.length });
-  response.end(body);
 }

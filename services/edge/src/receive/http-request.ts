@@ -3,7 +3,7 @@ import type { BodyFormat } from '@weir/otlp';
 import { faultPoint, type Refused, refuse, type SignalKind } from '@weir/pipeline';
 import type { Tenant } from '@weir/tenancy';
 import type { EdgeQueue } from '../edge-queue.ts';
-import type { BodyEncoding } from '../exports.ts';
+import { BODY_ENCODING_NAMES, BODY_ENCODINGS, type BodyEncoding } from '../exports.ts';
 import type { Deadlines } from './deadlines.ts';
 
 const PATHS: ReadonlyMap<string, SignalKind> = new Map([
@@ -11,8 +11,6 @@ const PATHS: ReadonlyMap<string, SignalKind> = new Map([
   ['/v1/logs', 'logs'],
   ['/v1/metrics', 'metrics'],
 ]);
-
-const ENCODINGS: ReadonlySet<string> = new Set(['identity', 'gzip', 'zstd', 'deflate']);
 
 /** What the head of a request says, before its body is read. */
 export interface RequestHead {
@@ -37,11 +35,11 @@ export function readHead(message: IncomingMessage, signal: SignalKind): RequestH
   if (type !== 'application/x-protobuf' && type !== 'application/json') {
     return refuse('content_type_unsupported', 'content-type must be application/x-protobuf or application/json');
   }
-  const encoding = (message.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
-  if (!ENCODINGS.has(encoding)) {
-    return refuse('encoding_unsupported', 'content-encoding must be identity, gzip, zstd or deflate');
+  const encoding = BODY_ENCODINGS.get((message.headers['content-encoding'] ?? 'identity').trim().toLowerCase());
+  if (encoding === undefined) {
+    return refuse('encoding_unsupported', `content-encoding must be ${BODY_ENCODING_NAMES}`);
   }
-  return { signal, format: type === 'application/json' ? 'json' : 'protobuf', encoding: encoding as BodyEncoding };
+  return { signal, format: type === 'application/json' ? 'json' : 'protobuf', encoding };
 }
 
 function mediaType(headers: IncomingHttpHeaders): string {
@@ -61,6 +59,8 @@ export interface BodyBounds {
   readonly tenant: Tenant;
   /** Of the time that a body may take. */
   readonly deadlines: Deadlines;
+  /** Called before the first byte is read, where it is not refused. */
+  readonly onWanted: () => void;
 }
 
 /**
@@ -69,11 +69,12 @@ export interface BodyBounds {
  */
 export function readBody(
   message: IncomingMessage,
-  { bytesMax, queue, tenant, deadlines }: BodyBounds,
+  { bytesMax, queue, tenant, deadlines, onWanted }: BodyBounds,
 ): Promise<Received | Refused | undefined> {
   const tooLarge = () => refuse('too_large', `the body is larger than ${bytesMax} bytes`);
   const declared = Number(message.headers['content-length'] ?? 0);
   if (declared > bytesMax) return Promise.resolve(tooLarge());
+  onWanted();
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;
