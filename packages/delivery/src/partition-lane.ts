@@ -96,11 +96,11 @@ export class PartitionLane {
       settle: (outcome) => {
         if (entry.settled) return;
         entry.settled = true;
-        this.#queuedBytes -= record.value.length;
+        this.#queuedBytes -= bytesOf(record);
         resolve(outcome);
       },
     };
-    this.#queuedBytes += record.value.length;
+    this.#queuedBytes += bytesOf(record);
     this.#queue.push(entry);
     this.#pumping ??= this.#pump();
     if (!this.#expiring) void this.#expire();
@@ -215,9 +215,9 @@ export class PartitionLane {
     let bytes = 0;
     let taken = 0;
     for (const { record } of this.#queue) {
-      if (taken > 0 && (taken >= batchRecordsMax || bytes + record.value.length > batchBytesMax)) break;
+      if (taken > 0 && (taken >= batchRecordsMax || bytes + bytesOf(record) > batchBytesMax)) break;
       taken++;
-      bytes += record.value.length;
+      bytes += bytesOf(record);
     }
     return this.#queue.splice(0, taken);
   }
@@ -254,6 +254,11 @@ export class PartitionLane {
       }
     }
   }
+}
+
+/** Value, and what of the header may be long. */
+function bytesOf({ value, meta }: RawRecord): number {
+  return value.length + (meta.rejected?.length ?? 0);
 }
 
 /** What became of the items of a batch. */

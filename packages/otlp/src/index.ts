@@ -15,6 +15,7 @@ export {
   type Upgrade,
   upgradeFrom,
 } from './conventions/conventions.ts';
+export { type ItemLimits, type SeriesGate, UNLIMITED } from './item-limits.ts';
 export { type FromJson, jsonToProtobuf } from './json.ts';
 export { type ScanFault, Scanner, type ScanResult } from './scan.ts';
 export { isMetricData } from './scan-metric.ts';
@@ -32,9 +33,10 @@ export {
 } from './schema.ts';
 export { splitExport } from './split.ts';
 export { DEPTH_MAX } from './structure.ts';
-export { createTotals, ROW_BYTES, repeatedBytesMax, type ScanTotals } from './totals.ts';
+export { createTotals, limitFaults, ROW_BYTES, repeatedBytesMax, type ScanTotals } from './totals.ts';
 export {
   bucketsMatch,
+  FIRST_LIMIT_FAULT,
   INVALID_METRIC,
   INVALID_SPAN_ID,
   INVALID_TIME,

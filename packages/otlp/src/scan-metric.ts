@@ -1,6 +1,6 @@
-import type { ItemScanner } from './scan-items.ts';
-import { timePresent, valueStart } from './scan-items.ts';
-import { CHILDREN, messageIndex } from './schema.ts';
+import { EXEMPLAR, type ItemCheck, takeAttribute, takeHolder } from './item-check.ts';
+import { type ItemScanner, timePresent, valueStart } from './scan-items.ts';
+import { CHILDREN, MESSAGE_NAMES, type MessageName, messageIndex } from './schema.ts';
 import { checkField } from './structure.ts';
 import { countItem, ROW_BYTES, type ScanTotals } from './totals.ts';
 import { bucketsMatch, INVALID_TIME, MISMATCHED_BUCKETS, timeValid, VALID } from './validity.ts';
@@ -8,7 +8,17 @@ import type { WireReader } from './wire.ts';
 
 const METRIC = messageIndex('Metric');
 const HISTOGRAM_POINT = messageIndex('HistogramDataPoint');
+/** Tags of attributes and exemplars, by kind of point; 0 where it has none. */
+const POINT_ATTRIBUTES = tagsOf({
+  NumberDataPoint: 7,
+  HistogramDataPoint: 9,
+  ExponentialHistogramDataPoint: 1,
+  SummaryDataPoint: 7,
+});
+const POINT_EXEMPLARS = tagsOf({ NumberDataPoint: 5, HistogramDataPoint: 8, ExponentialHistogramDataPoint: 11 });
+const NAME = (1 << 3) | 2;
 const METRIC_DEPTH = 4;
+const POINT_DEPTH = METRIC_DEPTH + 2;
 /** Name, description and unit are fields 1 to 3. */
 const UNIT = 3;
 const DATA_POINTS = (1 << 3) | 2;
@@ -26,8 +36,8 @@ export function isMetricData(field: number): boolean {
  * A metric: each of its data points is an item. Where a metric holds several kinds of data only the last counts, and of
  * that only what stands after the last change of kind, as for any oneof.
  */
-export const scanMetric: ItemScanner = (reader, end, _slowNs, totals) => {
-  const countFrom = lastRunOfData(reader, end);
+export const scanMetric: ItemScanner = (reader, end, check, totals) => {
+  const countFrom = lastRunOfData(reader, end, check);
   if (countFrom < 0) return false;
   const before = totals.items;
   let headBytes = 0;
@@ -43,7 +53,7 @@ export const scanMetric: ItemScanner = (reader, end, _slowNs, totals) => {
     const stop = reader.length(end);
     if (stop < 0) return false;
     const data = CHILDREN[(METRIC << 5) | (tag >>> 3)]!;
-    if (!scanData(reader, data, stop, totals)) return false;
+    if (!scanData(reader, data, stop, check, totals)) return false;
   }
   // Without data points it is no item and no row, but whoever splits or walks the export meets it like one.
   if (totals.items === before) totals.repeatedBytes += ROW_BYTES;
@@ -51,25 +61,42 @@ export const scanMetric: ItemScanner = (reader, end, _slowNs, totals) => {
   return true;
 };
 
-/** Offset of the first data field of the run that counts; the position is left where it was. -1 once there is a fault. */
-function lastRunOfData(reader: WireReader, end: number): number {
+function tagsOf(fields: Partial<Record<MessageName, number>>): Uint8Array {
+  const tags = new Uint8Array(MESSAGE_NAMES.length);
+  for (const [name, field] of Object.entries(fields)) tags[messageIndex(name as MessageName)] = (field << 3) | 2;
+  return tags;
+}
+
+/**
+ * Offset of the first data field of the run that counts; the position is left where it was. -1 once there is a fault.
+ * Finds the name as well, which may stand behind the data that it names.
+ */
+function lastRunOfData(reader: WireReader, end: number, { series }: ItemCheck): number {
   const start = reader.pos;
+  let nameStart = start;
+  let nameEnd = start;
   let kind = 0;
   let from = start;
   while (reader.pos < end) {
     const at = reader.pos;
     const tag = reader.tag(end);
+    const valueAt = reader.pos;
     if (tag < 0 || !reader.skip(tag & 7, end)) return -1;
     const field = tag >>> 3;
+    if (tag === NAME) {
+      nameStart = valueStart(reader.buf, valueAt);
+      nameEnd = reader.pos;
+    }
     if (!isMetricData(field) || field === kind) continue;
     kind = field;
     from = at;
   }
+  series?.beginMetric(reader.buf, nameStart, nameEnd);
   reader.pos = start;
   return from;
 }
 
-function scanData(reader: WireReader, data: number, end: number, totals: ScanTotals): boolean {
+function scanData(reader: WireReader, data: number, end: number, check: ItemCheck, totals: ScanTotals): boolean {
   const point = CHILDREN[(data << 5) | 1]!;
   while (reader.pos < end) {
     const tag = reader.tag(end);
@@ -79,23 +106,37 @@ function scanData(reader: WireReader, data: number, end: number, totals: ScanTot
       continue;
     }
     const stop = reader.length(end);
-    if (stop < 0 || !scanPoint(reader, point, stop, totals)) return false;
+    if (stop < 0 || !scanPoint(reader, point, stop, check, totals)) return false;
   }
   return true;
 }
 
 /** A data point needs a time; a histogram needs one bucket count more than it has bounds, or neither. */
-function scanPoint(reader: WireReader, point: number, end: number, totals: ScanTotals): boolean {
-  let timeSet = false;
+function scanPoint(reader: WireReader, point: number, end: number, check: ItemCheck, totals: ScanTotals): boolean {
+  const { series } = check;
+  const attributes = POINT_ATTRIBUTES[point]!;
+  const exemplars = POINT_EXEMPLARS[point]!;
+  let timeAt = -1;
   let startValid = true;
   let counts = 0;
   let bounds = 0;
+  check.begin();
+  series?.beginPoint();
   while (reader.pos < end) {
     const tag = reader.tag(end);
     if (tag < 0) return false;
     const at = reader.pos;
-    if (!checkField(reader, point, tag, end, METRIC_DEPTH + 2)) return false;
-    if (tag === TIME) timeSet = timePresent(reader, at);
+    if (tag === attributes) {
+      if (!takeAttribute(reader, end, POINT_DEPTH + 1, check)) return false;
+      series?.attribute(reader.buf, valueStart(reader.buf, at), reader.pos);
+      continue;
+    }
+    if (tag === exemplars) {
+      if (!takeHolder(reader, EXEMPLAR, end, POINT_DEPTH + 1, check)) return false;
+      continue;
+    }
+    if (!checkField(reader, point, tag, end, POINT_DEPTH)) return false;
+    if (tag === TIME) timeAt = at;
     else if (tag === START_TIME) startValid = timeValid(reader.low32(at + 4));
     else if (point === HISTOGRAM_POINT) {
       const field = tag >>> 3;
@@ -104,8 +145,12 @@ function scanPoint(reader: WireReader, point: number, end: number, totals: ScanT
     }
   }
   let fault = VALID;
-  if (!timeSet || !startValid) fault = INVALID_TIME;
+  if (timeAt < 0 || !timePresent(reader, timeAt) || !startValid) fault = INVALID_TIME;
   else if (!bucketsMatch(counts, bounds)) fault = MISMATCHED_BUCKETS;
+  else if (check.attributes > check.attributesMax || check.noted !== 0) {
+    fault = check.fault(reader.low32(timeAt), reader.low32(timeAt + 4));
+  }
+  if (fault === VALID && series !== undefined) fault = check.seriesFault(series);
   countItem(totals, fault);
   return true;
 }

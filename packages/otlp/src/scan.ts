@@ -1,9 +1,12 @@
 import type { SignalKind } from '@weir/pipeline';
+import { type AttributeHolder, ItemCheck, RESOURCE, SCOPE, takeHolder } from './item-check.ts';
+import { type ItemLimits, UNLIMITED } from './item-limits.ts';
 import { type ItemScanner, scanLogRecord, scanSpan } from './scan-items.ts';
 import { scanMetric } from './scan-metric.ts';
 import { messageIndex } from './schema.ts';
 import { checkField } from './structure.ts';
-import { clearTotals, type ScanTotals } from './totals.ts';
+import { clearTotals, rejectAllFrom, type ScanTotals } from './totals.ts';
+import { VALID } from './validity.ts';
 import { type WireFault, WireReader } from './wire.ts';
 
 /** Why the bytes are not an export, and where that was seen. */
@@ -16,7 +19,8 @@ export interface ScanFault {
 export type ScanResult = { readonly ok: true } | ScanFault;
 
 const OK: ScanResult = { ok: true };
-const ITEM_FIELD = 2;
+const HEAD = (1 << 3) | 2;
+const LIST = (2 << 3) | 2;
 
 interface Shape {
   readonly request: number;
@@ -43,17 +47,27 @@ function shape(request: Names, resource: Names, scope: Names, item: ItemScanner)
  */
 export class Scanner {
   readonly #reader = new WireReader();
+  readonly #check = new ItemCheck();
 
   /**
    * @param bytes the decompressed ExportRequest; only read
    * @param slowThresholdNs spans that take longer count as slow
    * @param totals set to what was found; undefined content after a fault
+   * @param limits what is over one of them is rejected
    */
-  scan(signal: SignalKind, bytes: Uint8Array, slowThresholdNs: number, totals: ScanTotals): ScanResult {
+  scan(
+    signal: SignalKind,
+    bytes: Uint8Array,
+    slowThresholdNs: number,
+    totals: ScanTotals,
+    limits: ItemLimits = UNLIMITED,
+  ): ScanResult {
     clearTotals(totals);
     const reader = this.#reader;
     reader.open(bytes);
-    const ok = scanRequest(reader, SHAPES[signal], bytes.length, slowThresholdNs, totals);
+    this.#check.open(slowThresholdNs, limits);
+    if (signal !== 'metrics') this.#check.series = undefined;
+    const ok = scanRequest(reader, SHAPES[signal], bytes.length, this.#check, totals);
     reader.buf = EMPTY;
     return ok ? OK : { ok: false, reason: reader.fault ?? 'truncated', offset: reader.faultAt };
   }
@@ -61,54 +75,77 @@ export class Scanner {
 
 const EMPTY = new Uint8Array(0);
 
-function scanRequest(reader: WireReader, shape: Shape, end: number, slowNs: number, totals: ScanTotals): boolean {
+function scanRequest(reader: WireReader, shape: Shape, end: number, check: ItemCheck, totals: ScanTotals): boolean {
   while (reader.pos < end) {
     const tag = reader.tag(end);
     if (tag < 0) return false;
-    if (tag !== ((1 << 3) | 2)) {
+    if (tag !== HEAD) {
       if (!checkField(reader, shape.request, tag, end, 1)) return false;
       continue;
     }
     const stop = reader.length(end);
-    if (stop < 0 || !scanResource(reader, shape, stop, slowNs, totals)) return false;
+    if (stop < 0 || !scanResource(reader, shape, stop, check, totals)) return false;
   }
   return true;
 }
 
-function scanResource(reader: WireReader, shape: Shape, end: number, slowNs: number, totals: ScanTotals): boolean {
-  const before = totals.items;
+function scanResource(reader: WireReader, shape: Shape, end: number, check: ItemCheck, totals: ScanTotals): boolean {
+  const { items: before, errorItems, slowItems } = totals;
   let headBytes = 0;
+  check.resourceFault = VALID;
+  check.scopeFault = VALID;
+  if (check.series?.beginResource(reader, end) === false) return false;
   while (reader.pos < end) {
     const at = reader.pos;
     const tag = reader.tag(end);
     if (tag < 0) return false;
-    if (tag !== ((ITEM_FIELD << 3) | 2)) {
-      if (!checkField(reader, shape.resource, tag, end, 2)) return false;
-      headBytes += reader.pos - at;
+    if (tag === LIST) {
+      const stop = reader.length(end);
+      if (stop < 0 || !scanScope(reader, shape, stop, check, totals)) return false;
       continue;
     }
-    const stop = reader.length(end);
-    if (stop < 0 || !scanScope(reader, shape, stop, slowNs, totals)) return false;
+    if (tag === HEAD) {
+      const fault = scanHead(reader, RESOURCE, end, 3, check);
+      if (fault === READER_FAULT) return false;
+      if (fault !== VALID) check.resourceFault = fault;
+    } else if (!checkField(reader, shape.resource, tag, end, 2)) return false;
+    headBytes += reader.pos - at;
   }
+  if (check.resourceFault !== VALID) rejectAllFrom(totals, before, check.resourceFault, errorItems, slowItems);
   totals.repeatedBytes += headBytes * (totals.items - before);
   return true;
 }
 
-function scanScope(reader: WireReader, shape: Shape, end: number, slowNs: number, totals: ScanTotals): boolean {
-  const before = totals.items;
+function scanScope(reader: WireReader, shape: Shape, end: number, check: ItemCheck, totals: ScanTotals): boolean {
+  const { items: before, errorItems, slowItems } = totals;
   let headBytes = 0;
+  check.scopeFault = VALID;
+  if (check.series?.beginScope(reader, end) === false) return false;
   while (reader.pos < end) {
     const at = reader.pos;
     const tag = reader.tag(end);
     if (tag < 0) return false;
-    if (tag !== ((ITEM_FIELD << 3) | 2)) {
-      if (!checkField(reader, shape.scope, tag, end, 3)) return false;
-      headBytes += reader.pos - at;
+    if (tag === LIST) {
+      const stop = reader.length(end);
+      if (stop < 0 || !shape.item(reader, stop, check, totals)) return false;
       continue;
     }
-    const stop = reader.length(end);
-    if (stop < 0 || !shape.item(reader, stop, slowNs, totals)) return false;
+    if (tag === HEAD) {
+      const fault = scanHead(reader, SCOPE, end, 4, check);
+      if (fault === READER_FAULT) return false;
+      if (fault !== VALID) check.scopeFault = fault;
+    } else if (!checkField(reader, shape.scope, tag, end, 3)) return false;
+    headBytes += reader.pos - at;
   }
+  if (check.scopeFault !== VALID) rejectAllFrom(totals, before, check.scopeFault, errorItems, slowItems);
   totals.repeatedBytes += headBytes * (totals.items - before);
   return true;
+}
+
+const READER_FAULT = -2;
+
+/** Checks a resource or a scope; its fault rejects all that is under it, wherever in the message it stands. */
+function scanHead(reader: WireReader, holder: AttributeHolder, end: number, depth: number, check: ItemCheck): number {
+  check.begin();
+  return takeHolder(reader, holder, end, depth, check) ? check.fault(0, 0) : READER_FAULT;
 }

@@ -1,10 +1,19 @@
-/** Why one item of a well-formed export cannot be stored. The same strings are dead-letter reasons. */
+/**
+ * Why one item of a well-formed export is not stored: it cannot be, or, from `too_many_attributes` on, it is over a limit
+ * of its tenant. The same strings are dead-letter reasons. Raw records carry the index: new faults come last.
+ */
 export const ITEM_FAULTS = [
   'invalid_trace_id',
   'invalid_span_id',
   'invalid_time',
   'invalid_metric',
   'mismatched_buckets',
+  'too_many_attributes',
+  'key_too_long',
+  'value_too_long',
+  'time_too_old',
+  'time_in_future',
+  'too_many_series',
 ] as const;
 
 export type ItemFault = (typeof ITEM_FAULTS)[number];
@@ -16,6 +25,14 @@ export const INVALID_SPAN_ID = 1;
 export const INVALID_TIME = 2;
 export const INVALID_METRIC = 3;
 export const MISMATCHED_BUCKETS = 4;
+export const TOO_MANY_ATTRIBUTES = 5;
+export const KEY_TOO_LONG = 6;
+export const VALUE_TOO_LONG = 7;
+export const TIME_TOO_OLD = 8;
+export const TIME_IN_FUTURE = 9;
+export const TOO_MANY_SERIES = 10;
+/** From here on faults depend on the tenant's limits when the edge looked, so what the edge found is all that counts. */
+export const FIRST_LIMIT_FAULT = TOO_MANY_ATTRIBUTES;
 
 const TRACE_ID_BYTES = 16;
 const SPAN_ID_BYTES = 8;

@@ -13,6 +13,12 @@ export const DLQ_REASONS = [
   'invalid_time',
   'invalid_metric',
   'mismatched_buckets',
+  'too_many_attributes',
+  'key_too_long',
+  'value_too_long',
+  'time_too_old',
+  'time_in_future',
+  'too_many_series',
   'rows_rejected',
 ] as const;
 

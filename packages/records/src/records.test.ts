@@ -12,9 +12,11 @@ import {
   encodeDlqMeta,
   encodeNote,
   encodeRawMeta,
+  encodeRejectedItems,
   encodeRowsMeta,
   isNote,
   isTrack,
+  RejectedWalk,
   TABLES,
   USAGE_OUTCOMES,
   UsageTally,
@@ -227,4 +229,49 @@ test('a tally adds up what is of one kind', () => {
     { ...one, items: 4, bytes: 10 },
     { ...one, reason: 'sink_full' },
   ]);
+});
+
+const codes = fc
+  .array(fc.tuple(fc.integer({ min: 1, max: 300 }), fc.constantFrom(0, 0, 1, 6, 127)), { maxLength: 20 })
+  .map((runs) => Uint8Array.from(runs.flatMap(([count, code]) => Array<number>(count).fill(code))));
+
+test('which items an edge has rejected goes with the raw record, item by item', () => {
+  const walk = new RejectedWalk();
+  fc.assert(
+    fc.property(raw, codes, fc.nat(10), (meta, given, behind) => {
+      const rejected = encodeRejectedItems(given);
+      expect(rejected === undefined).toBe(given.every((code) => code === 0));
+      const whole = { ...meta, items: given.length + behind, ...(rejected === undefined ? {} : { rejected }) };
+      const decoded = decodeRawMeta(encodeRawMeta(whole));
+      expect(decoded).toEqual({ ok: true, value: whole });
+      walk.open(rejected);
+      const read = Array.from({ length: given.length + behind }, () => walk.next());
+      expect(read).toEqual([...given, ...Array<number>(behind).fill(0)]);
+    }),
+  );
+});
+
+test('rejected items that do not fit the record are seen, and no bytes make the walk over them throw', () => {
+  const meta = { tenant: 'a', signal: 'logs', encoding: 'zstd', priority: false, bytes: 1, receivedAtNs: 1n } as const;
+  const encoded = (items: number, rejected: Buffer) =>
+    encodeRawMeta({ ...meta, edge: '0'.repeat(16), seq: 1, items, rejected });
+  const three = encodeRejectedItems(Uint8Array.of(0, 5, 5))!;
+  expect(decodeRawMeta(encoded(3, three)).ok).toBe(true);
+  expect(decodeRawMeta(encoded(2, three))).toMatchObject({ ok: false, reason: 'corrupt_record' });
+  for (const bytes of [
+    [0, 0, 1],
+    [0, 1, 0],
+    [0, 1, 128],
+    [0, 1],
+    [0x80, 0x80, 0x80, 0x80, 0x80],
+  ]) {
+    expect(decodeRawMeta(encoded(3, Buffer.from(bytes))), `${bytes}`).toMatchObject({ ok: false });
+  }
+  const walk = new RejectedWalk();
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
+      walk.open(Buffer.from(bytes));
+      for (let item = 0; item < 300; item++) expect(walk.next()).toBeLessThan(128);
+    }),
+  );
 });

@@ -1,3 +1,4 @@
+export { ActiveSeries, type ActiveSeriesOptions } from './active-series.ts';
 export { type Applied, type KeyLookup, TenantDirectory } from './directory.ts';
 export { type FollowerEvents, followTenants } from './follower.ts';
 export { createKey, hashKey, keyPrefix, type NewKey, pepperFault } from './key.ts';
@@ -6,6 +7,7 @@ export {
   durationNs,
   type LimitOverrides,
   type Limits,
+  limitOf,
   limitOverrides,
   mergeLimits,
   type Rate,

@@ -40,10 +40,14 @@ export interface Tenant {
   readonly limits: Limits;
   /** `limits.slowThreshold` in nanoseconds. */
   readonly slowThresholdNs: number;
+  /** `limits.timeWindow` in nanoseconds; infinite where there is none. */
+  readonly windowNs: { readonly past: number; readonly future: number };
 }
 
 /** The tenant with all defaults applied. */
 export function effectiveTenant(name: string, spec: TenantSpec, defaults: LimitOverrides | undefined): Tenant {
   const limits = mergeLimits(BUILT_IN_LIMITS, defaults, spec.limits);
-  return { name, keys: spec.keys, limits, slowThresholdNs: durationNs(limits.slowThreshold) };
+  const { past, future } = limits.timeWindow;
+  const windowNs = { past: durationNs(past), future: durationNs(future) };
+  return { name, keys: spec.keys, limits, slowThresholdNs: durationNs(limits.slowThreshold), windowNs };
 }

@@ -38,6 +38,9 @@ describe('tenants.yaml', () => {
       `        hash: '${HASH}'`,
       '    limits:',
       '      weight: heavy',
+      '      attributes:',
+      '        keyBytes: 0',
+      '      activeSeries: many',
       '  Upper: {}',
     ].join('\n');
     const places = faultsOf(text).map(({ path, line }) => [path, line]);
@@ -46,10 +49,12 @@ describe('tenants.yaml', () => {
         ['defaults.retentionDays', 3],
         ['tenants.acme.keys.0.prefix', 7],
         ['tenants.acme.limits.weight', 10],
-        ['tenants.Upper', 11],
+        ['tenants.acme.limits.attributes.keyBytes', 12],
+        ['tenants.acme.limits.activeSeries', 13],
+        ['tenants.Upper', 14],
       ]),
     );
-    expect(places).toHaveLength(4);
+    expect(places).toHaveLength(6);
   });
 
   test('may not give one prefix to two keys', () => {

@@ -10,11 +10,13 @@ export {
   encodeExport,
   type OracleRequest,
   type OracleRequestInit,
+  partialSuccess,
   REQUEST_SCHEMAS,
   RESPONSE_SCHEMAS,
 } from './oracle/otlp.ts';
 export { exactSelect } from './oracle-rows/exact-select.ts';
 export { expectedRows } from './oracle-rows/expected-rows.ts';
+export { itemFaults, type OracleLimits } from './oracle-rows/item-faults.ts';
 export type { ExpectedRow, ExpectedRows, RowOwner } from './oracle-rows/row.ts';
 export { type LogFaults, SimulatedLog } from './simulation/simulated-log.ts';
 export { createRandom, VirtualTime } from './simulation/virtual-time.ts';

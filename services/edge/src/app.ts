@@ -1,10 +1,11 @@
+import { randomInt } from 'node:crypto';
 import type { Log } from '@weir/delivery';
 import { createKafkaAdmin, createKafkaLog } from '@weir/kafka';
 import { Budget, type Clock, type Component, createLifecycle, InvariantError, ZONES, ZoneGauge } from '@weir/pipeline';
 import type { ConfigOf, ServiceContext } from '@weir/process';
 import { FLOW_ROLES, type Track, trackTopics } from '@weir/records';
 import { collectWith, createAdmin, createMetrics, createTopLabels, type Metrics } from '@weir/telemetry';
-import { followTenants, RateLimiter, TenantDirectory } from '@weir/tenancy';
+import { ActiveSeries, followTenants, RateLimiter, TenantDirectory } from '@weir/tenancy';
 import { createAdmission } from './admit/admission.ts';
 import { authenticate } from './admit/authenticate.ts';
 import type { EDGE_CONFIG } from './config.ts';
@@ -67,6 +68,7 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
     {
       clock,
       limiter: new RateLimiter(clock),
+      series: createSeries(metrics, clock),
       queue,
       pipeFill: () => pipe.current(),
       pipeZone,
@@ -99,8 +101,7 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
     liveness: () => [],
   });
   const connections = { name: 'connections', start: async () => undefined, stop: () => log.close() };
-  const receivers = together([http, grpc]);
-  const parts = [receivers, demand, books, publish, flow, tenants, tls, kafkaCheck, connections, admin];
+  const parts = [together([http, grpc]), demand, books, publish, flow, tenants, tls, kafkaCheck, connections, admin];
   return createLifecycle(parts, {
     clock,
     stopDeadlineMs: STOP_DEADLINE_MS,
@@ -217,6 +218,19 @@ function collectGauges(
   collectWith(metrics.fairLimited, () => metrics.fairLimited.set(demand.limited));
   collectWith(metrics.tenants, () => metrics.tenants.set(directory.size));
   collectWith(metrics.certificateExpiry, () => metrics.certificateExpiry.set(tls.current.expiresS));
+}
+
+/** Active series, with a gauge of the tenants that have the most; the rest of them together. */
+function createSeries(metrics: Metrics<typeof EDGE_METRICS>, clock: Clock): ActiveSeries {
+  const series = new ActiveSeries(clock, randomInt(2 ** 31), { bytesMax: LIMITS.seriesBytesMax });
+  collectWith(metrics.activeSeries, () => {
+    metrics.activeSeries.reset();
+    for (const [at, [tenant, active]] of series.entries().entries()) {
+      metrics.activeSeries.inc({ tenant: at < TENANT_LABELS_MAX ? tenant : 'other' }, active);
+    }
+  });
+  collectWith(metrics.seriesBytes, () => metrics.seriesBytes.set(series.bytes));
+  return series;
 }
 
 /** Waits for the topic: an edge may start before it is there. */

@@ -46,6 +46,10 @@ export interface AdmittedExport {
   /** Bytes of the queue that it holds: its body, as it came. */
   readonly heldBytes: number;
   readonly rejectedItems: number;
+  /** How many were rejected for what, for the client. */
+  readonly rejectedMessage?: string | undefined;
+  /** For each item 0, or 1 and the index of the fault that is a limit of the tenant; left out where none is. */
+  readonly limitFaults?: Uint8Array | undefined;
 }
 
 /** What became of an export, and how many items and bytes it had as far as it could be read. */

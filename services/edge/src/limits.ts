@@ -90,6 +90,8 @@ export const LIMITS = {
    * of it to wait, and half for the produce that follows.
    */
   retryAfterSMax: 5,
+  /** Active series of all tenants: 16 tenants with 150,000 each, which take 4 MiB, or 130,000 tenants with few. */
+  seriesBytesMax: 64 * MIB,
   /** What is said while no drain is measured. */
   drainUnknownS: 2,
   /** The least part of the drain that a full backlog is taken to go down by: what came in stops coming in. */

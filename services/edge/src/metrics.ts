@@ -29,7 +29,7 @@ export const EDGE_METRICS = {
   rejected: {
     type: 'counter',
     name: 'weir_edge_rejected_items_total',
-    help: 'Items of accepted exports that cannot be stored; the answer counts them, and they go to weir.dlq.',
+    help: 'Items of accepted exports that cannot be stored or are over a limit of their tenant; the answer counts them, and they go to weir.dlq.',
     labels: ['signal', 'reason'],
   },
   refused: {
@@ -123,6 +123,18 @@ export const EDGE_METRICS = {
     type: 'gauge',
     name: 'weir_edge_fair_limited_tenants',
     help: 'Tenants that are held to their fair share because the pipe is nearly full.',
+    labels: [],
+  },
+  activeSeries: {
+    type: 'gauge',
+    name: 'weir_edge_active_series',
+    help: 'Series of metrics that this edge has seen within the last hour, of the tenants with the most.',
+    labels: ['tenant'],
+  },
+  seriesBytes: {
+    type: 'gauge',
+    name: 'weir_edge_active_series_bytes',
+    help: 'Memory of the active series of all tenants.',
     labels: [],
   },
   tenants: { type: 'gauge', name: 'weir_edge_tenants', help: 'Tenants known.', labels: [] },

@@ -1,14 +1,22 @@
 import { randomBytes } from 'node:crypto';
 import { zstdDecompressSync } from 'node:zlib';
 import { EdgeMarks } from '@weir/delivery';
-import type { Tenant } from '@weir/tenancy';
-import { Engine, encodeExport } from '@weir/testkit';
+import { ITEM_FAULTS } from '@weir/otlp';
+import { encodeRejectedItems } from '@weir/records';
+import { effectiveTenant, type Tenant } from '@weir/tenancy';
+import { decodeExport, Engine, encodeExport } from '@weir/testkit';
 import { expect, test } from 'vitest';
-import type { RawEntry } from './exports.ts';
+import type { RawEntry, RawExport } from './exports.ts';
 import { LIMITS } from './limits.ts';
 import { Normalizer } from './normalize.ts';
 
 const EDGE = '0123456789abcdef';
+const NO_EVENTS = {
+  received: () => undefined,
+  repeated: () => undefined,
+  written: () => undefined,
+  renamed: () => undefined,
+};
 const TENANT = { name: 'acme', limits: { retentionDays: 30 } } as Tenant;
 
 function spans(count: number, resourceBytes: number): Buffer {
@@ -91,6 +99,30 @@ test('what cannot be stored is dead-lettered by its reason and the rest of the r
     written: 4,
     dead: ['unknown_version 1', 'unknown_tenant 1', 'undecodable_body 1'],
   });
+});
+
+test('the edge has the last word on limits, whatever they are by now', () => {
+  const limits = { attributes: { keyBytes: 4, perItem: 1 }, timeWindow: { past: '1ns' } };
+  const tenant = effectiveTenant('acme', { keys: [], limits }, undefined);
+  const letters: string[] = [];
+  const normalizer = new Normalizer(() => tenant, {
+    ...NO_EVENTS,
+    deadLettered: (...one) => letters.push(one.join(' ')),
+  });
+  const body = spans(3, 16);
+  const taken = raw(0, body) as RawExport;
+  const codes = Uint8Array.of(0, ITEM_FAULTS.indexOf('key_too_long') + 1);
+  const limited = {
+    ...taken,
+    offset: 1,
+    meta: { ...taken.meta, seq: 1, items: 3, rejected: encodeRejectedItems(codes) },
+  };
+  const { done } = normalizer.run([{ ...taken, meta: { ...taken.meta, items: 3 } }, limited], 0, new EdgeMarks());
+  expect([done.rows, letters]).toEqual([5, ['key_too_long 1']]);
+  const [letter] = done.dead;
+  expect([letter?.offset, letter?.message]).toEqual([1, 'the items are over a limit of the tenant']);
+  const [resource] = decodeExport('traces', letter!.value).resourceSpans;
+  expect(resource?.scopeSpans[0]?.spans.map(({ spanId }) => spanId[0])).toEqual([2]);
 });
 
 test('a repeated append of an edge is covered and writes nothing', () => {

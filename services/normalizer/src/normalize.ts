@@ -1,4 +1,5 @@
 import type { EdgeMarks } from '@weir/delivery';
+import { FIRST_LIMIT_FAULT, ITEM_FAULTS } from '@weir/otlp';
 import type { SignalKind } from '@weir/pipeline';
 import {
   type DlqReason,
@@ -204,7 +205,7 @@ export class Normalizer {
     this.#transcoder.clear();
     for (const [at, entry] of open.entries()) {
       const { raw, tenant, body } = entry;
-      const { signal, receivedAtNs } = raw.meta;
+      const { signal, receivedAtNs, rejected } = raw.meta;
       const known = broken.get(entry);
       if (known !== undefined) {
         letters.push(
@@ -216,10 +217,12 @@ export class Normalizer {
       }
       let index = 0;
       const { retentionDays, conventions } = tenant.limits;
-      const input = { tenant: tenant.name, retentionDays, conventions, signal, body, receivedAtNs };
+      const input = { tenant: tenant.name, retentionDays, conventions, signal, body, receivedAtNs, rejected };
       const result = this.#transcoder.add(input, (reason, value, items) => {
         const where = { tenant: tenant.name, signal, offset: raw.offset, index: index++ };
-        letters.push({ ...where, reason, message: 'the items cannot be stored', items, value });
+        const overLimit = ITEM_FAULTS.indexOf(reason) >= FIRST_LIMIT_FAULT;
+        const message = overLimit ? 'the items are over a limit of the tenant' : 'the items cannot be stored';
+        letters.push({ ...where, reason, message, items, value });
       });
       if (!result.ok) {
         broken.set(entry, result.reason);

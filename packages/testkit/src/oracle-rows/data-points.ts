@@ -24,9 +24,9 @@ import {
   timeStorable,
 } from './row.ts';
 
-type Point = NumberDataPoint | HistogramDataPoint | ExponentialHistogramDataPoint | SummaryDataPoint;
+export type Point = NumberDataPoint | HistogramDataPoint | ExponentialHistogramDataPoint | SummaryDataPoint;
 
-interface PointRow {
+export interface PointRow {
   readonly table: TableName;
   readonly point: Point;
   readonly conversion: Conversion;
@@ -102,7 +102,7 @@ function bucketFault({ bucketCounts, explicitBounds }: HistogramDataPoint): { fa
   return fits ? {} : { fault: 'mismatched_buckets' };
 }
 
-function pointRows({ data, unit }: Metric): PointRow[] {
+export function pointRows({ data, unit }: Metric): PointRow[] {
   const conversion = conversionOf(unit);
   switch (data.case) {
     case 'gauge':
@@ -155,7 +155,7 @@ function pointRows({ data, unit }: Metric): PointRow[] {
   }
 }
 
-function pointFault({ point, fault }: PointRow): string | undefined {
+export function pointFault({ point, fault }: PointRow): string | undefined {
   if (point.timeUnixNano === 0n || !timeStorable(point.timeUnixNano)) return 'invalid_time';
   return timeStorable(point.startTimeUnixNano) ? fault : 'invalid_time';
 }

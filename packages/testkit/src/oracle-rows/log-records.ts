@@ -13,7 +13,7 @@ import {
 } from './row.ts';
 
 /** Why a log record cannot be stored, if it cannot. */
-function logFault(log: LogRecord): string | undefined {
+export function logFault(log: LogRecord): string | undefined {
   if (!timeStorable(log.timeUnixNano) || !timeStorable(log.observedTimeUnixNano)) return 'invalid_time';
   if (log.traceId.length !== 0 && log.traceId.length !== 16) return 'invalid_trace_id';
   return log.spanId.length !== 0 && log.spanId.length !== 8 ? 'invalid_span_id' : undefined;

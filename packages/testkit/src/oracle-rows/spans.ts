@@ -17,7 +17,7 @@ const KINDS = ['Unspecified', 'Internal', 'Server', 'Client', 'Producer', 'Consu
 const CODES = ['Unset', 'Ok', 'Error'];
 
 /** Why a span cannot be stored, if it cannot. */
-function spanFault(span: Span): string | undefined {
+export function spanFault(span: Span): string | undefined {
   if (span.traceId.length !== 16 || hexId(span.traceId) === '') return 'invalid_trace_id';
   if (span.spanId.length !== 8 || hexId(span.spanId) === '') return 'invalid_span_id';
   if (span.parentSpanId.length !== 0 && span.parentSpanId.length !== 8) return 'invalid_span_id';

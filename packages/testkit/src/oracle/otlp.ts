@@ -43,3 +43,14 @@ export function encodeExport<S extends SignalKind>(signal: S, init: OracleReques
   const schema: (typeof REQUEST_SCHEMAS)[SignalKind] = REQUEST_SCHEMAS[signal];
   return toBinary(schema, create(schema, init as never));
 }
+
+/** How many items an answer says were rejected, and why; 0 and '' where it says nothing. */
+export function partialSuccess(signal: SignalKind, bytes: Uint8Array): { rejected: number; message: string } {
+  const schema: (typeof RESPONSE_SCHEMAS)[SignalKind] = RESPONSE_SCHEMAS[signal];
+  const { partialSuccess: said } = fromBinary(schema, bytes) as MessageShape<typeof schema>;
+  if (said === undefined) return { rejected: 0, message: '' };
+  let rejected = 0n;
+  if ('rejectedSpans' in said) rejected = said.rejectedSpans;
+  else rejected = 'rejectedLogRecords' in said ? said.rejectedLogRecords : said.rejectedDataPoints;
+  return { rejected: Number(rejected), message: said.errorMessage };
+}

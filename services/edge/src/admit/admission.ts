@@ -1,17 +1,28 @@
-import { createTotals, ITEM_FAULTS, jsonToProtobuf, repeatedBytesMax, Scanner, type ScanTotals } from '@weir/otlp';
+import {
+  createTotals,
+  ITEM_FAULTS,
+  jsonToProtobuf,
+  limitFaults,
+  repeatedBytesMax,
+  Scanner,
+  type ScanTotals,
+} from '@weir/otlp';
 import { type Clock, type Consumer, type Refused, refuse, takes, type ZoneGauge } from '@weir/pipeline';
-import type { Encoding } from '@weir/records';
-import type { OverRate, RateLimiter } from '@weir/tenancy';
+import { type Encoding, encodeRejectedItems } from '@weir/records';
+import { type ActiveSeries, limitOf, type OverRate, type RateLimiter } from '@weir/tenancy';
 import type { EdgeQueue } from '../edge-queue.ts';
 import type { AdmittedExport, Answer, BodyEncoding, PipeFill, RawExport, Shares } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { type StoredValue, toStoredValue } from '../stored-value.ts';
 import { Inflater } from './inflate.ts';
+import { itemLimits, rejectedMessage } from './item-limits.ts';
 
 /** What admission is told to do. */
 export interface AdmissionParts {
   readonly clock: Clock;
   readonly limiter: RateLimiter;
+  /** Left out: series are not limited. */
+  readonly series?: Pick<ActiveSeries, 'open'>;
   /** Items that wait for Kafka; its bytes have been taken by the receivers, which read it. */
   readonly queue: EdgeQueue;
   readonly pipeFill: () => PipeFill;
@@ -28,6 +39,8 @@ interface ReadExport {
   readonly forward: Encoding | undefined;
   readonly items: number;
   readonly rejectedItems: number;
+  readonly rejectedMessage: string | undefined;
+  readonly limitFaults: Uint8Array | undefined;
   readonly priority: boolean;
 }
 
@@ -42,17 +55,19 @@ export function createAdmission(
   const scanner = new Scanner();
   const totals = createTotals();
   const inflater = new Inflater(parts.clock, parts.bodyBytesMax);
-  const read = (export_: RawExport, inflated: Buffer): ReadExport | Refused => {
+  const read = (export_: RawExport, inflated: Buffer, receivedAtNs: bigint): ReadExport | Refused => {
+    const { tenant, signal } = export_;
     let plain = inflated;
     if (export_.format === 'json') {
       if (plain.length > LIMITS.jsonBytesMax) {
         return refuse('too_large', `a JSON body is larger than ${LIMITS.jsonBytesMax} bytes; send less, or protobuf`);
       }
-      const converted = jsonToProtobuf(export_.signal, plain);
+      const converted = jsonToProtobuf(signal, plain);
       if (!converted.ok) return refuse(converted.reason, converted.message);
       plain = converted.bytes;
     }
-    const scan = scanner.scan(export_.signal, plain, export_.tenant.slowThresholdNs, totals);
+    const limits = itemLimits(tenant, signal, receivedAtNs, parts.series);
+    const scan = scanner.scan(signal, plain, tenant.slowThresholdNs, totals, limits);
     if (!scan.ok) return refuse('malformed', `the body is not an OTLP export: ${scan.reason} at byte ${scan.offset}`);
     if (totals.repeatedBytes > repeatedBytesMax(plain.length)) {
       return refuse('too_large', 'a resource, scope or metric head is too large for the number of items that share it');
@@ -60,7 +75,13 @@ export function createAdmission(
     reportRejected(parts, export_, totals);
     const forward = export_.format === 'json' ? undefined : forwardable(export_.encoding);
     const priority = totals.errorItems > 0 || totals.slowItems > 0;
-    return { plain, forward, items: totals.items, rejectedItems: totals.rejectedItems, priority };
+    const { items, rejectedItems } = totals;
+    const rejected = {
+      rejectedItems,
+      rejectedMessage: rejectedMessage(totals, tenant.limits),
+      limitFaults: rejectedItems === 0 ? undefined : limitFaults(totals, 0, items),
+    };
+    return { plain, forward, items, ...rejected, priority };
   };
 
   // Not async: what waits for Kafka holds the value that goes there, and not the plain bytes, which no budget counts.
@@ -102,10 +123,11 @@ export function createAdmission(
       const receivedAtNs = parts.clock.wallNs();
       const unread = refuseUnread(parts, export_);
       if (unread !== undefined) return unread;
-      return inflater.inflate(export_.body, export_.encoding).then((inflated): Answer | Promise<Answer> => {
+      const bytesMax = limitOf(export_.tenant.limits.requestBytes);
+      return inflater.inflate(export_.body, export_.encoding, bytesMax).then((inflated): Answer | Promise<Answer> => {
         if (inflated.kind === 'refused') return inflated;
         try {
-          return decide(export_, read(export_, inflated.plain), receivedAtNs, signal);
+          return decide(export_, read(export_, inflated.plain, receivedAtNs), receivedAtNs, signal);
         } finally {
           inflated.release();
         }
@@ -120,12 +142,25 @@ function forwardable(encoding: BodyEncoding): Encoding | undefined {
 }
 
 function toAdmitted(export_: RawExport, found: ReadExport, receivedAtNs: bigint): AdmittedExport {
-  const { forward, plain, items, priority, rejectedItems } = found;
+  const { forward, plain, items, priority, rejectedItems, rejectedMessage, limitFaults } = found;
   const stored = storedOf(export_.body, forward, plain);
   const { tenant, signal } = export_;
   const bytes = plain.length;
-  const meta = { tenant: tenant.name, signal, encoding: stored.encoding, priority, items, bytes, receivedAtNs };
-  return { tenant, meta, value: stored.value, plain, heldBytes: export_.body.length, rejectedItems };
+  // What will be split says it piece by piece.
+  const whole = limitFaults !== undefined && plain.length <= LIMITS.recordBodyBytesMax;
+  const rejected = whole ? encodeRejectedItems(limitFaults) : undefined;
+  const meta = {
+    tenant: tenant.name,
+    signal,
+    encoding: stored.encoding,
+    priority,
+    items,
+    bytes,
+    receivedAtNs,
+    rejected,
+  };
+  const told = { rejectedItems, rejectedMessage, limitFaults };
+  return { tenant, meta, value: stored.value, plain, heldBytes: export_.body.length, ...told };
 }
 
 /**
@@ -141,8 +176,9 @@ function storedOf(body: Buffer, forward: Encoding | undefined, plain: Buffer): S
 }
 
 /** Bytes that wait for Kafka beside the client's own. What is split is counted by who splits it. */
-function ownBytes({ body }: RawExport, { value, plain }: AdmittedExport): number {
-  return value === body || value === plain ? 0 : value.length;
+function ownBytes({ body }: RawExport, { value, plain, meta }: AdmittedExport): number {
+  const rejected = meta.rejected?.length ?? 0;
+  return value === body || value === plain ? rejected : rejected + value.length;
 }
 
 /** Takes from the rate and from the queue, or says why not; what was taken before a refusal is given back. */

@@ -57,15 +57,25 @@ export class Inflater {
     this.#large = roomFor(LIMITS.largeInflatesMax, bytesMax);
   }
 
-  /** The plain body: too_large above the limit, edge_full where there was no room in time. */
-  async inflate(body: Buffer, encoding: BodyEncoding): Promise<Inflated | Refused> {
-    const bytesMax = this.#bytesMax;
-    const usualMax = this.#usualBytesMax;
+  /**
+   * The plain body: too_large above the limit, the edge's or the tenant's, edge_full where there was no room in time.
+   *
+   * @param tenantBytesMax left out: there is only the edge's
+   */
+  async inflate(
+    body: Buffer,
+    encoding: BodyEncoding,
+    tenantBytesMax = Number.POSITIVE_INFINITY,
+  ): Promise<Inflated | Refused> {
+    const bytesMax = Math.min(this.#bytesMax, tenantBytesMax);
+    const usualMax = Math.min(this.#usualBytesMax, bytesMax);
     if (encoding === 'identity') return body.length <= bytesMax ? inflated(body) : tooLarge(bytesMax);
     if (body.length === 0) return malformed(encoding);
     let found: Inflated | Refused | undefined;
     if (body.length <= LIMITS.inflateSyncBytesMax) found = inflateAtOnce(body, encoding, usualMax);
     else if (body.length <= usualMax) found = await inflateIn(this.#usual, body, encoding, usualMax);
+    // What did not fit when there was no more to be had; a longer body may hold less than itself.
+    if (found === undefined && usualMax === bytesMax && body.length <= usualMax) return tooLarge(bytesMax);
     return found ?? (await inflateIn(this.#large, body, encoding, bytesMax)) ?? tooLarge(bytesMax);
   }
 }

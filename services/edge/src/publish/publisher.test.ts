@@ -1,7 +1,7 @@
 import { zstdDecompressSync } from 'node:zlib';
 import type { Log, NewRecord } from '@weir/delivery';
 import { Budget, DependencyError } from '@weir/pipeline';
-import { decodeNote } from '@weir/records';
+import { decodeNote, decodeRawMeta, RejectedWalk } from '@weir/records';
 import { effectiveTenant } from '@weir/tenancy';
 import { decodeExport, encodeExport, FakeClock } from '@weir/testkit';
 import { describe, expect, test } from 'vitest';
@@ -106,6 +106,24 @@ describe('an export that is too large for one record', () => {
     });
     expect([appended.length, names.join('')]).toEqual([4, 'abcdefghij']);
     expect([budget.bytes, budget.items]).toEqual([0, 0]);
+  });
+
+  test('has the items that were rejected told of each piece', async () => {
+    const { publisher, appended, acknowledge, clock } = await setUp();
+    const limitFaults = Uint8Array.of(0, 6, 0, 0, 7, 7, 0, 0, 0, 6);
+    const answer = publisher.consume({ ...admitted(spans(10, 1024 ** 2)), rejectedItems: 4, limitFaults });
+    await clock.advance(0);
+    await acknowledge();
+    expect(await answer).toMatchObject({ acceptedItems: 6, rejectedItems: 4 });
+    const walk = new RejectedWalk();
+    const codes = appended.flatMap(({ meta }) => {
+      const decoded = decodeRawMeta(meta!);
+      if (!decoded.ok) throw new Error(decoded.message);
+      walk.open(decoded.value.rejected);
+      return Array.from({ length: decoded.value.items }, () => walk.next());
+    });
+    expect(appended.length).toBeGreaterThan(2);
+    expect(codes).toEqual([...limitFaults]);
   });
 
   test('waits outside where the queue has no room for the pieces', async () => {

@@ -1,7 +1,7 @@
 import { type Log, PartitionLane, type Published, type RawRecord } from '@weir/delivery';
 import { createTotals, repeatedBytesMax, Scanner, splitExport } from '@weir/otlp';
 import { type Clock, type Component, type Consumer, type Refused, refuse } from '@weir/pipeline';
-import type { Usage } from '@weir/records';
+import { encodeRejectedItems, type Usage } from '@weir/records';
 import type { Tenant } from '@weir/tenancy';
 import type { EdgeQueue } from '../edge-queue.ts';
 import type { AdmittedExport, Answer } from '../exports.ts';
@@ -91,7 +91,7 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
     summary: Summary,
   ): Answer | Promise<Answer> {
     const { queue } = this.#parts;
-    const bytes = records.reduce((sum, { value }) => sum + value.length, 0);
+    const bytes = records.reduce((sum, { value, meta }) => sum + value.length + (meta.rejected?.length ?? 0), 0);
     const full = queue.take(tenant, heldBytes, bytes, 0);
     if (full !== undefined) return full;
     return this.#publish(records, summary).finally(() => queue.give(tenant, bytes, 0));
@@ -103,14 +103,13 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
     return this.#lanes.length > 0 && this.#anyLane().note(usage);
   }
 
-  async #publish(records: readonly RawRecord[], { tenant, items, rejectedItems }: Summary): Promise<Answer> {
+  async #publish(records: readonly RawRecord[], { tenant, items, rejectedItems, message }: Summary): Promise<Answer> {
     const results = await Promise.all(records.map((record) => this.#laneOf(tenant).publish(record)));
     const failed = results.find((result) => result !== 'acked');
     for (const [at, { meta }] of records.entries()) this.#book(meta, results[at]!, failed === undefined);
     if (failed !== undefined) return refusal(failed);
     const accepted = { kind: 'accepted', acceptedItems: items - rejectedItems, rejectedItems } as const;
-    if (rejectedItems === 0) return accepted;
-    return { ...accepted, message: `${rejectedItems} items are invalid (ids, times or buckets) and were not stored` };
+    return message === undefined ? accepted : { ...accepted, message };
   }
 
   /** Record by record: of a split export some may be in the log. What is not known the lane books when it is. */
@@ -167,10 +166,11 @@ interface Summary {
   readonly tenant: Tenant;
   readonly items: number;
   readonly rejectedItems: number;
+  readonly message: string | undefined;
 }
 
-function summaryOf({ tenant, meta, rejectedItems }: AdmittedExport): Summary {
-  return { tenant, items: meta.items, rejectedItems };
+function summaryOf({ tenant, meta, rejectedItems, rejectedMessage }: AdmittedExport): Summary {
+  return { tenant, items: meta.items, rejectedItems, message: rejectedMessage };
 }
 
 function refusal(failed: Exclude<Published, 'acked'>): Answer {
@@ -179,17 +179,21 @@ function refusal(failed: Exclude<Published, 'acked'>): Answer {
 }
 
 /** The raw records of an export that is too large for one, or why there are none. */
-function split({ meta, plain }: AdmittedExport): RawRecord[] | Refused {
+function split({ meta, plain, limitFaults }: AdmittedExport): RawRecord[] | Refused {
   const records: RawRecord[] = [];
   const scanner = new Scanner();
   const totals = createTotals();
   let expands = false;
+  let first = 0;
   const whole = splitExport(plain, LIMITS.recordBodyBytesMax, (piece) => {
     scanner.scan(meta.signal, piece, Number.POSITIVE_INFINITY, totals);
     // What the whole export may repeat can stand in one piece of it, which would be refused behind the edge.
     if (totals.repeatedBytes > repeatedBytesMax(piece.length)) expands = true;
     const stored = toStoredValue(piece);
-    const own = { encoding: stored.encoding, bytes: piece.length, items: totals.items };
+    const codes = limitFaults?.subarray(first, first + totals.items);
+    const rejected = codes === undefined ? undefined : encodeRejectedItems(codes);
+    first += totals.items;
+    const own = { encoding: stored.encoding, bytes: piece.length, items: totals.items, rejected };
     records.push({ meta: { ...meta, ...own }, value: stored.value });
   });
   if (whole && !expands) return records;

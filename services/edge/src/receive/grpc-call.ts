@@ -7,7 +7,7 @@ import { type Authenticated, BODY_ENCODING_NAMES, BODY_ENCODINGS, type BodyEncod
 import { LIMITS } from '../limits.ts';
 import type { Deadlines } from './deadlines.ts';
 import { toStatus } from './grpc-status.ts';
-import type { ReceiverParts } from './receiver.ts';
+import { bodyBytesOf, type ReceiverParts } from './receiver.ts';
 
 type PartialStatusObject = Parameters<ServerInterceptingCallInterface['sendStatus']>[0];
 
@@ -58,6 +58,9 @@ export class GrpcCall {
   #encoding: BodyEncoding = 'identity';
   /** Bytes of the queue that this call has. */
   #held = 0;
+  /** Bytes that have come, prefix included, and the tenant's most. */
+  #came = 0;
+  #bodyBytesMax = Number.POSITIVE_INFINITY;
   /** What came before it was known whose it is. */
   #earlyBytes = 0;
   #cancel: () => void = () => undefined;
@@ -83,6 +86,7 @@ export class GrpcCall {
     const full = this.#room.calls.take(who.tenant, 0, 0, 1);
     if (full !== undefined) return this.#refuse(full);
     this.#tenant = who.tenant;
+    this.#bodyBytesMax = bodyBytesOf(who.tenant, undefined, this.#parts.bodyBytesMax);
     const early = this.#hold(this.#earlyBytes);
     if (early !== undefined) return this.#refuse(early);
     this.#cancel = this.#room.deadlines.set(() => {
@@ -95,6 +99,8 @@ export class GrpcCall {
   take(body: Buffer): boolean {
     if (this.#state !== 'receiving') return false;
     if (this.#message !== undefined) return this.#refuse(refuse('malformed', 'a call is one message'));
+    // It may have come before it was known whose it is.
+    if (body.length > this.#bodyBytesMax) return this.#refuse(tooLarge(this.#bodyBytesMax));
     // The pieces have become one buffer.
     const full = this.#hold(body.length);
     if (full !== undefined) return this.#refuse(full);
@@ -128,6 +134,13 @@ export class GrpcCall {
 
   #onPiece(piece: Buffer): void {
     if (this.#state !== 'receiving') return;
+    // The length that the prefix claims is the library's to check against the edge's bound, and ours against the tenant's.
+    const claimed = this.#came === 0 && piece.length >= PREFIX_BYTES ? piece.readUInt32BE(1) : 0;
+    this.#came += piece.length;
+    if (Math.max(claimed, this.#came - PREFIX_BYTES) > this.#bodyBytesMax) {
+      this.#refuse(tooLarge(this.#bodyBytesMax));
+      return;
+    }
     const bytes = piece.length + LIMITS.pieceOverheadBytes;
     if (this.#tenant === undefined) {
       this.#earlyBytes += bytes;
@@ -197,7 +210,7 @@ export class GrpcCall {
 function refusalOf(code: status | null | undefined, bodyBytesMax: number): Refused {
   switch (code) {
     case status.RESOURCE_EXHAUSTED:
-      return refuse('too_large', `the body is larger than ${bodyBytesMax} bytes`);
+      return tooLarge(bodyBytesMax);
     case status.UNIMPLEMENTED:
       return refuse('encoding_unsupported', `grpc-encoding must be ${BODY_ENCODING_NAMES}`);
     case status.DEADLINE_EXCEEDED:
@@ -205,4 +218,8 @@ function refusalOf(code: status | null | undefined, bodyBytesMax: number): Refus
     default:
       return refuse('malformed', 'the call is not well-formed gRPC');
   }
+}
+
+function tooLarge(bytesMax: number): Refused {
+  return refuse('too_large', `the body is larger than ${bytesMax} bytes`);
 }

@@ -39,6 +39,7 @@ const SETTINGS: GrpcSettings = {
   connectionAgeGraceMs: 30_000,
 };
 const tenant = effectiveTenant('acme', { keys: [] }, undefined);
+const small = effectiveTenant('small', { keys: [], limits: { bodyBytes: 1_000 } }, undefined);
 const span = { traceId: new Uint8Array(16).fill(7), spanId: new Uint8Array(8).fill(9), startTimeUnixNano: 1n };
 const spans = Buffer.from(encodeExport('traces', { resourceSpans: [{ scopeSpans: [{ spans: [span, span] }] }] }));
 
@@ -97,12 +98,11 @@ async function setUp(
       bodyBytesMax,
       queue,
       clock,
-      authenticate: ({ apiKey }) =>
-        apiKey[0] === 'good'
-          ? { kind: 'tenant', tenant }
-          : apiKey[0] === 'other'
-            ? { kind: 'tenant', tenant: { ...tenant, name: 'other' } }
-            : refuse('unauthenticated', 'the key is not known'),
+      authenticate: ({ apiKey: [key] }) => {
+        const found = { good: tenant, other: { ...tenant, name: 'other' }, small }[key ?? ''];
+        if (found === undefined) return refuse('unauthenticated', 'the key is not known');
+        return { kind: 'tenant', tenant: found };
+      },
       events: {
         received: () => undefined,
         failed: () => undefined,
@@ -235,6 +235,44 @@ describe('a compressed message', () => {
     const answer = await call.answer;
     expect([answer['grpc-status'], answer['google.rpc.retryinfo-bin']]).toEqual(['8', undefined]);
     expect(refused).toEqual(['too_large']);
+  });
+});
+
+describe('a message that is larger than its tenant may send', () => {
+  test.each([
+    ['by its prefix, before it comes', [frame(Buffer.alloc(10), false, 1_001)]],
+    ['as it comes, whatever its prefix says', [frame(Buffer.alloc(500)).subarray(0, 3), Buffer.alloc(1_003)]],
+  ])('is RESOURCE_EXHAUSTED without RetryInfo %s', async (_name, pieces) => {
+    const { port, refused, budget, next } = await setUp();
+    const call = open(session(port), { 'x-api-key': 'small' });
+    for (const piece of pieces) {
+      call.stream.write(piece);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const answer = await call.answer;
+    expect([answer['grpc-status'], answer['google.rpc.retryinfo-bin']]).toEqual(['8', undefined]);
+    expect([refused, next.items.length]).toEqual([['too_large'], 0]);
+    await call.closed;
+    await until(() => budget.bytes === 0);
+  });
+
+  test('is taken up to that size, and any other tenant may send more', async () => {
+    const { port, refused } = await setUp();
+    const ofSize = (bytes: number) => {
+      // An unknown field, with a length of two bytes, fills it up.
+      const filler = bytes - spans.length - 3;
+      return Buffer.concat([spans, Buffer.of(0x7a, 0x80 | (filler & 0x7f), filler >> 7), Buffer.alloc(filler)]);
+    };
+    const http2 = session(port);
+    for (const [key, bytes] of [
+      ['small', 1_000],
+      ['good', 1_001],
+    ] as const) {
+      const call = open(http2, { 'x-api-key': key });
+      call.stream.end(frame(ofSize(bytes)));
+      expect((await call.answer)['grpc-status'], key).toBe('0');
+    }
+    expect(refused).toEqual([]);
   });
 });
 

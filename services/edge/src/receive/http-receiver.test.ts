@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { ensureCertificates } from '@weir/local';
 import { Budget, type Consumer, refuse } from '@weir/pipeline';
-import { effectiveTenant } from '@weir/tenancy';
+import { effectiveTenant, type LimitOverrides } from '@weir/tenancy';
 import { FakeClock } from '@weir/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { EdgeQueue } from '../edge-queue.ts';
@@ -14,7 +14,6 @@ import { LIMITS } from '../limits.ts';
 import { HttpReceiver } from './http-receiver.ts';
 import { TlsFiles } from './tls-files.ts';
 
-const tenant = effectiveTenant('acme', { keys: [] }, undefined);
 const scratch = mkdtempSync(join(tmpdir(), 'weir-http-'));
 let files: Awaited<ReturnType<typeof ensureCertificates>>;
 
@@ -34,7 +33,11 @@ function freePort(): Promise<number> {
   });
 }
 
-async function setUp(next: Consumer<RawExport, Answer>, clientCaFile?: string) {
+async function setUp(
+  next: Consumer<RawExport, Answer>,
+  { limits = {}, clientCaFile }: { limits?: LimitOverrides; clientCaFile?: string } = {},
+) {
+  const tenant = effectiveTenant('acme', { keys: [], limits }, undefined);
   const clock = new FakeClock();
   const budget = new Budget({ bytesMax: 1_000_000, itemsMax: 1_000 });
   const tls = new TlsFiles({ certFile: files.serverCert, keyFile: files.serverKey, clientCaFile }, clock, () => {
@@ -119,6 +122,17 @@ test('a fault of our own is told, counted, and answered as one that may be tried
   await receiver.stop(AbortSignal.abort());
 });
 
+test.each([
+  ['bodyBytes', { bodyBytes: 100 }],
+  ['requestBytes, as it is not compressed', { requestBytes: 100 }],
+])('a body that announces more than its tenant’s %s is answered 413 before it is read', async (_name, limits) => {
+  const { budget, receiver, told, port } = await setUp(refusing, { limits });
+  expect(await sendRaw(port, 101, '')).toMatch(/^HTTP\/1.1 413 .*"message":"[^"]*the body is larger than 100 bytes"/is);
+  expect(await sendRaw(port, 100, '{}'.padEnd(100))).toMatch(/^HTTP\/1.1 503 /);
+  expect([told, budget.bytes]).toEqual([['too_large', 'edge_full'], 0]);
+  await receiver.stop(AbortSignal.abort());
+});
+
 test('a client that is refused while it sends sees the answer, and is cut off where it goes on for too long', async () => {
   const { clock, receiver, told, port } = await setUp(refusing);
   const options = { port, host: '127.0.0.1', servername: 'localhost', ca: readFileSync(files.ca) };
@@ -197,7 +211,7 @@ test('a client that goes on sending what was refused has its answer, a moment to
 test('a client certificate of the right authority that has expired is closed', async () => {
   // The authority lasts ten years, what it signed two.
   const old = await ensureCertificates(join(scratch, 'old'), new Date(Date.now() - 3 * 365 * 86_400_000));
-  const { receiver, port } = await setUp(refusing, old.ca);
+  const { receiver, port } = await setUp(refusing, { clientCaFile: old.ca });
   const ask = (certificate: object) =>
     new Promise<string>((resolve) => {
       const options = { port, host: '127.0.0.1', servername: 'localhost', ca: readFileSync(files.ca), ...certificate };

@@ -6,7 +6,7 @@ import { LIMITS } from '../limits.ts';
 import { Deadlines } from './deadlines.ts';
 import { type AnswerForm, acceptsGzip, rawRefusal, refuseEarly, sendAccepted, sendRefused } from './http-answer.ts';
 import { formatOf, readBody, readHead, signalOf } from './http-request.ts';
-import { admit, type ReceiverParts } from './receiver.ts';
+import { admit, bodyBytesOf, type ReceiverParts } from './receiver.ts';
 import { hasBadCertificate, openTlsPort, tlsOptions } from './tls-port.ts';
 
 /** What an operator may set. */
@@ -132,10 +132,11 @@ export class HttpReceiver implements Component {
     const head = readHead(message, signal);
     if ('kind' in head) return early(head);
     const { tenant } = who;
+    const bytesMax = bodyBytesOf(tenant, head.encoding, bodyBytesMax);
     const onWanted = () => {
       if (headers.expect?.toLowerCase() === '100-continue') response.writeContinue();
     };
-    const bounds = { bytesMax: bodyBytesMax, queue, tenant, deadlines: this.#deadlines, onWanted };
+    const bounds = { bytesMax, queue, tenant, deadlines: this.#deadlines, onWanted };
     const received = await readBody(message, bounds);
     if (received === undefined) return void response.destroy();
     if (received.kind === 'refused') return early(received);

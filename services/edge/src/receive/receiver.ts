@@ -1,7 +1,7 @@
 import { type Clock, type Consumer, refuse, type SignalKind } from '@weir/pipeline';
-import type { Tenant } from '@weir/tenancy';
+import { limitOf, type Tenant } from '@weir/tenancy';
 import type { EdgeQueue } from '../edge-queue.ts';
-import type { Answer, Authenticated, KeyHeaders, RawExport, Transport } from '../exports.ts';
+import type { Answer, Authenticated, BodyEncoding, KeyHeaders, RawExport, Transport } from '../exports.ts';
 import type { TlsPortOptions } from './tls-port.ts';
 
 /** What is counted of each request. */
@@ -20,6 +20,12 @@ export interface ReceiverParts extends TlsPortOptions {
   readonly clock: Clock;
   readonly authenticate: (headers: KeyHeaders) => Authenticated;
   readonly events: ReceiverEvents;
+}
+
+/** Most bytes of a tenant's body as it comes; one that is not compressed is its request as well. */
+export function bodyBytesOf({ limits }: Tenant, encoding: BodyEncoding | undefined, edgeBytesMax: number): number {
+  const most = Math.min(edgeBytesMax, limitOf(limits.bodyBytes));
+  return encoding === 'identity' ? Math.min(most, limitOf(limits.requestBytes)) : most;
 }
 
 /** An export that has been admitted is answered by its own deadline; nothing cuts it short. */

@@ -1,12 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { encodeExport } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Front, GRPC_PATHS, grpcFrame, statusOn, TRANSPORTS, type Transport } from './front.ts';
 import { ATTACKER, LITTLE, NEIGHBOUR, unharmed } from './unharmed.ts';
 
 const stack = sharedStack();
-const key = stack.key(ATTACKER);
+let key = '';
+
+beforeAll(() => {
+  key = stack.key(ATTACKER);
+});
 const TYPES = { 'HTTP/protobuf': 'application/x-protobuf', 'HTTP/JSON': 'application/json' } as const;
 
 /** None of these is one of the three paths, byte for byte. */

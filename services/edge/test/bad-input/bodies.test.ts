@@ -1,13 +1,17 @@
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { encodeExport } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Front, grpcFrame, statusOn, TRANSPORTS } from './front.ts';
 import { ATTACKER, LITTLE, unharmed } from './unharmed.ts';
 
 const MIB = 1024 ** 2;
 const stack = sharedStack();
-const key = stack.key(ATTACKER);
+let key = '';
+
+beforeAll(() => {
+  key = stack.key(ATTACKER);
+});
 
 const GIB_OF_ZEROS = Array.from({ length: 16 }, () => Buffer.alloc(64 * MIB));
 /** A gigabyte in one member, and in many: of each, a small part is sent. */

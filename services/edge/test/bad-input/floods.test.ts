@@ -1,26 +1,31 @@
 import { sharedStack } from '@weir/testkit/vitest';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Front, GRPC_PATHS } from './front.ts';
 import { ATTACKER, unharmed } from './unharmed.ts';
 import { callHead, FLAG, type FloodPiece, FRAME, field, flood, frame, NEWEST, paced, repeated } from './wire.ts';
 
 const stack = sharedStack();
-const key = stack.key(ATTACKER);
-const HEAD = callHead(GRPC_PATHS.traces, key);
+let key = '';
+
+beforeAll(() => {
+  key = stack.key(ATTACKER);
+});
+const head = () => callHead(GRPC_PATHS.traces, key);
 const WHOLE = FLAG.endHeaders;
 
 function* rapidReset(streams: number): Generator<Buffer> {
   const code = Buffer.from([0, 0, 0, 8]);
+  const opened = head();
   for (let stream = 1; stream < streams * 2; stream += 200) {
     const pieces: Buffer[] = [];
     for (let id = stream; id < stream + 200; id += 2)
-      pieces.push(frame(FRAME.headers, WHOLE, id, HEAD), frame(FRAME.rstStream, 0, id, code));
+      pieces.push(frame(FRAME.headers, WHOLE, id, opened), frame(FRAME.rstStream, 0, id, code));
     yield Buffer.concat(pieces);
   }
 }
 
 function* continuations(count: number, bytes: number): Generator<Buffer> {
-  yield frame(FRAME.headers, FLAG.none, 1, HEAD);
+  yield frame(FRAME.headers, FLAG.none, 1, head());
   // Empty ones hold no header; the others hold many, which are never ended.
   const filler =
     bytes === 0 ? Buffer.alloc(0) : Buffer.concat(Array.from({ length: 160 }, () => field('x-a', 'y'.repeat(90))));
@@ -28,10 +33,11 @@ function* continuations(count: number, bytes: number): Generator<Buffer> {
 }
 
 function* hpackBomb(streams: number): Generator<Buffer> {
-  const planted = Buffer.concat([HEAD, field('x-bomb', 'b'.repeat(3_900), true)]);
+  const opened = head();
+  const planted = Buffer.concat([opened, field('x-bomb', 'b'.repeat(3_900), true)]);
   yield frame(FRAME.headers, WHOLE | FLAG.endStream, 1, planted);
   for (let stream = 3; stream < streams * 2; stream += 2) {
-    yield frame(FRAME.headers, WHOLE | FLAG.endStream, stream, Buffer.concat([HEAD, Buffer.alloc(15_000, NEWEST)]));
+    yield frame(FRAME.headers, WHOLE | FLAG.endStream, stream, Buffer.concat([opened, Buffer.alloc(15_000, NEWEST)]));
   }
 }
 

@@ -36,17 +36,17 @@ export const GRPC_PATHS: Readonly<Record<SignalKind, string>> = {
 export class Front {
   readonly name: 'edge' | 'Envoy';
   readonly stack: TestStack;
-  readonly client: OtlpClient;
-  readonly #http: URL;
-  readonly #grpc: URL;
+  #client: OtlpClient | undefined;
 
+  /** Nothing is asked of the stack before it is used: tests are also listed without one. */
   constructor(stack: TestStack, name: 'edge' | 'Envoy') {
     this.name = name;
     this.stack = stack;
-    this.client = new OtlpClient(stack, { direct: name === 'edge' });
-    const urls = name === 'edge' ? stack.local.edge : stack.local.otlp;
-    this.#http = new URL(urls.http);
-    this.#grpc = new URL(urls.grpc);
+  }
+
+  get client(): OtlpClient {
+    this.#client ??= new OtlpClient(this.stack, { direct: this.name === 'edge' });
+    return this.#client;
   }
 
   /** Processes that an attack on this front reaches. */
@@ -55,7 +55,8 @@ export class Front {
   }
 
   port(which: 'http' | 'grpc'): number {
-    return Number((which === 'http' ? this.#http : this.#grpc).port);
+    const { edge, otlp } = this.stack.local;
+    return Number(new URL((this.name === 'edge' ? edge : otlp)[which]).port);
   }
 
   async send(attempt: Attempt): Promise<Reply> {
@@ -180,8 +181,8 @@ export class Front {
     return said;
   }
 
-  close(): Promise<void> {
-    return this.client.close();
+  async close(): Promise<void> {
+    await this.#client?.close();
   }
 }
 

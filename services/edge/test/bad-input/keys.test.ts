@@ -8,7 +8,11 @@ import { Front, grpcFrame, type Reply, statusOn, TRANSPORTS } from './front.ts';
 import { ATTACKER, LITTLE, NEIGHBOUR, unharmed } from './unharmed.ts';
 
 const stack = sharedStack();
-const key = stack.key(ATTACKER);
+let key = '';
+
+beforeAll(() => {
+  key = stack.key(ATTACKER);
+});
 let revoked = '';
 
 beforeAll(async () => {

@@ -6,7 +6,11 @@ import { Front, grpcFrame } from './front.ts';
 import { ATTACKER, LITTLE, unharmed } from './unharmed.ts';
 
 const stack = sharedStack();
-const key = stack.key(ATTACKER);
+let key = '';
+
+beforeAll(() => {
+  key = stack.key(ATTACKER);
+});
 const WHOLE = grpcFrame(
   Buffer.from(encodeExport('traces', { resourceSpans: [{ scopeSpans: [{ spans: [{ name: 'x' }] }] }] })),
 );

@@ -4,7 +4,11 @@ import { Front } from './front.ts';
 import { ATTACKER, LITTLE, unharmed } from './unharmed.ts';
 
 const stack = sharedStack();
-const key = stack.key(ATTACKER);
+let key = '';
+
+beforeAll(() => {
+  key = stack.key(ATTACKER);
+});
 
 /** A request that is hidden in the body of another: were it served, there would be a 404 for its path. */
 const HIDDEN = 'POST /smuggled HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n';

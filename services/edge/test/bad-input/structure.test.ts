@@ -1,11 +1,15 @@
 import { gzipSync } from 'node:zlib';
 import { sharedStack } from '@weir/testkit/vitest';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Front, type Reply, statusOn, TRANSPORTS, type Transport } from './front.ts';
 import { ATTACKER, type Cost, LITTLE, unharmed } from './unharmed.ts';
 
 const stack = sharedStack();
-const key = stack.key(ATTACKER);
+let key = '';
+
+beforeAll(() => {
+  key = stack.key(ATTACKER);
+});
 const MIB = 1024 ** 2;
 
 const varint = (value: number): Buffer => {

@@ -3,12 +3,16 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeExport } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Front, type Reply, statusOn, TRANSPORTS, type Transport } from './front.ts';
 import { ATTACKER, LITTLE, unharmed } from './unharmed.ts';
 
 const stack = sharedStack();
-const key = stack.key(ATTACKER);
+let key = '';
+
+beforeAll(() => {
+  key = stack.key(ATTACKER);
+});
 const nowNs = () => BigInt(Date.now()) * 1_000_000n;
 
 interface Row {

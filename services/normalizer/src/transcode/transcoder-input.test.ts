@@ -1,6 +1,7 @@
-import { createTotals, ITEM_FAULTS, Scanner } from '@weir/otlp';
+import { createTotals, ITEM_FAULTS, limitFaults, Scanner, UNLIMITED } from '@weir/otlp';
 import { SIGNALS, type SignalKind } from '@weir/pipeline';
-import { damagedExport, encodeExport, type OracleRequestInit } from '@weir/testkit';
+import { encodeRejectedItems } from '@weir/records';
+import { damagedExport, decodeExport, encodeExport, exportRequest, type OracleRequestInit } from '@weir/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Transcoder } from './transcoder.ts';
@@ -43,6 +44,48 @@ describe('an export that the edge would take', () => {
       { numRuns: 4_000 },
     );
     expect(taken).toBeGreaterThan(1_000);
+  });
+});
+
+/** Items of an export by their bytes, which letters keep. */
+function itemsOf(signal: SignalKind, bytes: Uint8Array): number {
+  const scanner = new Scanner();
+  const totals = createTotals();
+  expect(scanner.scan(signal, bytes, 1e9, totals).ok).toBe(true);
+  return totals.items;
+}
+
+describe('what the edge has rejected for a limit', () => {
+  test.each(SIGNALS)('is handed over with the same fault, and everything else of %s is written', (signal) => {
+    const scanner = new Scanner();
+    const totals = createTotals();
+    const transcoder = new Transcoder();
+    let limited = 0;
+    const limits = fc.record({ attributesMax: fc.integer({ min: 1, max: 8 }), valueBytesMax: fc.nat({ max: 60 }) });
+    fc.assert(
+      fc.property(exportRequest(signal), limits, fc.nat({ max: 3 }), (init, given, series) => {
+        const bytes = encodeExport(signal, init);
+        let admitted = 0;
+        const gate = { admit: () => admitted++ < series };
+        expect(scanner.scan(signal, bytes, 1e9, totals, { ...UNLIMITED, ...given, series: gate }).ok).toBe(true);
+        const codes = limitFaults(totals, 0, totals.items);
+        if (codes !== undefined) limited++;
+        const rejected = codes === undefined ? undefined : encodeRejectedItems(codes);
+        const invalid = ITEM_FAULTS.map(() => 0);
+        const added = transcoder.add({ ...OWNER, signal, body: bytes, rejected }, (fault, letter, items) => {
+          invalid[ITEM_FAULTS.indexOf(fault)] = items;
+          expect(itemsOf(signal, letter)).toBe(items);
+          expect(() => decodeExport(signal, letter)).not.toThrow();
+        });
+        const written = totals.items - totals.rejectedItems;
+        expect(added).toEqual({ ok: true, written, invalid: totals.rejectedItems, renamed: 0 });
+        expect(transcoder.rows).toBe(written);
+        expect(invalid).toEqual([...totals.rejected]);
+        transcoder.clear();
+      }),
+      { numRuns: 500 },
+    );
+    expect(limited).toBeGreaterThan(100);
   });
 });
 

@@ -1,7 +1,7 @@
 import { Bytes, writeBlock } from '@weir/native';
 import { ITEM_FAULTS, type ItemFault, ROW_BYTES, repeatedBytesMax, WIRE, type WireFault, WireReader } from '@weir/otlp';
 import type { SignalKind } from '@weir/pipeline';
-import type { TableName } from '@weir/records';
+import { type RejectedItems, RejectedWalk, type TableName } from '@weir/records';
 import { DeadItems } from './dead-items.ts';
 import { LogsTable } from './logs.ts';
 import { MetricHeader } from './metric-header.ts';
@@ -21,6 +21,8 @@ export interface TranscodeInput {
   /** The decompressed ExportRequest; only read, and not kept. */
   readonly body: Uint8Array;
   readonly receivedAtNs: bigint;
+  /** Items that are over a limit of the tenant: the edge has said so to the client, and nothing else is looked at here. */
+  readonly rejected?: RejectedItems | undefined;
 }
 
 /**
@@ -73,6 +75,7 @@ export class Transcoder {
     metrics: (reader, end) => this.#writeMetric(reader, end),
   };
   readonly #dead = new DeadItems();
+  readonly #rejected = new RejectedWalk();
   #written = 0;
   /** Bytes that rows repeat, and how many they may be. */
   #repeated = 0;
@@ -96,6 +99,7 @@ export class Transcoder {
     origin.receivedDay = Number(day < DAY_MAX ? day : DAY_MAX);
     reader.open(body);
     this.#dead.clear();
+    this.#rejected.open(input.rejected);
     this.#written = 0;
     this.#repeated = 0;
     this.#repeatedMax = repeatedBytesMax(body.length);
@@ -181,7 +185,9 @@ export class Transcoder {
       const stop = reader.length(end);
       if (stop < 0) return false;
       const start = reader.pos;
-      const result = write(reader, stop, this.#origin);
+      // A metric's points are its items.
+      const code = signal === 'metrics' ? 0 : this.#rejected.next();
+      const result = code === 0 ? write(reader, stop, this.#origin) : faultOf(code);
       if (result === READER_FAULT) return false;
       reader.pos = stop;
       if (signal !== 'metrics' && !this.#count(result, start, shared)) return false;
@@ -242,13 +248,19 @@ export class Transcoder {
       const stop = reader.length(end);
       if (stop < 0) return false;
       const start = reader.pos;
-      const result = table.write(reader, stop, this.#metric, this.#origin);
+      const code = this.#rejected.next();
+      const result = code === 0 ? table.write(reader, stop, this.#metric, this.#origin) : faultOf(code);
       if (result === READER_FAULT) return false;
       reader.pos = stop;
       if (!this.#count(result, start, shared)) return false;
     }
     return true;
   }
+}
+
+/** A code of a newer edge, which is not known here, counts as the last that is: what was rejected is never stored. */
+function faultOf(code: number): number {
+  return Math.min(code, ITEM_FAULTS.length) - 1;
 }
 
 const EMPTY = new Uint8Array(0);
