@@ -55,7 +55,7 @@ test('a refusing consumer refuses everything with its reason', async () => {
   expect(await consumer.consume('x', signal)).toEqual({
     kind: 'refused',
     reason: 'sink_full',
-    message: 'full',
+    message: 'sink_full: full',
     retryAfterS: 2,
   });
   expect(consumer.asked).toBe(1);
