@@ -74,12 +74,13 @@ describe.each(['edge', 'Envoy'] as const)('on %s', (name) => {
 
   for (const transport of ['HTTP/protobuf', 'HTTP/JSON'] as const) {
     const type = transport === 'HTTP/JSON' ? 'application/json' : 'application/x-protobuf';
-    const head = `POST /v1/traces HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${key}\r\ncontent-type: ${type}\r\n`;
+    const head = () =>
+      `POST /v1/traces HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${key}\r\ncontent-type: ${type}\r\n`;
 
     test(`bad input 4 | ${transport} | ${name} | a Content-Length above the limit is 413 before a byte of it is read`, async () => {
       const answer = await unharmed(front, LITTLE, async () => {
         const socket = await front.connect('http');
-        socket.write(`${head}content-length: ${65 * MIB}\r\n\r\n`);
+        socket.write(`${head()}content-length: ${65 * MIB}\r\n\r\n`);
         return firstLine(socket);
       });
       expect(answer).toContain(' 413 ');
@@ -91,7 +92,7 @@ describe.each(['edge', 'Envoy'] as const)('on %s', (name) => {
         const socket = await front.connect('http');
         const line = firstLine(socket);
         const closed = new Promise((resolve) => socket.once('close', resolve));
-        socket.write(`${head}transfer-encoding: chunked\r\n\r\n`);
+        socket.write(`${head()}transfer-encoding: chunked\r\n\r\n`);
         const chunk = Buffer.concat([Buffer.from('100000\r\n'), Buffer.alloc(MIB, 0x20), Buffer.from('\r\n')]);
         let sent = 0;
         while (!socket.destroyed && socket.writable && sent < 20_000) {

@@ -147,7 +147,7 @@ for (const { what, transport, place, name, invalid, good } of cases) {
       const outcome = outcomes.get(name);
       const rejected = Object.values(invalid).reduce((sum, count) => sum + count, 0);
       expect(outcome).toMatchObject({ http: 200, code: 0, partial: { set: true, rejected } });
-      expect(outcome?.partial?.message).toMatch(/items are invalid/);
+      expect(outcome?.partial?.message).toMatch(/items were rejected/);
       expect(stored.get(name)).toBe(good);
       expect(letters.get(name)).toEqual(invalid);
     },
