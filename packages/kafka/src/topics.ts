@@ -130,19 +130,29 @@ async function isLed(admin: Admin, topic: string, least: number): Promise<boolea
   }
 }
 
+/**
+ * Tries again what a broker refuses that has not heard of the topics yet: the client asks for all that it knows of before it
+ * makes another, and gives up at once.
+ */
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  const deadlineMs = systemClock.nowMs() + LEADERS_MS_MAX;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      const failure = fromKafkaError(error);
+      if (!failure.retryable || systemClock.nowMs() > deadlineMs) throw failure;
+      await systemClock.sleep(LEADERS_POLL_MS);
+    }
+  }
+}
+
 async function ensureOne(admin: Admin, topic: TopicSpec): Promise<TopicState> {
   const configEntries = Object.entries(topic.config).map(([name, value]) => ({ name, value }));
-  const created = await admin.createTopics({
-    waitForLeaders: false,
-    topics: [
-      {
-        topic: topic.name,
-        numPartitions: topic.partitions,
-        replicationFactor: topic.replicationFactor,
-        configEntries,
-      },
-    ],
-  });
+  const made = { topic: topic.name, numPartitions: topic.partitions, replicationFactor: topic.replicationFactor };
+  const created = await patiently(() =>
+    admin.createTopics({ waitForLeaders: false, topics: [{ ...made, configEntries }] }),
+  );
   await untilLed(admin, topic.name, created ? topic.partitions : 1);
   if (created) return { name: topic.name, state: 'created', partitions: topic.partitions };
   const { topics } = await admin.fetchTopicMetadata({ topics: [topic.name] });

@@ -160,6 +160,20 @@ test('a client that is refused while it sends sees the answer, and is cut off wh
   await receiver.stop(AbortSignal.abort());
 });
 
+test('a client that is refused and then sends what is not HTTP has one answer', async () => {
+  const { receiver, port } = await setUp(refusing);
+  const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca: readFileSync(files.ca) }, () =>
+    socket.write('POST /v1/nothing HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n-1\r\n'),
+  );
+  let answer = '';
+  socket.setEncoding('latin1').on('data', (text: string) => {
+    answer += text;
+  });
+  await new Promise<void>((resolve) => socket.on('error', () => undefined).once('close', () => resolve()));
+  expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 404']);
+  await receiver.stop(AbortSignal.abort());
+});
+
 test('a request without a host is answered 400 with a Status', async () => {
   const { receiver, port } = await setUp(refusing);
   const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca: readFileSync(files.ca) }, () =>

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
+import type { Duplex } from 'node:stream';
 import { type Component, type Consumer, type Refused, refuse } from '@weir/pipeline';
 import type { Answer, RawExport } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
@@ -23,6 +24,8 @@ export class HttpReceiver implements Component {
   #server: Server | undefined;
   #stopping = false;
   #open = 0;
+  /** The newest request's response. */
+  readonly #serving = new WeakMap<Duplex, ServerResponse>();
   readonly #deadlines: Deadlines;
   readonly #lingers: Deadlines;
   #drained: () => void = () => undefined;
@@ -69,6 +72,8 @@ export class HttpReceiver implements Component {
       );
       // Not 400: it may be our own loop that stood still, and a client whose connection breaks tries again.
       if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') socket.destroy();
+      // One request has one answer: who was refused early and sends on what is not HTTP has had it.
+      else if (this.#isAnswering(socket)) socket.end();
       else if (socket.writable) socket.end(rawRefusal(status, refusal));
       else socket.destroy();
     });
@@ -99,8 +104,14 @@ export class HttpReceiver implements Component {
     await closed;
   }
 
+  #isAnswering(socket: Duplex): boolean {
+    const response = this.#serving.get(socket);
+    return response?.headersSent === true && !response.writableFinished;
+  }
+
   async #serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
     this.#open++;
+    this.#serving.set(message.socket, response);
     const sent = new Promise<void>((resolve) => response.once('close', () => resolve()));
     try {
       await this.#handle(message, response);
