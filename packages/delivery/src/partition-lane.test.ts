@@ -355,6 +355,43 @@ test('a note that is refused leaves its doubt, and its place, to the next', asyn
   expect(written()).toBe(true);
 });
 
+test('a note that may be in the log keeps its place, whatever is said of it later', async () => {
+  const { clock, appends, lane, seqs } = setUp();
+  const written = settledTo(lane.note([USAGE]));
+  await clock.advance(0);
+  appends[0]!.fail('unavailable');
+  await clock.advance(100);
+  appends[1]!.fail('rejected');
+  await clock.advance(1_000);
+  appends[2]!.fail('rejected');
+  await clock.advance(1_000);
+  expect(written()).toBe(false);
+  void lane.publish(record());
+  await clock.advance(0);
+  expect(seqs(3)).toEqual([1]);
+});
+
+test('a note that may be in the log and says what is in doubt is repeated as it is until it is there', async () => {
+  const { clock, appends, lane } = setUp();
+  void lane.publish(record());
+  await clock.advance(0);
+  appends[0]!.fail('unavailable');
+  await clock.advance(DEADLINE_MS);
+  appends[1]!.fail('unavailable');
+  await clock.advance(0);
+  appends[2]!.fail('unavailable');
+  await clock.advance(100);
+  appends[3]!.fail('rejected');
+  await clock.advance(1_000);
+  appends[4]!.fail('rejected');
+  void lane.note([USAGE]);
+  await clock.advance(1_000);
+  expect(appends[5]!.records).toEqual(appends[2]!.records);
+  appends[5]!.done();
+  await clock.advance(0);
+  expect(lane.inDoubt).toBe(false);
+});
+
 test('while its note is refused, nothing else is sent: what came between would stand for what is in doubt', async () => {
   const { clock, appends, lane, seqs, notes } = setUp();
   void lane.publish(record());

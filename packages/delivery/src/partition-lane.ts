@@ -173,13 +173,16 @@ export class PartitionLane {
       doubtful: this.#doubt?.entries() ?? [],
     });
     let outcome: Published = 'unknown';
-    // What may be in the log is repeated as it is.
-    while (outcome === 'unknown' && !signal.aborted) {
+    let unanswered = false;
+    // What may be in the log is repeated as it is; refused later, it may be there all the same.
+    for (let goesOn = true; goesOn && !signal.aborted; ) {
       outcome = await this.#produce([{ key: null, ...note }], Number.POSITIVE_INFINITY);
+      unanswered ||= outcome === 'unknown';
       if (outcome !== 'acked') await this.#clock.sleep(RETRY_DELAY_MS_MAX, signal).catch(() => undefined);
+      goesOn = outcome === 'unknown' || (outcome === 'rejected' && unanswered && this.#doubt !== undefined);
     }
     // One that is certainly not there leaves its place to the next, which must stand right behind what is in doubt.
-    if (outcome === 'rejected') this.#seq--;
+    if (outcome === 'rejected' && !unanswered) this.#seq--;
     if (outcome !== 'acked' && signal.aborted && this.#doubt !== undefined) this.#options.onLost?.(this.#doubt.items);
     if (outcome === 'acked' || signal.aborted) this.#doubt = undefined;
     for (const { resolve } of waiting) resolve(outcome === 'acked');
