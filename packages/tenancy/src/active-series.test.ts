@@ -120,12 +120,11 @@ describe('the bound of all tenants together', () => {
   });
 });
 
-test('hashes that are made to meet in one place cost a bounded time', () => {
-  const { series } = setUp(64 * MIB, 0);
-  const gate = series.open(tenant('a'))!;
-  const startedMs = performance.now();
-  let taken = 0;
-  for (let i = 0; i < 20_000; i++) if (gate.admit(7, i)) taken++;
-  expect(taken).toBe(1_000);
-  expect(performance.now() - startedMs).toBeLessThan(5_000);
+test('hashes that are made to meet in one place do not: each is taken, whatever the half that is the same', () => {
+  for (const pair of [(i: number) => [7, i], (i: number) => [i, 7], (i: number) => [i, i]] as const) {
+    const gate = setUp(64 * MIB).series.open(tenant('a'))!;
+    let taken = 0;
+    for (let i = 0; i < 20_000; i++) if (gate.admit(pair(i)[0]!, pair(i)[1]!)) taken++;
+    expect(taken).toBe(20_000);
+  }
 });

@@ -17,7 +17,7 @@ const TENANT_BYTES = 512;
 /** Above this, long runs of taken slots make looking up slow. */
 const LOAD_MAX = 0.6;
 /** No honest table of that load has such a run: who finds out how to make one does not get to slow the edge down. */
-const PROBES_MAX = 1_000;
+const PROBES_MAX = 256;
 
 /**
  * The series of metrics that tenants have sent of late, by the hashes of their names, resources, scopes and attributes: as
@@ -129,7 +129,7 @@ class TenantSeries implements SeriesGate {
   }
 
   admit(lo: number, hi: number): boolean {
-    const seeded = lo ^ this.#seed;
+    const seeded = mixed(lo ^ this.#seed ^ Math.imul(hi, this.#seed | 1));
     // 0, 0 is an empty slot.
     const key = seeded === 0 && hi === 0 ? 1 : seeded;
     if (this.#now.has(key, hi)) return true;
@@ -167,6 +167,13 @@ class TenantSeries implements SeriesGate {
     this.#now = table.grownTo(slots);
     return true;
   }
+}
+
+/** Of a hash that clients can work out: with the seed in it, and all bits in each, they cannot fill the table in one place. */
+function mixed(bits: number): number {
+  const once = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
+  const twice = Math.imul(once ^ (once >>> 13), 0xc2b2ae35);
+  return twice ^ (twice >>> 16);
 }
 
 /** A set of pairs of 32-bit integers, other than 0, 0: open addressing, linear probing. */

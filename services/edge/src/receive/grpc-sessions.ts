@@ -66,11 +66,8 @@ function boundPings(session: ServerHttp2Session, intervalMinMs: number, clock: C
     if (!early) lastMs = nowMs;
     if (!early || session.destroyed) return;
     strikes++;
-    if (strikes === LIMITS.pingStrikesMax + 1) {
-      session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 0, TOO_MANY_PINGS);
-      session.close();
-    }
-    // It was told, and goes on.
+    if (strikes === LIMITS.pingStrikesMax + 1) session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 0, TOO_MANY_PINGS);
+    // It was told, and goes on. One that is being closed would be waited for, and may not read: so it is not closed before.
     if (strikes > LIMITS.pingStrikesEnd) session.destroy();
   });
 }

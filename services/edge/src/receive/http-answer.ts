@@ -59,7 +59,7 @@ export function refuseEarly(
 ): void {
   message.resume();
   const slow = refusal.reason === 'body_timeout';
-  if (endsSoon(message.headers) && !closing && !slow) {
+  if (endsSoon(message.headers) && response.shouldKeepAlive && !closing && !slow) {
     sendRefused(response, form, refusal);
     return;
   }

@@ -174,6 +174,38 @@ test('a client that is refused and then sends what is not HTTP has one answer', 
   await receiver.stop(AbortSignal.abort());
 });
 
+test('what follows a request and is not HTTP is not answered in its place', async () => {
+  const held = Promise.withResolvers<Answer>();
+  const { receiver, port } = await setUp({ consume: () => held.promise });
+  const head = 'POST /v1/traces HTTP/1.1\r\nhost: a\r\nx-api-key: good\r\ncontent-type: application/json\r\n';
+  const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca: readFileSync(files.ca) }, () =>
+    socket.write(`${head}content-length: 2\r\n\r\n{}this is not HTTP\r\n\r\n`),
+  );
+  let answer = '';
+  socket.setEncoding('latin1').on('data', (text: string) => {
+    answer += text;
+  });
+  await new Promise<void>((resolve) => socket.on('error', () => undefined).once('close', () => resolve()));
+  held.resolve({ kind: 'accepted', acceptedItems: 0, rejectedItems: 0 });
+  expect(answer).toBe('');
+  await receiver.stop(AbortSignal.abort());
+});
+
+test('a client that asked several at once and went away keeps no stop waiting', async () => {
+  const { receiver, port } = await setUp(refusing);
+  const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca: readFileSync(files.ca) }, () => {
+    const head = 'POST /v1/nothing HTTP/1.1\r\nhost: a\r\n';
+    socket.write(`${head}connection: close\r\ncontent-length: 0\r\n\r\n${head}content-length: 0\r\n\r\n`);
+  });
+  await new Promise<void>((resolve) =>
+    socket
+      .on('error', () => undefined)
+      .resume()
+      .once('close', () => resolve()),
+  );
+  await receiver.stop(new AbortController().signal);
+});
+
 test('a request without a host is answered 400 with a Status', async () => {
   const { receiver, port } = await setUp(refusing);
   const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca: readFileSync(files.ca) }, () =>

@@ -72,10 +72,7 @@ export class HttpReceiver implements Component {
       );
       // Not 400: it may be our own loop that stood still, and a client whose connection breaks tries again.
       if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') socket.destroy();
-      // One request has one answer: who was refused early and sends on what is not HTTP has had it.
-      else if (this.#isAnswering(socket)) socket.end();
-      else if (socket.writable) socket.end(rawRefusal(status, refusal));
-      else socket.destroy();
+      else this.#endWith(socket, rawRefusal(status, refusal));
     });
     this.#server = server;
     await openTlsPort(server, this.#parts);
@@ -104,19 +101,30 @@ export class HttpReceiver implements Component {
     await closed;
   }
 
-  #isAnswering(socket: Duplex): boolean {
+  /**
+   * Answers what is not HTTP, and closes. Not where a request waits for its answer with its body whole: what came is another one's,
+   * and the answer would be taken for the first's; nor where that one has its answer.
+   */
+  #endWith(socket: Duplex, answer: Buffer): void {
     const response = this.#serving.get(socket);
-    return response?.headersSent === true && !response.writableFinished;
+    const served = response === undefined || response.writableFinished;
+    if (!socket.writable || (!served && !response.headersSent && response.req.complete)) socket.destroy();
+    else if (!served && response.headersSent) socket.end();
+    else socket.end(answer);
   }
 
   async #serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
     this.#open++;
     this.#serving.set(message.socket, response);
-    const sent = new Promise<void>((resolve) => response.once('close', () => resolve()));
+    // A response that stands behind another is not told when their connection is gone.
+    const over = Promise.withResolvers<void>();
+    response.once('close', over.resolve);
+    message.socket.once('close', over.resolve);
     try {
       await this.#handle(message, response);
-      await sent;
+      await over.promise;
     } finally {
+      message.socket.off('close', over.resolve);
       this.#open--;
       if (this.#open === 0) this.#drained();
     }
