@@ -110,6 +110,47 @@ test('a client that goes away in the middle of its body leaves no room taken', a
   await receiver.stop(AbortSignal.abort());
 });
 
+/** Opens a body that comes in chunks of one byte, whose end is not sent. */
+function sendCrumbs(port: number, count: number) {
+  const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca: readFileSync(files.ca) }, () => {
+    const head = 'POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n';
+    socket.write(`${head}transfer-encoding: chunked\r\n\r\n${'1\r\n \r\n'.repeat(count)}`);
+  });
+  const sent = { socket, answer: '' };
+  socket.setEncoding('latin1').on('error', () => undefined);
+  socket.on('data', (text: string) => {
+    sent.answer += text;
+  });
+  return sent;
+}
+
+test('a body in crumbs takes room for what each costs until it is whole, and is within its tenant’s bound by its bytes', async () => {
+  const held: number[] = [];
+  const next: Consumer<RawExport, Answer> = {
+    consume: async ({ body }) => {
+      held.push(body.length, budget.bytes);
+      return refuse('edge_full', 'the edge is full');
+    },
+  };
+  const { budget, receiver, port } = await setUp(next, { limits: { bodyBytes: 100 } });
+  const sent = sendCrumbs(port, 100);
+  await expect.poll(() => budget.bytes).toBe(100 * (1 + LIMITS.pieceOverheadBytes));
+  sent.socket.write('0\r\n\r\n');
+  await expect.poll(() => sent.answer).toMatch(/^HTTP\/1.1 /);
+  expect([held, budget.bytes]).toEqual([[100, 100], 0]);
+  sent.socket.destroy();
+  await receiver.stop(AbortSignal.abort());
+});
+
+test('crumbs that there is no room for are refused, and leave nothing taken', async () => {
+  const { budget, receiver, told, port } = await setUp(refusing);
+  const sent = sendCrumbs(port, budget.limits.bytesMax / LIMITS.pieceOverheadBytes);
+  await expect.poll(() => sent.answer).toContain('edge_full: the edge is full');
+  expect([told, budget.bytes]).toEqual([['edge_full'], 0]);
+  sent.socket.destroy();
+  await receiver.stop(AbortSignal.abort());
+});
+
 test('a fault of our own is told, counted, and answered as one that may be tried again', async () => {
   const { budget, receiver, told, port } = await setUp({
     consume: async () => {
