@@ -184,6 +184,26 @@ describe('an export that is admitted', () => {
     expect(await refusing.consume(export_(plainSpans), signal)).toMatchObject({ kind: 'refused', items: 10 });
     expect(budget.items).toBe(0);
   });
+
+  test('costs its tenant nothing of its rate or its share of the pipe when the next stage refuses it', async () => {
+    let ofPipe = 0;
+    const shares: Partial<Shares> = {
+      takeOfPipe: (_tenant, bytes) => {
+        ofPipe += bytes;
+        return undefined;
+      },
+      giveBack: (_tenant, bytes) => {
+        ofPipe -= bytes;
+      },
+    };
+    const { parts } = setUp({ shares });
+    const refusing = createAdmission(parts, new RefusingConsumer<AdmittedExport>('kafka_unavailable'));
+    for (let i = 0; i < 11; i++) {
+      expect(await refusing.consume(export_(plainSpans), signal)).toMatchObject({ reason: 'kafka_unavailable' });
+    }
+    expect(ofPipe).toBe(0);
+    expect(parts.limiter.tryTake(tenant, 100, 1)).toBeUndefined();
+  });
 });
 
 describe('what is full', () => {

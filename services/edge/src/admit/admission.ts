@@ -99,7 +99,10 @@ export function createAdmission(
     }
     return next
       .consume(admitted, signal)
-      .then((answer) => ({ ...answer, items, bytes: plainBytes }))
+      .then((answer) => {
+        if (answer.kind === 'refused') giveBack(parts, tenant, items, plainBytes);
+        return { ...answer, items, bytes: plainBytes };
+      })
       .finally(() => parts.queue.give(tenant, bytes, items));
   };
 
