@@ -282,6 +282,27 @@ describe('what is full', () => {
     expect([next.items.length, budget.items]).toEqual([5, 0]);
   });
 
+  test('at the edge: so does what is too small to be compressed anew, but for the very bytes that came', async () => {
+    const { parts, budget } = setUp();
+    const held: number[] = [];
+    const next = new RecordingConsumer<AdmittedExport, Answer>(({ meta, value }) => {
+      held.push(budget.bytes, value.buffer.byteLength);
+      return { kind: 'accepted', acceptedItems: meta.items, rejectedItems: 0 };
+    });
+    const admission = createAdmission(parts, next);
+    const small = encodeExport('traces', spans(1) as never);
+    const send = async (body: Buffer, fields: Partial<RawExport>) => {
+      await admission.consume({ ...export_(body, { tenant: unlimited, ...fields }), body }, signal);
+      return held.splice(0);
+    };
+    const alone = [small.length, small.length];
+    expect(await send(deflateSync(small), { encoding: 'deflate' })).toEqual(alone);
+    expect(await send(Buffer.from(encodeJsonExport('traces', small)), { format: 'json' })).toEqual(alone);
+    const [beside] = await send(Buffer.from(small), {});
+    expect(beside).toBe(0);
+    expect(budget.bytes).toBe(0);
+  });
+
   test('at the edge: more items than the queue ever holds are too many, whenever they come again', async () => {
     const { admission, parts } = setUp({ itemsMax: 9 });
     expect(await admission.consume(export_(errorSpans), signal)).toMatchObject({ reason: 'too_large', items: 10 });

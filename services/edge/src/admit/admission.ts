@@ -174,14 +174,16 @@ function toAdmitted(export_: RawExport, found: ReadExport, receivedAtNs: bigint)
 function storedOf(body: Buffer, forward: Encoding | undefined, plain: Buffer): StoredValue {
   if (plain.length > LIMITS.recordBodyBytesMax) return { encoding: 'identity', value: plain };
   const fits = body.length <= Math.min(LIMITS.recordBytesMax, plain.length + LIMITS.forwardSlackBytes);
-  if (!fits || forward === undefined || forward === 'identity') return toStoredValue(plain);
+  const small = plain.length < LIMITS.compressBytesMin;
+  if (!fits || forward === undefined || (forward === 'identity' && !small)) return toStoredValue(plain);
   return { encoding: forward, value: body };
 }
 
 /** Bytes that wait for Kafka beside the client's own. What is split is counted by who splits it. */
 function ownBytes({ body }: RawExport, { value, plain, meta }: AdmittedExport): number {
   const rejected = meta.rejected?.length ?? 0;
-  return value === body || value === plain ? rejected : rejected + value.length;
+  const counted = value === body || plain.length > LIMITS.recordBodyBytesMax;
+  return counted ? rejected : rejected + value.length;
 }
 
 /** Takes from the rate and from the queue, or says why not; what was taken before a refusal is given back. */
