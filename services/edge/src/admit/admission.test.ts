@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { deflateSync, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { Budget, type RefusalReason, ZoneGauge } from '@weir/pipeline';
+import { Budget, type RefusalReason, refuse, type SignalKind, ZoneGauge } from '@weir/pipeline';
 import { effectiveTenant, RateLimiter, WHOLE } from '@weir/tenancy';
 import { encodeExport, encodeJsonExport, FakeClock, RecordingConsumer, RefusingConsumer } from '@weir/testkit';
 import { describe, expect, test } from 'vitest';
@@ -76,7 +76,7 @@ function setUp(options: SetUp = {}) {
     pipeZone: new ZoneGauge(),
     shares,
     bodyBytesMax: 1024 ** 2,
-    onRejected: (_export: RawExport, fault: string, items: number) => rejected.push([fault, items]),
+    onRejected: (_signal: SignalKind, fault: string, items: number) => rejected.push([fault, items]),
   };
   const admission = createAdmission(parts, next);
   return { admission, parts, budget, clock, next, held, rejected };
@@ -176,6 +176,20 @@ describe('an export that is admitted', () => {
     expect(await admission.consume(export_(body), signal)).toMatchObject({ acceptedItems: 0, rejectedItems: 3 });
     expect(rejected).toEqual([['invalid_trace_id', 3]]);
     expect(next.items[0]?.meta.items).toBe(3);
+  });
+
+  test('counts its invalid items by its own scan, and only where the next stage accepts it', async () => {
+    const { parts, rejected } = setUp();
+    const waiting: ((answer: Answer) => void)[] = [];
+    const admission = createAdmission(parts, { consume: () => new Promise<Answer>((done) => waiting.push(done)) });
+    const body = encodeExport('traces', spans(3, { traceId: new Uint8Array(16) }) as never);
+    const answers = [body, body, plainSpans].map((each) => admission.consume(export_(each), signal));
+    await expect.poll(() => waiting.length).toBe(3);
+    expect(rejected).toEqual([]);
+    waiting[0]!(refuse('kafka_unavailable', 'Kafka is away'));
+    for (const done of waiting) done({ kind: 'accepted', acceptedItems: 0, rejectedItems: 3 });
+    await Promise.all(answers);
+    expect(rejected).toEqual([['invalid_trace_id', 3]]);
   });
 
   test('gives its room back when the next stage refuses it', async () => {
