@@ -35,9 +35,12 @@ function freePort(): Promise<number> {
 
 async function setUp(
   next: Consumer<RawExport, Answer>,
-  { limits = {}, clientCaFile }: { limits?: LimitOverrides; clientCaFile?: string } = {},
+  {
+    limits = {},
+    clientCaFile,
+    ...bounds
+  }: { limits?: LimitOverrides; clientCaFile?: string; requestsMax?: number } = {},
 ) {
-  const tenant = effectiveTenant('acme', { keys: [], limits }, undefined);
   const clock = new FakeClock();
   const budget = new Budget({ bytesMax: 1_000_000, itemsMax: 1_000 });
   const tls = new TlsFiles({ certFile: files.serverCert, keyFile: files.serverKey, clientCaFile }, clock, () => {
@@ -53,7 +56,11 @@ async function setUp(
       bodyBytesMax: 500_000,
       queue: new EdgeQueue(budget),
       clock,
-      authenticate: () => ({ kind: 'tenant', tenant }),
+      // A key is its tenant's name.
+      authenticate: ({ apiKey: [name = 'acme'] }) => ({
+        kind: 'tenant',
+        tenant: effectiveTenant(name, { keys: [], limits }, undefined),
+      }),
       events: {
         received: () => undefined,
         answered: (_signal, _transport, _tenant, answer) =>
@@ -62,7 +69,7 @@ async function setUp(
       },
     },
     next,
-    { headerBytesMax: 16_384 },
+    { headerBytesMax: 16_384, ...bounds },
   );
   await receiver.start();
   return { clock, budget, receiver, told, port };
@@ -198,6 +205,41 @@ test('a client that is refused while it sends sees the answer, and is cut off wh
   await clock.advance(1);
   await expect.poll(() => closed).toBe(true);
   expect(told).toEqual([]);
+  await receiver.stop(AbortSignal.abort());
+});
+
+test('a tenant whose requests do not end leaves some to the others, and has them back when they are over', async () => {
+  const { budget, receiver, told, port } = await setUp(refusing, { requestsMax: 6 });
+  const options = { port, host: '127.0.0.1', servername: 'localhost', ca: readFileSync(files.ca) };
+  const open = (tenant: string) => {
+    const head = `POST /v1/traces HTTP/1.1\r\nhost: a\r\nx-api-key: ${tenant}\r\ncontent-type: application/json\r\n`;
+    const sent = { socket: connect(options, () => sent.socket.write(`${head}content-length: 2\r\n\r\n{`)), answer: '' };
+    sent.socket.setEncoding('latin1').on('data', (text: string) => {
+      sent.answer += text;
+    });
+    return sent;
+  };
+  const slow: ReturnType<typeof open>[] = [];
+  const holding = () => expect.poll(() => budget.bytes).toBe(slow.length * (1 + LIMITS.pieceOverheadBytes));
+  while (slow.length < 4) {
+    slow.push(open('slow'));
+    await holding();
+  }
+  const over = open('slow');
+  await expect
+    .poll(() => over.answer)
+    .toMatch(/^HTTP\/1.1 503 .*edge_full: the edge's queue fills up, and the tenant/is);
+  slow.push(open('other'));
+  await holding();
+  const [first] = slow.splice(0, 1);
+  first!.socket.write('}');
+  await expect.poll(() => first!.answer).toContain('edge_full: the edge is full');
+  await holding();
+  slow.push(open('slow'));
+  await holding();
+  expect(told).toEqual(['edge_full', 'edge_full']);
+  for (const { socket } of [...slow, over, first!]) socket.destroy();
+  await expect.poll(() => budget.bytes).toBe(0);
   await receiver.stop(AbortSignal.abort());
 });
 
