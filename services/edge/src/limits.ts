@@ -82,6 +82,8 @@ export const LIMITS = {
   requestsPerSocketMax: 100_000,
   /** What a tenant of mean weight may hold of the queue, over what is free: 2 leaves a third of it to the others. */
   queueShareAlpha: 2,
+  /** The same with the greatest weight: 4 leaves a fifth. */
+  queueShareMax: 4,
   /** A tenant's exports go to one in so many partitions, and to at least so many. */
   shardsPart: 4,
   shardsMin: 2,
