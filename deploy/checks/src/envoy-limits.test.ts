@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EDGE_CONFIG } from '@weir/edge';
+import { EDGE_CONFIG, LIMITS } from '@weir/edge';
 import { loadConfig } from '@weir/process';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -78,4 +78,10 @@ test('Envoy pings the edges no more often than they let clients ping', () => {
   const pings = valuesOf<Keepalive>(envoy.static_resources.clusters, 'connection_keepalive');
   expect(pings.length).toBeGreaterThan(0);
   for (const { interval } of pings) expect(ms(interval)).toBeGreaterThanOrEqual(edge().pingIntervalMinMs);
+});
+
+test('an edge gives out no more HTTP requests at once than Envoy makes connections to it', () => {
+  const connections = valuesOf<number>(envoy.static_resources.clusters, 'max_connections');
+  expect(connections).toHaveLength(4);
+  for (const most of connections) expect(LIMITS.httpRequestsMax).toBeLessThanOrEqual(most);
 });

@@ -65,6 +65,8 @@ describe('limits as written', () => {
     { items: { perSecond: 0 } },
     { items: { perSecond: Number.POSITIVE_INFINITY } },
     { weight: -1 },
+    { weight: 0.0009 },
+    { weight: 1_001 },
     { partitions: 0 },
     { partitions: 1.5 },
     { partitions: 10_001 },

@@ -18,6 +18,8 @@ const rate = z.strictObject({
 const KIB = 1024;
 const ATTRIBUTES_MAX = 1_000_000;
 const BYTES_MAX = 1024 ** 3;
+const WEIGHT_MIN = 0.001;
+const WEIGHT_MAX = 1_000;
 const SERIES_MAX = 100_000_000;
 
 const duration = z.string().regex(DURATION, 'must be a duration such as 500ms or 2s');
@@ -50,8 +52,8 @@ export const limitOverrides = z.strictObject({
   requestBytes: orNone(bytesLimit).optional(),
   /** Series of metrics that are seen within an hour; new ones beyond are rejected. */
   activeSeries: orNone(z.int().min(1).max(SERIES_MAX)).optional(),
-  /** Share of a full pipe, relative to other tenants. */
-  weight: z.number().positive().max(1_000).optional(),
+  /** Share of a full pipe and of the edge's queue, relative to other tenants. */
+  weight: z.number().min(WEIGHT_MIN).max(WEIGHT_MAX).optional(),
   /** Partitions of the raw topic that the tenant's exports go to. */
   partitions: z.int().min(1).max(PARTITIONS_MAX).optional(),
   /** Attribute and metric names are brought to this version of the OpenTelemetry semantic conventions. */

@@ -74,7 +74,7 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
       pipeZone,
       shares: demand,
       bodyBytesMax: config.body.bytesMax,
-      onRejected: ({ signal }, reason, items) => metrics.rejected.inc({ signal, reason }, items),
+      onRejected: (signal, reason, items) => metrics.rejected.inc({ signal, reason }, items),
     },
     publish,
   );

@@ -85,6 +85,27 @@ describe('the fair share of a tenant', () => {
     expect(light.uploads.length).toBeLessThan(alone / 2);
   });
 
+  test('leaves free a fifth of what others do not hold, whatever the weights', () => {
+    const weight = fc.double({ min: 0.001, max: 1_000, noNaN: true });
+    const others = fc.array(fc.record({ weight, bytes: fc.integer({ min: 1, max: BYTES_MAX / 64 }) }), {
+      maxLength: 32,
+    });
+    fc.assert(
+      fc.property(weight, others, (own, quiet) => {
+        const { queue, budget } = setUp();
+        for (const [at, { weight, bytes }] of quiet.entries()) queue.take(tenant(`quiet-${at}`, weight), 0, bytes, 1);
+        const free = () => [BYTES_MAX - budget.bytes, budget.limits.itemsMax - budget.items] as const;
+        const [bytesBefore, itemsBefore] = free();
+        flood(queue, tenant('hot', own), PIECE_BYTES);
+        while (queue.take(tenant('hot', own), 0, 0, 1) === undefined);
+        const [bytes, items] = free();
+        expect(bytes).toBeGreaterThanOrEqual(bytesBefore / 5 - PIECE_BYTES);
+        expect(items).toBeGreaterThanOrEqual(itemsBefore / 5 - 1);
+      }),
+      { numRuns: 50, examples: [[1_000, Array.from({ length: 20 }, () => ({ weight: 0.001, bytes: 64 }))]] },
+    );
+  });
+
   test('is of the items as well', () => {
     const { queue, budget } = setUp();
     while (queue.take(tenant('hot'), 0, 0, 1) === undefined);

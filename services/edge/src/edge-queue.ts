@@ -15,9 +15,9 @@ interface Account {
 /**
  * The queue of the edge: one budget for all, and in it a fair share for each tenant, from the first byte of a body to its
  * answer. The shares are dynamic thresholds (Choudhury and Hahne, 1998): beside the export that asks, a tenant may hold
- * `LIMITS.queueShareAlpha` times its weight, over the mean weight of those that hold something, times what is free. So one
- * tenant alone has two thirds, what it leaves free is there for the others at once, and the more hold something, the
- * less each may. An export of a tenant that holds nothing beside it is bound by the budget alone. O(1) for each call;
+ * `LIMITS.queueShareAlpha` times its weight, over the mean weight of those that hold something, times what is free, and never
+ * more than `LIMITS.queueShareMax` times it. So one tenant alone has two thirds, none more than four fifths, what is left
+ * free is there for the others at once, and the more hold something, the less each may. An export of a tenant that holds nothing beside it is bound by the budget alone. O(1) for each call;
  * only tenants that hold something are known.
  */
 export class EdgeQueue {
@@ -108,7 +108,8 @@ export class EdgeQueue {
 
   /** What it may hold, over what is free. */
   #share({ weight }: Account): number {
-    return (LIMITS.queueShareAlpha * weight * this.#accounts.size) / this.#weights;
+    const weighted = (LIMITS.queueShareAlpha * weight * this.#accounts.size) / this.#weights;
+    return Math.min(LIMITS.queueShareMax, weighted);
   }
 
   #open({ name, limits }: Holder): Account {

@@ -2,6 +2,7 @@ export { type Inflated, Inflater } from './admit/inflate.ts';
 export { CONNECTIONS, EDGE_CONFIG } from './config.ts';
 export { EdgeQueue } from './edge-queue.ts';
 export type { Answer, RawExport } from './exports.ts';
+export { LIMITS } from './limits.ts';
 export { EDGE_METRICS } from './metrics.ts';
 export { Books, bookedAs } from './publish/books.ts';
 export { Publisher } from './publish/publisher.ts';

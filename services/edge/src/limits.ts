@@ -48,6 +48,11 @@ export const LIMITS = {
   /** How long an edge that stops and has answered all waits for its clients to close their connections. */
   connectionCloseMs: 1_000,
   connectionsMax: 10_000,
+  /**
+   * HTTP requests at once whose key is good, of which no tenant may have more than its share: each holds one of the connections
+   * that Envoy makes to all edges of a track, at most 1,024. More would let one tenant's slow ones take them all.
+   */
+  httpRequestsMax: 1_024,
   /** An idle HTTP/2 session holds 85 KB: 85 MB together. Where Envoy stands before it, each carries many clients' calls. */
   grpcConnectionsMax: 1_000,
   /** HTTP/2 windows: with its own 64 KiB an export of 380 KB waits for several round trips. The queue bounds what comes. */
@@ -77,6 +82,8 @@ export const LIMITS = {
   requestsPerSocketMax: 100_000,
   /** What a tenant of mean weight may hold of the queue, over what is free: 2 leaves a third of it to the others. */
   queueShareAlpha: 2,
+  /** The same with the greatest weight: 4 leaves a fifth. */
+  queueShareMax: 4,
   /** A tenant's exports go to one in so many partitions, and to at least so many. */
   shardsPart: 4,
   shardsMin: 2,

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { deflateSync, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { Budget, type RefusalReason, ZoneGauge } from '@weir/pipeline';
+import { Budget, type RefusalReason, refuse, type SignalKind, ZoneGauge } from '@weir/pipeline';
 import { effectiveTenant, RateLimiter, WHOLE } from '@weir/tenancy';
 import { encodeExport, encodeJsonExport, FakeClock, RecordingConsumer, RefusingConsumer } from '@weir/testkit';
 import { describe, expect, test } from 'vitest';
@@ -76,7 +76,7 @@ function setUp(options: SetUp = {}) {
     pipeZone: new ZoneGauge(),
     shares,
     bodyBytesMax: 1024 ** 2,
-    onRejected: (_export: RawExport, fault: string, items: number) => rejected.push([fault, items]),
+    onRejected: (_signal: SignalKind, fault: string, items: number) => rejected.push([fault, items]),
   };
   const admission = createAdmission(parts, next);
   return { admission, parts, budget, clock, next, held, rejected };
@@ -178,11 +178,45 @@ describe('an export that is admitted', () => {
     expect(next.items[0]?.meta.items).toBe(3);
   });
 
+  test('counts its invalid items by its own scan, and only where the next stage accepts it', async () => {
+    const { parts, rejected } = setUp();
+    const waiting: ((answer: Answer) => void)[] = [];
+    const admission = createAdmission(parts, { consume: () => new Promise<Answer>((done) => waiting.push(done)) });
+    const body = encodeExport('traces', spans(3, { traceId: new Uint8Array(16) }) as never);
+    const answers = [body, body, plainSpans].map((each) => admission.consume(export_(each), signal));
+    await expect.poll(() => waiting.length).toBe(3);
+    expect(rejected).toEqual([]);
+    waiting[0]!(refuse('kafka_unavailable', 'Kafka is away'));
+    for (const done of waiting) done({ kind: 'accepted', acceptedItems: 0, rejectedItems: 3 });
+    await Promise.all(answers);
+    expect(rejected).toEqual([['invalid_trace_id', 3]]);
+  });
+
   test('gives its room back when the next stage refuses it', async () => {
     const { parts, budget } = setUp();
     const refusing = createAdmission(parts, new RefusingConsumer<AdmittedExport>('kafka_unavailable'));
     expect(await refusing.consume(export_(plainSpans), signal)).toMatchObject({ kind: 'refused', items: 10 });
     expect(budget.items).toBe(0);
+  });
+
+  test('costs its tenant nothing of its rate or its share of the pipe when the next stage refuses it', async () => {
+    let ofPipe = 0;
+    const shares: Partial<Shares> = {
+      takeOfPipe: (_tenant, bytes) => {
+        ofPipe += bytes;
+        return undefined;
+      },
+      giveBack: (_tenant, bytes) => {
+        ofPipe -= bytes;
+      },
+    };
+    const { parts } = setUp({ shares });
+    const refusing = createAdmission(parts, new RefusingConsumer<AdmittedExport>('kafka_unavailable'));
+    for (let i = 0; i < 11; i++) {
+      expect(await refusing.consume(export_(plainSpans), signal)).toMatchObject({ reason: 'kafka_unavailable' });
+    }
+    expect(ofPipe).toBe(0);
+    expect(parts.limiter.tryTake(tenant, 100, 1)).toBeUndefined();
   });
 });
 
@@ -260,6 +294,27 @@ describe('what is full', () => {
     expect(await send(gzip, { encoding: 'gzip' })).toMatchObject({ kind: 'accepted' });
     expect(await send(large)).toMatchObject({ reason: 'edge_full', items: 50 });
     expect([next.items.length, budget.items]).toEqual([5, 0]);
+  });
+
+  test('at the edge: so does what is too small to be compressed anew, but for the very bytes that came', async () => {
+    const { parts, budget } = setUp();
+    const held: number[] = [];
+    const next = new RecordingConsumer<AdmittedExport, Answer>(({ meta, value }) => {
+      held.push(budget.bytes, value.buffer.byteLength);
+      return { kind: 'accepted', acceptedItems: meta.items, rejectedItems: 0 };
+    });
+    const admission = createAdmission(parts, next);
+    const small = encodeExport('traces', spans(1) as never);
+    const send = async (body: Buffer, fields: Partial<RawExport>) => {
+      await admission.consume({ ...export_(body, { tenant: unlimited, ...fields }), body }, signal);
+      return held.splice(0);
+    };
+    const alone = [small.length, small.length];
+    expect(await send(deflateSync(small), { encoding: 'deflate' })).toEqual(alone);
+    expect(await send(Buffer.from(encodeJsonExport('traces', small)), { format: 'json' })).toEqual(alone);
+    const [beside] = await send(Buffer.from(small), {});
+    expect(beside).toBe(0);
+    expect(budget.bytes).toBe(0);
   });
 
   test('at the edge: more items than the queue ever holds are too many, whenever they come again', async () => {

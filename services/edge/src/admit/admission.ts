@@ -1,13 +1,21 @@
 import {
   createTotals,
   ITEM_FAULTS,
+  type ItemFault,
   jsonToProtobuf,
   limitFaults,
   repeatedBytesMax,
   Scanner,
-  type ScanTotals,
 } from '@weir/otlp';
-import { type Clock, type Consumer, type Refused, refuse, takes, type ZoneGauge } from '@weir/pipeline';
+import {
+  type Clock,
+  type Consumer,
+  type Refused,
+  refuse,
+  type SignalKind,
+  takes,
+  type ZoneGauge,
+} from '@weir/pipeline';
 import { type Encoding, encodeRejectedItems } from '@weir/records';
 import { type ActiveSeries, limitOf, type OverRate, type RateLimiter } from '@weir/tenancy';
 import type { EdgeQueue } from '../edge-queue.ts';
@@ -29,7 +37,8 @@ export interface AdmissionParts {
   readonly pipeZone: ZoneGauge;
   readonly shares: Shares;
   readonly bodyBytesMax: number;
-  readonly onRejected: (export_: RawExport, fault: (typeof ITEM_FAULTS)[number], items: number) => void;
+  /** Called of exports that were accepted. */
+  readonly onRejected: (signal: SignalKind, fault: ItemFault, items: number) => void;
 }
 
 /** An export that has been read. */
@@ -40,6 +49,8 @@ interface ReadExport {
   readonly items: number;
   readonly rejectedItems: number;
   readonly rejectedMessage: string | undefined;
+  /** How many were rejected for what, as in `ScanTotals`; undefined where none was. */
+  readonly rejected: Uint32Array | undefined;
   readonly limitFaults: Uint8Array | undefined;
   readonly priority: boolean;
 }
@@ -72,22 +83,22 @@ export function createAdmission(
     if (totals.repeatedBytes > repeatedBytesMax(plain.length)) {
       return refuse('too_large', 'a resource, scope or metric head is too large for the number of items that share it');
     }
-    reportRejected(parts, export_, totals);
     const forward = export_.format === 'json' ? undefined : forwardable(export_.encoding);
     const priority = totals.errorItems > 0 || totals.slowItems > 0;
     const { items, rejectedItems } = totals;
-    const rejected = {
+    const told = {
       rejectedItems,
+      rejected: rejectedItems === 0 ? undefined : totals.rejected.slice(),
       rejectedMessage: rejectedMessage(totals, tenant.limits),
       limitFaults: rejectedItems === 0 ? undefined : limitFaults(totals, 0, items),
     };
-    return { plain, forward, items, ...rejected, priority };
+    return { plain, forward, items, ...told, priority };
   };
 
   // Not async: what waits for Kafka holds the value that goes there, and not the plain bytes, which no budget counts.
   const pass = (export_: RawExport, found: ReadExport, receivedAtNs: bigint, signal: AbortSignal): Promise<Answer> => {
-    const { items, plain } = found;
-    const { tenant } = export_;
+    const { items, plain, rejected } = found;
+    const { tenant, signal: kind } = export_;
     const plainBytes = plain.length;
     const admitted = toAdmitted(export_, found, receivedAtNs);
     const bytes = ownBytes(export_, admitted);
@@ -99,7 +110,11 @@ export function createAdmission(
     }
     return next
       .consume(admitted, signal)
-      .then((answer) => ({ ...answer, items, bytes: plainBytes }))
+      .then((answer) => {
+        if (answer.kind === 'refused') giveBack(parts, tenant, items, plainBytes);
+        else if (rejected !== undefined) reportRejected(parts, kind, rejected);
+        return { ...answer, items, bytes: plainBytes };
+      })
       .finally(() => parts.queue.give(tenant, bytes, items));
   };
 
@@ -171,14 +186,16 @@ function toAdmitted(export_: RawExport, found: ReadExport, receivedAtNs: bigint)
 function storedOf(body: Buffer, forward: Encoding | undefined, plain: Buffer): StoredValue {
   if (plain.length > LIMITS.recordBodyBytesMax) return { encoding: 'identity', value: plain };
   const fits = body.length <= Math.min(LIMITS.recordBytesMax, plain.length + LIMITS.forwardSlackBytes);
-  if (!fits || forward === undefined || forward === 'identity') return toStoredValue(plain);
+  const small = plain.length < LIMITS.compressBytesMin;
+  if (!fits || forward === undefined || (forward === 'identity' && !small)) return toStoredValue(plain);
   return { encoding: forward, value: body };
 }
 
 /** Bytes that wait for Kafka beside the client's own. What is split is counted by who splits it. */
 function ownBytes({ body }: RawExport, { value, plain, meta }: AdmittedExport): number {
   const rejected = meta.rejected?.length ?? 0;
-  return value === body || value === plain ? rejected : rejected + value.length;
+  const counted = value === body || plain.length > LIMITS.recordBodyBytesMax;
+  return counted ? rejected : rejected + value.length;
 }
 
 /** Takes from the rate and from the queue, or says why not; what was taken before a refusal is given back. */
@@ -244,10 +261,9 @@ function bounded(seconds: number): number {
   return Math.min(LIMITS.retryAfterSMax, Math.max(1, seconds));
 }
 
-function reportRejected(parts: AdmissionParts, export_: RawExport, totals: ScanTotals): void {
-  if (totals.rejectedItems === 0) return;
+function reportRejected({ onRejected }: AdmissionParts, signal: SignalKind, rejected: Uint32Array): void {
   for (const [index, fault] of ITEM_FAULTS.entries()) {
-    const count = totals.rejected[index] ?? 0;
-    if (count > 0) parts.onRejected(export_, fault, count);
+    const count = rejected[index] ?? 0;
+    if (count > 0) onRejected(signal, fault, count);
   }
 }

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { createTotals, ITEM_FAULTS, Scanner } from '@weir/otlp';
-import { Budget, ZoneGauge } from '@weir/pipeline';
+import { Budget, type SignalKind, ZoneGauge } from '@weir/pipeline';
 import { RejectedWalk } from '@weir/records';
 import { ActiveSeries, effectiveTenant, type LimitOverrides, RateLimiter } from '@weir/tenancy';
 import { encodeExport, FakeClock, RecordingConsumer } from '@weir/testkit';
@@ -47,7 +47,7 @@ function setUp() {
     pipeZone: new ZoneGauge(),
     shares: { ofLimits: () => ({ items: 1, bytes: 1 }), takeOfPipe: () => undefined, giveBack: () => undefined },
     bodyBytesMax: 1024 ** 2,
-    onRejected: (_export: RawExport, fault: string, items: number) => void counted.push([fault, items]),
+    onRejected: (_signal: SignalKind, fault: string, items: number) => void counted.push([fault, items]),
   };
   const admission = createAdmission(parts, next);
   const send = (body: Buffer, limits: LimitOverrides, fields: Partial<RawExport> = {}) => {

@@ -35,9 +35,12 @@ function freePort(): Promise<number> {
 
 async function setUp(
   next: Consumer<RawExport, Answer>,
-  { limits = {}, clientCaFile }: { limits?: LimitOverrides; clientCaFile?: string } = {},
+  {
+    limits = {},
+    clientCaFile,
+    ...bounds
+  }: { limits?: LimitOverrides; clientCaFile?: string; requestsMax?: number } = {},
 ) {
-  const tenant = effectiveTenant('acme', { keys: [], limits }, undefined);
   const clock = new FakeClock();
   const budget = new Budget({ bytesMax: 1_000_000, itemsMax: 1_000 });
   const tls = new TlsFiles({ certFile: files.serverCert, keyFile: files.serverKey, clientCaFile }, clock, () => {
@@ -53,7 +56,11 @@ async function setUp(
       bodyBytesMax: 500_000,
       queue: new EdgeQueue(budget),
       clock,
-      authenticate: () => ({ kind: 'tenant', tenant }),
+      // A key is its tenant's name.
+      authenticate: ({ apiKey: [name = 'acme'] }) => ({
+        kind: 'tenant',
+        tenant: effectiveTenant(name, { keys: [], limits }, undefined),
+      }),
       events: {
         received: () => undefined,
         answered: (_signal, _transport, _tenant, answer) =>
@@ -62,7 +69,7 @@ async function setUp(
       },
     },
     next,
-    { headerBytesMax: 16_384 },
+    { headerBytesMax: 16_384, ...bounds },
   );
   await receiver.start();
   return { clock, budget, receiver, told, port };
@@ -107,6 +114,47 @@ test('a client that goes away in the middle of its body leaves no room taken', a
   socket.destroy();
   await expect.poll(() => budget.bytes).toBe(0);
   expect(told).toEqual([]);
+  await receiver.stop(AbortSignal.abort());
+});
+
+/** Opens a body that comes in chunks of one byte, whose end is not sent. */
+function sendCrumbs(port: number, count: number) {
+  const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca: readFileSync(files.ca) }, () => {
+    const head = 'POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n';
+    socket.write(`${head}transfer-encoding: chunked\r\n\r\n${'1\r\n \r\n'.repeat(count)}`);
+  });
+  const sent = { socket, answer: '' };
+  socket.setEncoding('latin1').on('error', () => undefined);
+  socket.on('data', (text: string) => {
+    sent.answer += text;
+  });
+  return sent;
+}
+
+test('a body in crumbs takes room for what each costs until it is whole, and is within its tenant’s bound by its bytes', async () => {
+  const held: number[] = [];
+  const next: Consumer<RawExport, Answer> = {
+    consume: async ({ body }) => {
+      held.push(body.length, budget.bytes);
+      return refuse('edge_full', 'the edge is full');
+    },
+  };
+  const { budget, receiver, port } = await setUp(next, { limits: { bodyBytes: 100 } });
+  const sent = sendCrumbs(port, 100);
+  await expect.poll(() => budget.bytes).toBe(100 * (1 + LIMITS.pieceOverheadBytes));
+  sent.socket.write('0\r\n\r\n');
+  await expect.poll(() => sent.answer).toMatch(/^HTTP\/1.1 /);
+  expect([held, budget.bytes]).toEqual([[100, 100], 0]);
+  sent.socket.destroy();
+  await receiver.stop(AbortSignal.abort());
+});
+
+test('crumbs that there is no room for are refused, and leave nothing taken', async () => {
+  const { budget, receiver, told, port } = await setUp(refusing);
+  const sent = sendCrumbs(port, budget.limits.bytesMax / LIMITS.pieceOverheadBytes);
+  await expect.poll(() => sent.answer).toContain('edge_full: the edge is full');
+  expect([told, budget.bytes]).toEqual([['edge_full'], 0]);
+  sent.socket.destroy();
   await receiver.stop(AbortSignal.abort());
 });
 
@@ -204,6 +252,41 @@ test('a client that asked several at once and went away keeps no stop waiting', 
       .once('close', () => resolve()),
   );
   await receiver.stop(new AbortController().signal);
+});
+
+test('a tenant whose requests do not end leaves some to the others, and has them back when they are over', async () => {
+  const { budget, receiver, told, port } = await setUp(refusing, { requestsMax: 6 });
+  const options = { port, host: '127.0.0.1', servername: 'localhost', ca: readFileSync(files.ca) };
+  const open = (tenant: string) => {
+    const head = `POST /v1/traces HTTP/1.1\r\nhost: a\r\nx-api-key: ${tenant}\r\ncontent-type: application/json\r\n`;
+    const sent = { socket: connect(options, () => sent.socket.write(`${head}content-length: 2\r\n\r\n{`)), answer: '' };
+    sent.socket.setEncoding('latin1').on('data', (text: string) => {
+      sent.answer += text;
+    });
+    return sent;
+  };
+  const slow: ReturnType<typeof open>[] = [];
+  const holding = () => expect.poll(() => budget.bytes).toBe(slow.length * (1 + LIMITS.pieceOverheadBytes));
+  while (slow.length < 4) {
+    slow.push(open('slow'));
+    await holding();
+  }
+  const over = open('slow');
+  await expect
+    .poll(() => over.answer)
+    .toMatch(/^HTTP\/1.1 503 .*edge_full: the edge's queue fills up, and the tenant/is);
+  slow.push(open('other'));
+  await holding();
+  const [first] = slow.splice(0, 1);
+  first!.socket.write('}');
+  await expect.poll(() => first!.answer).toContain('edge_full: the edge is full');
+  await holding();
+  slow.push(open('slow'));
+  await holding();
+  expect(told).toEqual(['edge_full', 'edge_full']);
+  for (const { socket } of [...slow, over, first!]) socket.destroy();
+  await expect.poll(() => budget.bytes).toBe(0);
+  await receiver.stop(AbortSignal.abort());
 });
 
 test('a request without a host is answered 400 with a Status', async () => {

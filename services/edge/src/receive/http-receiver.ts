@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { type Component, type Consumer, type Refused, refuse } from '@weir/pipeline';
+import { Budget, type Component, type Consumer, type Refused, refuse } from '@weir/pipeline';
+import { EdgeQueue } from '../edge-queue.ts';
 import type { Answer, RawExport } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { Deadlines } from './deadlines.ts';
@@ -15,12 +16,20 @@ export interface HttpSettings {
   readonly headerBytesMax: number;
 }
 
+/** What a receiver holds at once. */
+export interface HttpBounds extends HttpSettings {
+  /** Over all connections, from a good key to the end of the answer. */
+  readonly requestsMax: number;
+}
+
 /** OTLP/HTTP: protobuf and JSON on one port, over TLS. */
 export class HttpReceiver implements Component {
   readonly name = 'http receiver';
   readonly #parts: ReceiverParts;
   readonly #next: Consumer<RawExport, Answer>;
   readonly #headerBytesMax: number;
+  /** Counts the requests, as items; of them, too, each tenant has its fair share. */
+  readonly #requests: EdgeQueue;
   #server: Server | undefined;
   #stopping = false;
   #open = 0;
@@ -30,9 +39,11 @@ export class HttpReceiver implements Component {
   readonly #lingers: Deadlines;
   #drained: () => void = () => undefined;
 
-  constructor(parts: ReceiverParts, next: Consumer<RawExport, Answer>, { headerBytesMax }: HttpSettings) {
+  constructor(parts: ReceiverParts, next: Consumer<RawExport, Answer>, bounds: HttpSettings & Partial<HttpBounds>) {
+    const { headerBytesMax, requestsMax = LIMITS.httpRequestsMax } = bounds;
     this.#parts = parts;
     this.#headerBytesMax = headerBytesMax;
+    this.#requests = new EdgeQueue(new Budget({ bytesMax: 1, itemsMax: requestsMax }));
     this.#next = next;
     this.#deadlines = new Deadlines(parts.clock, LIMITS.bodyTimeoutMs);
     this.#lingers = new Deadlines(parts.clock, LIMITS.lingerMs);
@@ -148,9 +159,12 @@ export class HttpReceiver implements Component {
       apiKey: message.headersDistinct['x-api-key'] ?? [],
     });
     if (who.kind === 'refused') return early(who);
+    const { tenant } = who;
+    const full = this.#requests.take(tenant, 0, 0, 1);
+    if (full !== undefined) return early(full);
+    response.once('close', () => this.#requests.give(tenant, 0, 1));
     const head = readHead(message, signal);
     if ('kind' in head) return early(head);
-    const { tenant } = who;
     const bytesMax = bodyBytesOf(tenant, head.encoding, bodyBytesMax);
     const onWanted = () => {
       if (headers.expect?.toLowerCase() === '100-continue') response.writeContinue();

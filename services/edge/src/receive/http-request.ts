@@ -4,6 +4,7 @@ import { faultPoint, type Refused, refuse, type SignalKind } from '@weir/pipelin
 import type { Tenant } from '@weir/tenancy';
 import type { EdgeQueue } from '../edge-queue.ts';
 import { BODY_ENCODING_NAMES, BODY_ENCODINGS, type BodyEncoding } from '../exports.ts';
+import { LIMITS } from '../limits.ts';
 import type { Deadlines } from './deadlines.ts';
 
 const PATHS: ReadonlyMap<string, SignalKind> = new Map([
@@ -64,8 +65,8 @@ export interface BodyBounds {
 }
 
 /**
- * Reads a body within its bounds; when it returns one it has taken `body.length` bytes of the queue. A declared length is
- * checked before a byte is read. Undefined where the client went away: there is nobody to answer.
+ * Reads a body within its bounds; when it returns one it has taken `body.length` bytes of the queue, and until then what its
+ * pieces cost as well. A declared length is checked before a byte is read. Undefined where the client went away: there is nobody to answer.
  */
 export function readBody(
   message: IncomingMessage,
@@ -78,10 +79,12 @@ export function readBody(
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;
+    let held = 0;
     const finish = (result: Received | Refused | undefined) => {
       cancel();
       message.removeAllListeners('data').removeAllListeners('end').removeAllListeners('close');
-      if (result?.kind !== 'body') queue.give(tenant, size, 0);
+      // The pieces have become one buffer.
+      queue.give(tenant, result?.kind === 'body' ? held - size : held, 0);
       resolve(result);
     };
     const cancel = deadlines.set(() => {
@@ -90,12 +93,14 @@ export function readBody(
     });
     message.on('data', (chunk: Buffer) => {
       const room = size + chunk.length <= bytesMax;
-      const refused = room ? queue.take(tenant, size, chunk.length, 0) : tooLarge();
+      const bytes = chunk.length + LIMITS.pieceOverheadBytes;
+      const refused = room ? queue.take(tenant, held, bytes, 0) : tooLarge();
       if (refused !== undefined) {
         message.pause();
         return finish(refused);
       }
       size += chunk.length;
+      held += bytes;
       chunks.push(chunk);
       if (size < declared) faultPoint('edge.in_body');
     });
