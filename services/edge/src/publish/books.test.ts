@@ -85,6 +85,13 @@ test('what is left is told at the end, and what cannot be told is counted', asyn
   expect(lost()).toBe(2);
 });
 
+test('what is answered after the end is counted as lost', async () => {
+  const { books, lost } = await setUp();
+  await books.stop(new AbortController().signal);
+  books.acked(ONE);
+  expect(lost()).toBe(2);
+});
+
 test('the end does not wait for a Kafka that takes nothing, nor for what waited before', async () => {
   const { clock, books, notes } = await setUp();
   books.acked(ONE);

@@ -24,6 +24,7 @@ export class Books implements Component {
   #tally = new UsageTally();
   /** Once there are too many rows, because Kafka does not take them, time is no longer told apart. */
   #fullMinute: number | undefined;
+  #ended = false;
   #running: Promise<void> | undefined;
   /** Notes that wait for a partition, which may be one that has no leader. */
   readonly #writing = new Set<Promise<void>>();
@@ -41,6 +42,7 @@ export class Books implements Component {
     this.#stopping.abort();
     await this.#running;
     this.#write();
+    this.#ended = true;
     const waited = this.#parts.clock.sleep(LIMITS.booksStopMs, signal).catch(() => undefined);
     await Promise.race([Promise.all(this.#writing), waited]);
   }
@@ -64,6 +66,10 @@ export class Books implements Component {
     outcome: Usage['outcome'],
     reason: Usage['reason'],
   ): void {
+    if (this.#ended) {
+      this.#parts.onLost(items);
+      return;
+    }
     const minute = this.#fullMinute ?? minuteOf(receivedAtNs);
     this.#tally.add({ tenant, signal, minute, outcome, reason, items, bytes });
     if (this.#tally.size >= LIMITS.bookRowsMax) this.#fullMinute ??= minute;

@@ -545,6 +545,24 @@ test('a receiver that stops answers what it has, refuses what comes, and ends', 
   await stopped;
 });
 
+test('a receiver that stops waits for the export of a client that does not wait for it', async () => {
+  const answered = Promise.withResolvers<Answer>();
+  const { port, receiver, next } = await setUp({}, () => answered.promise);
+  const call = open(session(port));
+  call.stream.end(frame(spans));
+  await until(() => next.items.length === 1);
+  call.stream.close(constants.NGHTTP2_CANCEL);
+  await call.closed;
+  let ended = false;
+  const stopped = receiver.stop(new AbortController().signal).then(() => {
+    ended = true;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(ended).toBe(false);
+  answered.resolve({ kind: 'accepted', acceptedItems: 2, rejectedItems: 0 });
+  await stopped;
+});
+
 test('calls that came before the receiver stopped are served, whole or not, and later ones are told that nobody saw them', async () => {
   const { port, receiver } = await setUp({}, async () => ({ kind: 'accepted', acceptedItems: 2, rejectedItems: 0 }));
   const http2 = session(port);

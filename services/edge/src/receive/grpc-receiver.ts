@@ -80,6 +80,8 @@ export class GrpcReceiver implements Component {
   #server: Server | undefined;
   #listener: GrpcListener | undefined;
   #answered: () => void = () => undefined;
+  /** Exports that have been read and have no answer yet. */
+  #handling = 0;
 
   constructor(parts: ReceiverParts, next: Consumer<RawExport, Answer>, bounds: GrpcSettings & Partial<GrpcBounds>) {
     const { receiveMib } = bounds;
@@ -91,7 +93,7 @@ export class GrpcReceiver implements Component {
       calls: new EdgeQueue(new Budget({ bytesMax: 1, itemsMax: this.#bounds.callsMax })),
       deadlines: new Deadlines(parts.clock, LIMITS.bodyTimeoutMs),
       onClosed: () => {
-        if (this.#room.calls.budget.items === 0) this.#answered();
+        if (this.#isIdle) this.#answered();
       },
     };
   }
@@ -136,7 +138,7 @@ export class GrpcReceiver implements Component {
     const answered = new Promise<void>((resolve) => {
       this.#answered = resolve;
     });
-    if (this.#room.calls.budget.items === 0) this.#answered();
+    if (this.#isIdle) this.#answered();
     server.tryShutdown(() => undefined);
     const given = new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
@@ -145,7 +147,8 @@ export class GrpcReceiver implements Component {
     const { clock } = this.#parts;
     // A client that has its answers may keep its connection open.
     const kept = answered.then(() => clock.sleep(LIMITS.connectionCloseMs, signal)).catch(() => undefined);
-    await Promise.race([closed, kept, given]);
+    // Connections may all be gone before the exports that came on them are answered.
+    await Promise.race([Promise.all([closed, answered]), kept, given]);
     server.forceShutdown();
     this.#room.deadlines.stop();
   }
@@ -182,13 +185,21 @@ export class GrpcReceiver implements Component {
     });
   }
 
+  /** An export may outlive its call, where the client did not wait. */
+  get #isIdle(): boolean {
+    return this.#room.calls.budget.items === 0 && this.#handling === 0;
+  }
+
   async #handle(incoming: GrpcCall): Promise<Answer> {
     const { signal } = incoming;
+    this.#handling++;
     const export_: RawExport = { ...incoming.handOver(), signal, transport: 'grpc', format: 'protobuf' };
     try {
       return await admit(this.#parts, this.#next, export_);
     } finally {
       incoming.finish();
+      this.#handling--;
+      this.#room.onClosed();
     }
   }
 }
