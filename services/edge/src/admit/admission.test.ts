@@ -177,7 +177,9 @@ describe('an export that is admitted', () => {
     const unknown = Buffer.concat([Buffer.from([0x4a, 98]), Buffer.alloc(98)]);
     const send = (body: Buffer) => admission.consume(export_(body, { tenant: slow }), signal);
     for (let i = 0; i < 3; i++) expect(await send(unknown)).toMatchObject({ kind: 'accepted', acceptedItems: 0 });
-    expect(await send(unknown)).toMatchObject({ reason: 'tenant_bytes_rate', retryAfterS: 1, items: 0 });
+    const over = await send(unknown);
+    expect(over).toMatchObject({ reason: 'tenant_bytes_rate', retryAfterS: 1, items: 0 });
+    expect(over.bytes).toBeUndefined();
     expect(await send(Buffer.alloc(0))).toMatchObject({ kind: 'accepted' });
     await clock.advance(1_000);
     expect(await send(unknown)).toMatchObject({ kind: 'accepted' });

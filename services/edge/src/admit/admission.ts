@@ -151,10 +151,10 @@ export function createAdmission(
   };
 }
 
-/** An export without items goes nowhere, but was read as any other: where there are bytes in it they are the tenant's. */
+/** An export without items goes nowhere, but was read as any other: its bytes, if any, are the tenant's. The books do not know it. */
 function passEmpty({ limiter, shares }: AdmissionParts, { tenant, body }: RawExport, bytes: number): Answer {
   const over = bytes === 0 ? undefined : limiter.tryTake(tenant, 0, bytes, body.length, shares.ofLimits(tenant));
-  if (over !== undefined) return { ...refuseOver(over), items: 0, bytes };
+  if (over !== undefined) return { ...refuseOver(over), items: 0 };
   return { kind: 'accepted', acceptedItems: 0, rejectedItems: 0, items: 0 };
 }
 
