@@ -22,9 +22,10 @@ Why an export was not taken: one closed list. The message of every answer begins
 \`weir_edge_refused_exports_total\` and \`weir_edge_refused_items_total\`, and the column \`Reason\` of \`weir_usage\`. Where a client may send the
 same again, HTTP answers carry Retry-After and gRPC answers RetryInfo.
 
-The edge's queue and the sinks' backlog have three zones each. _Open_ takes everything. From ${percent(priority.from)} of the bound on, until below
-${percent(priority.leftBelow)}, only _priority_ exports are taken: with an error status, a span slower than the tenant's \`slowThreshold\`, or a log record at ERROR or
-above. From ${percent(closed.from)} on, until below ${percent(closed.leftBelow)}, nothing is: _closed_. \`weir_edge_zone\` says which zone holds.
+The edge's queue and the pipe behind it (the fullest of its sinks and normalizers) have three zones each. _Open_ takes everything. From
+${percent(priority.from)} of the bound on, until below ${percent(priority.leftBelow)}, only _priority_ exports are taken: with an error status, a span slower than the tenant's
+\`slowThreshold\`, or a log record at ERROR or above. From ${percent(closed.from)} on, until below ${percent(closed.leftBelow)}, nothing is: _closed_. \`weir_edge_zone\` says which
+zone holds.
 `;
 
 /** docs/REFUSALS.md, whole. */

@@ -144,6 +144,15 @@ describe('an export of a tenant that is far over its rate', () => {
     expect(over?.retryAfterS).toBeLessThanOrEqual(0.1);
   });
 
+  test('need not be read where it also sends some without items, which its debt of items does not refuse', async () => {
+    const { limiter, tenant } = await farOver();
+    expect(limiter.tryTake(tenant, 0, 100)).toBeUndefined();
+    expect(limiter.overUnread(tenant, 100)).toMatchObject({ what: 'items' });
+    limiter.giveBack(tenant, -1_000, 0);
+    expect(limiter.tryTake(tenant, 0, 100)).toBeUndefined();
+    expect(limiter.tryTake(tenant, 1, 100)).toMatchObject({ what: 'items' });
+  });
+
   test('is read where its body is smaller than any recent one, since it may fit', async () => {
     const { limiter, tenant } = await farOver();
     expect(limiter.overUnread(tenant, 99)).toBeUndefined();

@@ -74,9 +74,11 @@ export class RateLimiter {
     account.items.offered += items;
     account.bytes.offered += bytes;
     account.offeredWire += wireBytes;
-    account.smallest.add(account.atMs, items, bytes, wireBytes);
+    // One without items says nothing of how few may come, and a debt of items is not its own.
+    const none = items === 0;
+    account.smallest.add(account.atMs, none ? Number.POSITIVE_INFINITY : items, bytes, wireBytes);
     const over =
-      overRate('items', account.items, limits.items, share.items, items) ??
+      (none ? undefined : overRate('items', account.items, limits.items, share.items, items)) ??
       overRate('bytes', account.bytes, limits.bytes, share.bytes, bytes);
     if (over !== undefined) return over;
     take(account.items, items);

@@ -1,11 +1,10 @@
-import { randomInt } from 'node:crypto';
 import type { Log } from '@weir/delivery';
 import { createKafkaAdmin, createKafkaLog } from '@weir/kafka';
-import { Budget, type Clock, type Component, createLifecycle, InvariantError, ZONES, ZoneGauge } from '@weir/pipeline';
+import { Budget, type Clock, type Component, createLifecycle, ZoneGauge } from '@weir/pipeline';
 import type { ConfigOf, ServiceContext } from '@weir/process';
-import { FLOW_ROLES, type Track, trackTopics } from '@weir/records';
-import { collectWith, createAdmin, createMetrics, createTopLabels, type Metrics } from '@weir/telemetry';
-import { ActiveSeries, followTenants, RateLimiter, TenantDirectory } from '@weir/tenancy';
+import { type Track, trackTopics } from '@weir/records';
+import { createAdmin, createMetrics } from '@weir/telemetry';
+import { followTenants, RateLimiter, TenantDirectory } from '@weir/tenancy';
 import { createAdmission } from './admit/admission.ts';
 import { authenticate } from './admit/authenticate.ts';
 import type { EDGE_CONFIG } from './config.ts';
@@ -16,15 +15,15 @@ import { PipeState } from './flow/pipe-state.ts';
 import { KafkaCheck } from './health.ts';
 import { LIMITS } from './limits.ts';
 import { EDGE_METRICS } from './metrics.ts';
-import { Books, type BooksParts, bookedAs } from './publish/books.ts';
+import { collectGauges, createSeries, receiverEvents } from './observe.ts';
+import { Books, type BooksParts } from './publish/books.ts';
 import { Publisher } from './publish/publisher.ts';
 import { GrpcReceiver } from './receive/grpc-receiver.ts';
 import { HttpReceiver } from './receive/http-receiver.ts';
-import type { ReceiverEvents, ReceiverParts } from './receive/receiver.ts';
+import type { ReceiverParts } from './receive/receiver.ts';
 import { TlsFiles } from './receive/tls-files.ts';
 
 const STOP_DEADLINE_MS = 15_000;
-const TENANT_LABELS_MAX = 50;
 
 /** The edge: receive -> admit -> publish -> raw log. Built backwards, started backwards, stopped forwards. */
 export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: ServiceContext): Component {
@@ -150,87 +149,6 @@ function createDemand(
     fullest: () => pipe.fullest,
     onFault: (error) => logger.debug({ err: error }, 'the demand is not told, or not followed'),
   });
-}
-
-function receiverEvents(
-  metrics: Metrics<typeof EDGE_METRICS>,
-  books: Books,
-  demand: Demand,
-  context: ServiceContext,
-): ReceiverEvents {
-  const tenantLabel = createTopLabels(TENANT_LABELS_MAX);
-  return {
-    failed: (error) => {
-      context.logger.error({ err: error }, 'an export could not be handled');
-      if (error instanceof InvariantError) context.fatal(error);
-    },
-    received: (signal, transport, bytes) => {
-      metrics.exports.inc({ signal, transport });
-      metrics.receivedBytes.inc({ signal, transport }, bytes);
-    },
-    answered: (signal, transport, tenant, answer, seconds) => {
-      metrics.requestSeconds.observe({ signal, transport }, seconds);
-      const { items = 0, bytes = 0 } = answer.unread ?? answer;
-      if (tenant !== undefined && items > 0) demand.meter.add(tenant.name, items, bytes, answer.kind === 'accepted');
-      if (answer.items !== undefined) metrics.received.inc({ signal, transport }, answer.items);
-      if (answer.kind === 'refused') {
-        metrics.refused.inc({ signal, transport, reason: answer.reason });
-        if (answer.unread !== undefined) metrics.unread.inc({ signal, reason: answer.reason });
-        if (answer.items !== undefined) metrics.refusedItems.inc({ signal, reason: answer.reason }, answer.items);
-        if (tenant !== undefined && answer.booked !== true) {
-          books.refused(bookedAs(tenant.name, signal, answer, context.clock.wallNs()), answer.reason);
-        }
-        return;
-      }
-      metrics.accepted.inc({ signal, transport, tenant: tenantLabel(tenant?.name ?? '') }, answer.acceptedItems);
-    },
-  };
-}
-
-interface Gauged {
-  readonly queue: EdgeQueue;
-  readonly pipeZone: ZoneGauge;
-  readonly pipe: PipeState;
-  readonly demand: Demand;
-  readonly directory: TenantDirectory;
-  readonly tls: TlsFiles;
-}
-
-function collectGauges(
-  metrics: Metrics<typeof EDGE_METRICS>,
-  { queue, pipeZone, pipe, demand, directory, tls }: Gauged,
-): void {
-  collectWith(metrics.queueBytes, () => metrics.queueBytes.set(queue.budget.bytes));
-  collectWith(metrics.queueItems, () => metrics.queueItems.set(queue.budget.items));
-  collectWith(metrics.queueFill, () => metrics.queueFill.set(queue.budget.fill));
-  collectWith(metrics.queueTenants, () => metrics.queueTenants.set(queue.tenants));
-  collectWith(metrics.zone, () => {
-    const now = { queue: queue.zone, pipe: pipeZone.observe(pipe.current().fill) };
-    for (const [of, current] of Object.entries(now)) {
-      for (const zone of ZONES) metrics.zone.set({ of, zone }, zone === current ? 1 : 0);
-    }
-  });
-  collectWith(metrics.pipeFill, () => metrics.pipeFill.set(pipe.current().fill));
-  collectWith(metrics.flowReports, () => {
-    for (const role of FLOW_ROLES) metrics.flowReports.set({ role }, pipe.reporters(role));
-  });
-  collectWith(metrics.liveEdges, () => metrics.liveEdges.set(demand.edges));
-  collectWith(metrics.fairLimited, () => metrics.fairLimited.set(demand.limited));
-  collectWith(metrics.tenants, () => metrics.tenants.set(directory.size));
-  collectWith(metrics.certificateExpiry, () => metrics.certificateExpiry.set(tls.current.expiresS));
-}
-
-/** Active series, with a gauge of the tenants that have the most; the rest of them together. */
-function createSeries(metrics: Metrics<typeof EDGE_METRICS>, clock: Clock): ActiveSeries {
-  const series = new ActiveSeries(clock, randomInt(2 ** 31), { bytesMax: LIMITS.seriesBytesMax });
-  collectWith(metrics.activeSeries, () => {
-    metrics.activeSeries.reset();
-    for (const [at, [tenant, active]] of series.entries().entries()) {
-      metrics.activeSeries.inc({ tenant: at < TENANT_LABELS_MAX ? tenant : 'other' }, active);
-    }
-  });
-  collectWith(metrics.seriesBytes, () => metrics.seriesBytes.set(series.bytes));
-  return series;
 }
 
 /** Waits for the topic: an edge may start before it is there. */

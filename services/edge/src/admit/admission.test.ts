@@ -170,6 +170,22 @@ describe('an export that is admitted', () => {
     expect(next.items).toHaveLength(0);
   });
 
+  test('with no items takes its bytes from its tenant’s rate, where there are any, and is refused over it', async () => {
+    const { admission, next, clock } = setUp();
+    const slow = effectiveTenant('slow', { keys: [], limits: { bytes: { perSecond: 100, burst: 300 } } }, undefined);
+    // Field 9 is none of an export's, so that it is passed over.
+    const unknown = Buffer.concat([Buffer.from([0x4a, 98]), Buffer.alloc(98)]);
+    const send = (body: Buffer) => admission.consume(export_(body, { tenant: slow }), signal);
+    for (let i = 0; i < 3; i++) expect(await send(unknown)).toMatchObject({ kind: 'accepted', acceptedItems: 0 });
+    const over = await send(unknown);
+    expect(over).toMatchObject({ reason: 'tenant_bytes_rate', retryAfterS: 1, items: 0 });
+    expect(over.bytes).toBeUndefined();
+    expect(await send(Buffer.alloc(0))).toMatchObject({ kind: 'accepted' });
+    await clock.advance(1_000);
+    expect(await send(unknown)).toMatchObject({ kind: 'accepted' });
+    expect(next.items).toHaveLength(0);
+  });
+
   test('keeps its invalid items, which are counted by reason', async () => {
     const { admission, next, rejected } = setUp();
     const body = encodeExport('traces', spans(3, { traceId: new Uint8Array(16) }) as never);

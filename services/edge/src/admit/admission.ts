@@ -126,7 +126,7 @@ export function createAdmission(
   ): Answer | Promise<Answer> => {
     if ('kind' in found) return found;
     const { items, priority, plain } = found;
-    if (items === 0) return { kind: 'accepted', acceptedItems: 0, rejectedItems: 0, items: 0 };
+    if (items === 0) return passEmpty(parts, export_, plain.length);
     const refused = admit(parts, export_, items, plain.length, priority);
     return refused === undefined
       ? pass(export_, found, receivedAtNs, signal)
@@ -149,6 +149,13 @@ export function createAdmission(
       });
     },
   };
+}
+
+/** An export without items goes nowhere, but was read as any other: its bytes, if any, are the tenant's. The books do not know it. */
+function passEmpty({ limiter, shares }: AdmissionParts, { tenant, body }: RawExport, bytes: number): Answer {
+  const over = bytes === 0 ? undefined : limiter.tryTake(tenant, 0, bytes, body.length, shares.ofLimits(tenant));
+  if (over !== undefined) return { ...refuseOver(over), items: 0 };
+  return { kind: 'accepted', acceptedItems: 0, rejectedItems: 0, items: 0 };
 }
 
 /** The encodings that the raw log's readers know. */
