@@ -26,8 +26,6 @@ export const LIMITS = {
   /** For this long a tenant that did not become known is not waited for again. */
   tenantUnknownMs: 60_000,
   tenantsUnknownMax: 1_000,
-  /** While nothing is read for longer the end of a partition is asked for, so that the backlog is true. */
-  endSeenMsMax: 2_000,
   /** A partition with lag that makes no progress for longer makes the normalizer not ready. */
   stuckMsMax: 20_000,
   /** A partition loop that gives no sign of life for longer makes the process not live. */

@@ -38,6 +38,8 @@ export interface PartitionProgress {
   /** First raw offset that is not in the rows log. */
   doneTo: number;
   endOffset: number;
+  /** Monotonic time when the end was seen. */
+  endSeenMs: number;
   /** Mean size of a record's value over the last reads. */
   recordBytes: number;
   /** Monotonic time when it last moved, or had nothing to do; a worker that failed leaves it to the next one. */
@@ -62,14 +64,19 @@ export class PartitionWorker implements PartitionWork {
   #committedAtMs = 0;
   #committedTo = -1;
   #committing: Promise<void> | undefined;
-  #endSeenMs = 0;
-  #looking = false;
 
   /** @param movedMs when the partition last moved, where another worker of it has failed */
   constructor(partition: number, parts: WorkerParts, movedMs = parts.clock.nowMs()) {
     this.#partition = partition;
     this.#parts = parts;
-    this.progress = { doneTo: 0, endOffset: 0, recordBytes: 0, movedMs, aliveMs: parts.clock.nowMs() };
+    this.progress = {
+      doneTo: 0,
+      endOffset: 0,
+      endSeenMs: parts.clock.nowMs(),
+      recordBytes: 0,
+      movedMs,
+      aliveMs: parts.clock.nowMs(),
+    };
     this.#clock = heardClock(parts.clock, () => {
       this.progress.aliveMs = parts.clock.nowMs();
     });
@@ -171,30 +178,18 @@ export class PartitionWorker implements PartitionWork {
     return true;
   }
 
-  /** The end is known from reading; while a record is not taken for long nothing is read, and the end is asked for. */
-  async lookAtEnd(signal: AbortSignal): Promise<void> {
-    const { progress } = this;
-    const { log, rawTopic, clock } = this.#parts;
-    if (progress.endOffset === 0 || this.#looking || clock.nowMs() - this.#endSeenMs < LIMITS.endSeenMsMax) return;
-    this.#looking = true;
-    try {
-      this.#sawEnd((await log.bounds(rawTopic, this.#partition, signal)).end);
-    } finally {
-      this.#looking = false;
-    }
-  }
-
   #saw({ entries, bytes, endOffset }: RawPage): void {
     const { progress } = this;
-    this.#sawEnd(endOffset);
+    this.sawEnd(endOffset);
     if (entries.length === 0) return;
     const mean = bytes / entries.length;
     progress.recordBytes += (mean - progress.recordBytes) * (progress.recordBytes === 0 ? 1 : SMOOTHING);
   }
 
-  #sawEnd(offset: number): void {
+  /** The end is known from reading; while a record is not taken for long nothing is read, and who reports the backlog looks. */
+  sawEnd(offset: number): void {
     this.progress.endOffset = offset;
-    this.#endSeenMs = this.#parts.clock.nowMs();
+    this.progress.endSeenMs = this.#parts.clock.nowMs();
   }
 
   #moved(): void {
