@@ -70,7 +70,7 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
           metrics.produceSeconds.observe(seconds);
         },
       };
-      return new PartitionWorker(partition, parts, former?.progress.movedMs);
+      return new PartitionWorker(partition, parts, former?.progress);
     },
   );
   const reporter = createBacklogReporter({

@@ -7,6 +7,8 @@ export const LIMITS = {
   /** One read of a raw partition; a larger record comes alone. */
   readBytesMax: MIB,
   readWaitMs: 500,
+  /** Read once to learn how large records are before any is worked on. */
+  sampleBytesMax: 64 * 1024,
   /** Decompressed exports of one rows record: its Native blocks are about as large. */
   recordBodyBytesMax: 8 * MIB,
   /**

@@ -65,8 +65,8 @@ export class PartitionWorker implements PartitionWork {
   #committedTo = -1;
   #committing: Promise<void> | undefined;
 
-  /** @param movedMs when the partition last moved, where another worker of it has failed */
-  constructor(partition: number, parts: WorkerParts, movedMs = parts.clock.nowMs()) {
+  /** @param former where the partition stood when another worker of it failed */
+  constructor(partition: number, parts: WorkerParts, former?: PartitionProgress) {
     this.#partition = partition;
     this.#parts = parts;
     this.progress = {
@@ -74,7 +74,8 @@ export class PartitionWorker implements PartitionWork {
       endOffset: 0,
       endSeenMs: parts.clock.nowMs(),
       recordBytes: 0,
-      movedMs,
+      movedMs: parts.clock.nowMs(),
+      ...former,
       aliveMs: parts.clock.nowMs(),
     };
     this.#clock = heardClock(parts.clock, () => {
@@ -86,6 +87,7 @@ export class PartitionWorker implements PartitionWork {
     const { membership, log, rowsTopic, rawTopic } = this.#parts;
     const committed = await membership.committed(this.#partition, session);
     this.#checkpoint = committed === null ? null : decodeCommitMetadata(committed.metadata);
+    await this.#lookAround(committed?.offset ?? 0, session);
     const rows = { log, clock: this.#clock, topic: rowsTopic, partition: this.#partition };
     while (!session.aborted && !draining.aborted) {
       const ownership = await takeOver(rows, this.#parts.newOwner(), this.#checkpoint, session);
@@ -98,6 +100,18 @@ export class PartitionWorker implements PartitionWork {
     }
     await this.#committing;
     if (!session.aborted) await this.#commit(session);
+  }
+
+  /** How much waits, before the rows log is taken over: that may take long, and the backlog is told meanwhile. */
+  async #lookAround(committedTo: number, session: AbortSignal): Promise<void> {
+    const { progress } = this;
+    const { log, rawTopic } = this.#parts;
+    const bounds = await log.bounds(rawTopic, this.#partition, session);
+    progress.doneTo = Math.max(progress.doneTo, committedTo, bounds.start);
+    this.sawEnd(bounds.end);
+    if (progress.recordBytes > 0 || progress.doneTo >= bounds.end) return;
+    const options = { maxBytes: LIMITS.sampleBytesMax, maxWaitMs: LIMITS.readWaitMs };
+    this.#saw(await readRaw(log, rawTopic, this.#partition, progress.doneTo, options, session));
   }
 
   /** Returns when the partition is no longer owned, or when it has drained. */

@@ -70,7 +70,7 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
         onStored,
         onTakeOver: (cut: boolean) => metrics.takeOvers.inc({ cut: String(cut) }),
       };
-      return new PartitionWorker(partition, parts, former?.progress.movedMs);
+      return new PartitionWorker(partition, parts, former?.progress);
     },
   );
 

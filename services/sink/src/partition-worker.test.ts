@@ -3,7 +3,7 @@ import { Breaker, createBacklogReporter } from '@weir/flow';
 import { CONTROL_TOPICS } from '@weir/records';
 import { FakeClock } from '@weir/testkit';
 import { describe, expect, test } from 'vitest';
-import { PartitionWorker } from './partition-worker.ts';
+import { PartitionWorker, type WorkerParts } from './partition-worker.ts';
 
 const TOPIC = 'weir.rows.v1';
 const RECORD_BYTES = 1_000;
@@ -36,7 +36,7 @@ function setUp(committed: Committed | null = null) {
     committed: async () => committed,
     commit: async () => undefined,
   };
-  const worker = new PartitionWorker(0, {
+  const parts: WorkerParts = {
     log,
     membership,
     inserter: { insert: (_batch, _ledger, signal) => clock.sleep(1e9, signal) },
@@ -45,7 +45,8 @@ function setUp(committed: Committed | null = null) {
     bounds: { ageMsMax: 100, bytesMax: 10 * RECORD_BYTES, rowsMax: 1_000, blockBytesMax: 1e9 },
     onStored: () => undefined,
     onTakeOver: () => undefined,
-  });
+  };
+  const worker = new PartitionWorker(0, parts);
   const gauge = { set: () => undefined };
   const reporter = createBacklogReporter({
     log,
@@ -58,7 +59,7 @@ function setUp(committed: Committed | null = null) {
     clock,
     onFault: () => undefined,
   });
-  return { clock, state, worker, reporter };
+  return { clock, state, parts, worker, reporter };
 }
 
 describe('sees its backlog grow while ClickHouse hangs', () => {
@@ -82,4 +83,12 @@ describe('sees its backlog grow while ClickHouse hangs', () => {
     await running;
     await reporter.stop(session.signal);
   });
+});
+
+test('begins with what the worker that failed knew of the backlog, and with nothing of what it held', () => {
+  const { clock, parts } = setUp();
+  const known = { doneTo: 30, endOffset: 40, endSeenMs: -3, recordBytes: 77, movedMs: -2 };
+  const former = { ...known, bufferedBytes: 9, insertingSinceMs: -2, aliveMs: -1 };
+  const fresh = { bufferedBytes: 0, insertingSinceMs: undefined, aliveMs: clock.nowMs() };
+  expect(new PartitionWorker(0, parts, former).progress).toEqual({ ...known, ...fresh });
 });

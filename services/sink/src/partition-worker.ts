@@ -62,18 +62,19 @@ export class PartitionWorker implements PartitionWork {
   readonly #waiting = new Set<() => void>();
   #inHandBytes = 0;
 
-  /** @param movedMs when the partition last moved, where another worker of it has failed */
-  constructor(partition: number, parts: WorkerParts, movedMs = parts.clock.nowMs()) {
+  /** @param former where the partition stood when another worker of it failed; what that one held in memory is gone */
+  constructor(partition: number, parts: WorkerParts, former?: PartitionProgress) {
     this.#partition = partition;
     this.#parts = parts;
     this.progress = {
       doneTo: 0,
       endOffset: 0,
       endSeenMs: parts.clock.nowMs(),
-      bufferedBytes: 0,
       recordBytes: 0,
+      movedMs: parts.clock.nowMs(),
+      ...former,
+      bufferedBytes: 0,
       aliveMs: parts.clock.nowMs(),
-      movedMs,
       insertingSinceMs: undefined,
     };
     this.#clock = heardClock(parts.clock, () => {
