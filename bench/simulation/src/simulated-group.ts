@@ -77,14 +77,18 @@ export class SimulatedGroup {
   membership(process: SimulatedProcess): Membership {
     const events = { assigned: () => undefined, revoked: () => undefined };
     const member: Member = { process, events, generation: NONE, told: Promise.resolve() };
+    let left = false;
     return {
       join: async (events) => {
         member.events = events;
         await process.through(() => this.#latency());
+        // Told to stop while it joined: it would own the partitions and do nothing with them.
+        if (left) return;
         this.#members.push(member);
         this.#rebalance();
       },
       leave: async () => {
+        left = true;
         const at = this.#members.indexOf(member);
         if (at >= 0) this.#members.splice(at, 1);
         if (this.#owner === member) this.#rebalance();

@@ -5,6 +5,7 @@ export {
   backlogReport,
   type PartitionBacklog,
 } from './backlog-meter.ts';
+export { type BacklogParts, type BacklogWork, createBacklogReporter } from './backlog-reporter.ts';
 export { Breaker } from './breaker.ts';
 export { createFlowReporter } from './flow-reporter.ts';
 export { limitShares } from './limit-shares.ts';

@@ -1,17 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { GroupWorkers, type Log } from '@weir/delivery';
-import { Breaker } from '@weir/flow';
+import { Breaker, createBacklogReporter } from '@weir/flow';
 import { createKafkaLog, createMembership } from '@weir/kafka';
 import { type Component, createLifecycle } from '@weir/pipeline';
 import type { ConfigOf, ServiceContext } from '@weir/process';
 import { trackGroups, trackTopics } from '@weir/records';
-import { collectWith, createAdmin, createMetrics } from '@weir/telemetry';
+import { collectWith, createAdmin, createMetrics, type Metrics } from '@weir/telemetry';
 import { followTenants, TenantDirectory } from '@weir/tenancy';
 import type { NORMALIZER_CONFIG } from './config.ts';
-import { createBacklogReporter } from './flow/backlog-reporter.ts';
 import { liveness, readiness } from './health.ts';
 import { NORMALIZER_METRICS } from './metrics.ts';
-import { Normalizer } from './normalize.ts';
+import { type NormalizeEvents, Normalizer } from './normalize.ts';
 import { PartitionWorker } from './partition-worker.ts';
 import { UnknownTenants } from './unknown-tenants.ts';
 
@@ -34,16 +33,7 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
 
   const directory = new TenantDirectory('');
   const tenants = followDirectory(log, directory, config.stateDir, context);
-  const normalizer = new Normalizer((name) => directory.get(name), {
-    received: (signal, bytes) => {
-      metrics.records.inc({ signal });
-      metrics.bodyBytes.inc({ signal }, bytes);
-    },
-    repeated: () => metrics.repeated.inc(),
-    written: (signal, items) => metrics.items.inc({ signal }, items),
-    renamed: (signal, names) => metrics.renamed.inc({ signal }, names),
-    deadLettered: (reason, items) => metrics.deadLettered.inc({ reason }, items),
-  });
+  const normalizer = new Normalizer((name) => directory.get(name), normalizeEvents(metrics));
   const breaker = new Breaker(clock);
   const unknownTenants = new UnknownTenants(directory, clock);
 
@@ -80,17 +70,21 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
           metrics.produceSeconds.observe(seconds);
         },
       };
-      return new PartitionWorker(partition, parts, former?.progress.movedMs);
+      return new PartitionWorker(partition, parts, former?.progress);
     },
   );
-  const { track, backlog: bounds } = config;
-  const reporter = createBacklogReporter({ log, track, bounds, partitions, breaker, metrics }, context);
-  collectWith(metrics.lag, () => {
-    for (const [partition, { progress }] of partitions.workers) {
-      metrics.lag.set({ partition: String(partition) }, Math.max(0, progress.endOffset - progress.doneTo));
-    }
+  const reporter = createBacklogReporter({
+    log,
+    topic: rawTopic,
+    self: { reporter: instance, track: config.track, role: 'normalizer' },
+    bounds: config.backlog,
+    partitions,
+    breaker,
+    gauges: metrics,
+    clock,
+    onFault: (what, error) => logger.debug({ err: error }, what),
   });
-  collectWith(metrics.tenants, () => metrics.tenants.set(directory.size));
+  collectProgress(metrics, partitions, directory);
 
   const admin = createAdmin({
     listen: config.adminListen,
@@ -108,6 +102,32 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
     stopDeadlineMs: STOP_DEADLINE_MS,
     onFault: (name, error) => logger.warn({ err: error, part: name }, 'a part did not stop cleanly'),
   });
+}
+
+function normalizeEvents(metrics: Metrics<typeof NORMALIZER_METRICS>): NormalizeEvents {
+  return {
+    received: (signal, bytes) => {
+      metrics.records.inc({ signal });
+      metrics.bodyBytes.inc({ signal }, bytes);
+    },
+    repeated: () => metrics.repeated.inc(),
+    written: (signal, items) => metrics.items.inc({ signal }, items),
+    renamed: (signal, names) => metrics.renamed.inc({ signal }, names),
+    deadLettered: (reason, items) => metrics.deadLettered.inc({ reason }, items),
+  };
+}
+
+function collectProgress(
+  metrics: Metrics<typeof NORMALIZER_METRICS>,
+  partitions: GroupWorkers<PartitionWorker>,
+  directory: TenantDirectory,
+): void {
+  collectWith(metrics.lag, () => {
+    for (const [partition, { progress }] of partitions.workers) {
+      metrics.lag.set({ partition: String(partition) }, Math.max(0, progress.endOffset - progress.doneTo));
+    }
+  });
+  collectWith(metrics.tenants, () => metrics.tenants.set(directory.size));
 }
 
 function followDirectory(log: Log, directory: TenantDirectory, stateDir: string, { clock, logger }: ServiceContext) {

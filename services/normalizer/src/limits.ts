@@ -7,6 +7,8 @@ export const LIMITS = {
   /** One read of a raw partition; a larger record comes alone. */
   readBytesMax: MIB,
   readWaitMs: 500,
+  /** Read once to learn how large records are before any is worked on. */
+  sampleBytesMax: 64 * 1024,
   /** Decompressed exports of one rows record: its Native blocks are about as large. */
   recordBodyBytesMax: 8 * MIB,
   /**
@@ -26,8 +28,6 @@ export const LIMITS = {
   /** For this long a tenant that did not become known is not waited for again. */
   tenantUnknownMs: 60_000,
   tenantsUnknownMax: 1_000,
-  /** While nothing is read for longer the end of a partition is asked for, so that the backlog is true. */
-  endSeenMsMax: 2_000,
   /** A partition with lag that makes no progress for longer makes the normalizer not ready. */
   stuckMsMax: 20_000,
   /** A partition loop that gives no sign of life for longer makes the process not live. */

@@ -38,6 +38,8 @@ export interface PartitionProgress {
   /** First raw offset that is not in the rows log. */
   doneTo: number;
   endOffset: number;
+  /** Monotonic time when the end was seen. */
+  endSeenMs: number;
   /** Mean size of a record's value over the last reads. */
   recordBytes: number;
   /** Monotonic time when it last moved, or had nothing to do; a worker that failed leaves it to the next one. */
@@ -62,14 +64,20 @@ export class PartitionWorker implements PartitionWork {
   #committedAtMs = 0;
   #committedTo = -1;
   #committing: Promise<void> | undefined;
-  #endSeenMs = 0;
-  #looking = false;
 
-  /** @param movedMs when the partition last moved, where another worker of it has failed */
-  constructor(partition: number, parts: WorkerParts, movedMs = parts.clock.nowMs()) {
+  /** @param former where the partition stood when another worker of it failed */
+  constructor(partition: number, parts: WorkerParts, former?: PartitionProgress) {
     this.#partition = partition;
     this.#parts = parts;
-    this.progress = { doneTo: 0, endOffset: 0, recordBytes: 0, movedMs, aliveMs: parts.clock.nowMs() };
+    this.progress = {
+      doneTo: 0,
+      endOffset: 0,
+      endSeenMs: parts.clock.nowMs(),
+      recordBytes: 0,
+      movedMs: parts.clock.nowMs(),
+      ...former,
+      aliveMs: parts.clock.nowMs(),
+    };
     this.#clock = heardClock(parts.clock, () => {
       this.progress.aliveMs = parts.clock.nowMs();
     });
@@ -79,6 +87,7 @@ export class PartitionWorker implements PartitionWork {
     const { membership, log, rowsTopic, rawTopic } = this.#parts;
     const committed = await membership.committed(this.#partition, session);
     this.#checkpoint = committed === null ? null : decodeCommitMetadata(committed.metadata);
+    await this.#lookAround(committed?.offset ?? 0, session);
     const rows = { log, clock: this.#clock, topic: rowsTopic, partition: this.#partition };
     while (!session.aborted && !draining.aborted) {
       const ownership = await takeOver(rows, this.#parts.newOwner(), this.#checkpoint, session);
@@ -91,6 +100,18 @@ export class PartitionWorker implements PartitionWork {
     }
     await this.#committing;
     if (!session.aborted) await this.#commit(session);
+  }
+
+  /** How much waits, before the rows log is taken over: that may take long, and the backlog is told meanwhile. */
+  async #lookAround(committedTo: number, session: AbortSignal): Promise<void> {
+    const { progress } = this;
+    const { log, rawTopic } = this.#parts;
+    const bounds = await log.bounds(rawTopic, this.#partition, session);
+    progress.doneTo = Math.max(progress.doneTo, committedTo, bounds.start);
+    this.sawEnd(bounds.end);
+    if (progress.recordBytes > 0 || progress.doneTo >= bounds.end) return;
+    const options = { maxBytes: LIMITS.sampleBytesMax, maxWaitMs: LIMITS.readWaitMs };
+    this.#saw(await readRaw(log, rawTopic, this.#partition, progress.doneTo, options, session));
   }
 
   /** Returns when the partition is no longer owned, or when it has drained. */
@@ -171,30 +192,18 @@ export class PartitionWorker implements PartitionWork {
     return true;
   }
 
-  /** The end is known from reading; while a record is not taken for long nothing is read, and the end is asked for. */
-  async lookAtEnd(signal: AbortSignal): Promise<void> {
-    const { progress } = this;
-    const { log, rawTopic, clock } = this.#parts;
-    if (progress.endOffset === 0 || this.#looking || clock.nowMs() - this.#endSeenMs < LIMITS.endSeenMsMax) return;
-    this.#looking = true;
-    try {
-      this.#sawEnd((await log.bounds(rawTopic, this.#partition, signal)).end);
-    } finally {
-      this.#looking = false;
-    }
-  }
-
   #saw({ entries, bytes, endOffset }: RawPage): void {
     const { progress } = this;
-    this.#sawEnd(endOffset);
+    this.sawEnd(endOffset);
     if (entries.length === 0) return;
     const mean = bytes / entries.length;
     progress.recordBytes += (mean - progress.recordBytes) * (progress.recordBytes === 0 ? 1 : SMOOTHING);
   }
 
-  #sawEnd(offset: number): void {
+  /** The end is known from reading; while a record is not taken for long nothing is read, and who reports the backlog looks. */
+  sawEnd(offset: number): void {
     this.progress.endOffset = offset;
-    this.#endSeenMs = this.#parts.clock.nowMs();
+    this.progress.endSeenMs = this.#parts.clock.nowMs();
   }
 
   #moved(): void {

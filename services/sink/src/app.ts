@@ -1,11 +1,11 @@
 import { createClickHouse } from '@weir/clickhouse';
 import { GroupWorkers } from '@weir/delivery';
-import { BacklogMeter, Breaker, backlogReport, createFlowReporter } from '@weir/flow';
+import { Breaker, createBacklogReporter } from '@weir/flow';
 import { createKafkaLog, createMembership } from '@weir/kafka';
-import { type Clock, type Component, createLifecycle } from '@weir/pipeline';
+import { type Component, createLifecycle } from '@weir/pipeline';
 import type { ConfigOf, ServiceContext } from '@weir/process';
-import { type FlowReport, trackGroups, trackTopics } from '@weir/records';
-import { createAdmin, createMetrics, type Metrics } from '@weir/telemetry';
+import { trackGroups, trackTopics } from '@weir/records';
+import { collectWith, createAdmin, createMetrics, type Metrics } from '@weir/telemetry';
 import { type Batch, oldestReceivedAtNs } from './batches.ts';
 import type { SINK_CONFIG } from './config.ts';
 import { createDlqWatch, type DlqState } from './flow/dlq-watch.ts';
@@ -70,15 +70,22 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
         onStored,
         onTakeOver: (cut: boolean) => metrics.takeOvers.inc({ cut: String(cut) }),
       };
-      return new PartitionWorker(partition, parts, former?.progress.movedMs);
+      return new PartitionWorker(partition, parts, former?.progress);
     },
   );
 
-  const self = { reporter: instance, track: config.track, role: 'sink' } as const;
-  const meter = new BacklogMeter(config.backlog);
-  const look = createLook({ partitions, meter, breaker, metrics, clock, self });
-  const onFault = (error: unknown) => logger.debug({ err: error }, 'a flow report was not sent');
-  const reporter = createFlowReporter(log, clock, onFault, look);
+  const reporter = createBacklogReporter({
+    log,
+    topic,
+    self: { reporter: instance, track: config.track, role: 'sink' },
+    bounds: config.backlog,
+    partitions,
+    breaker,
+    gauges: metrics,
+    clock,
+    onFault: (what, error) => logger.debug({ err: error }, what),
+  });
+  collectProgress(metrics, partitions);
 
   const onBlind = (error: unknown) => logger.debug({ err: error }, 'weir.dlq could not be looked at');
   const dlqWatch = createDlqWatch(log, clock, { everyMs: LIMITS.dlqLookMs, onFault: onBlind }, dlqGauges(metrics));
@@ -129,30 +136,16 @@ function insertEvents(
   };
 }
 
-interface LookParts {
-  readonly partitions: GroupWorkers<PartitionWorker>;
-  readonly meter: BacklogMeter;
-  readonly breaker: Breaker;
-  readonly metrics: Metrics<typeof SINK_METRICS>;
-  readonly clock: Clock;
-  readonly self: Pick<FlowReport, 'reporter' | 'track' | 'role'>;
-}
-
-/** Brings the gauges up to date and says what goes to weir.flow. */
-function createLook({ partitions, meter, breaker, metrics, clock, self }: LookParts) {
-  return (): Omit<FlowReport, 'atMs' | 'leaving'> => {
-    const all = [...partitions.workers].map(([partition, { progress }]) => [partition, progress] as const);
-    for (const [partition, { doneTo, endOffset }] of all) {
-      metrics.lag.set({ partition: String(partition) }, Math.max(0, endOffset - doneTo));
+function collectProgress(metrics: Metrics<typeof SINK_METRICS>, partitions: GroupWorkers<PartitionWorker>): void {
+  const { lag, bufferedBytes } = metrics;
+  collectWith(lag, () => {
+    for (const [partition, { progress }] of partitions.workers) {
+      lag.set({ partition: String(partition) }, Math.max(0, progress.endOffset - progress.doneTo));
     }
-    const backlog = meter.look(all, clock.nowMs(), breaker.isClosed);
-    metrics.backlogBytes.set(backlog.bytes);
-    metrics.backlogSeconds.set(backlog.seconds ?? -1);
-    metrics.fill.set(backlog.fill);
-    metrics.breakerOpen.set(breaker.isClosed ? 0 : 1);
-    metrics.bufferedBytes.set(all.reduce((sum, [, { bufferedBytes }]) => sum + bufferedBytes, 0));
-    return { ...self, ...backlogReport(backlog), breaker: breaker.look() };
-  };
+  });
+  collectWith(bufferedBytes, () => {
+    bufferedBytes.set([...partitions.workers.values()].reduce((sum, { progress }) => sum + progress.bufferedBytes, 0));
+  });
 }
 
 function dlqGauges(metrics: Metrics<typeof SINK_METRICS>): (state: DlqState) => void {

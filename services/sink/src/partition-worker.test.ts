@@ -1,12 +1,15 @@
-import type { Log, Membership } from '@weir/delivery';
+import { type Committed, encodeCommitMetadata, INITIAL_STATE, type Log, type Membership } from '@weir/delivery';
+import { Breaker, createBacklogReporter } from '@weir/flow';
 import { CONTROL_TOPICS } from '@weir/records';
 import { FakeClock } from '@weir/testkit';
-import { expect, test } from 'vitest';
-import { PartitionWorker } from './partition-worker.ts';
+import { describe, expect, test } from 'vitest';
+import { PartitionWorker, type WorkerParts } from './partition-worker.ts';
 
+const TOPIC = 'weir.rows.v1';
 const RECORD_BYTES = 1_000;
 
-test('sees its backlog grow while ClickHouse hangs and its buffers are full', async () => {
+/** A worker on a log that grows by what the test says, beside a reporter, with an inserter that hangs. */
+function setUp(committed: Committed | null = null) {
   const clock = new FakeClock();
   const state = { end: 50 };
   const log: Log = {
@@ -30,26 +33,62 @@ test('sees its backlog grow while ClickHouse hangs and its buffers are full', as
   const membership: Membership = {
     join: async () => undefined,
     leave: async () => undefined,
-    committed: async () => null,
+    committed: async () => committed,
     commit: async () => undefined,
   };
-  const worker = new PartitionWorker(0, {
+  const parts: WorkerParts = {
     log,
     membership,
     inserter: { insert: (_batch, _ledger, signal) => clock.sleep(1e9, signal) },
     clock,
-    topic: 'weir.rows.v1',
+    topic: TOPIC,
     bounds: { ageMsMax: 100, bytesMax: 10 * RECORD_BYTES, rowsMax: 1_000, blockBytesMax: 1e9 },
     onStored: () => undefined,
     onTakeOver: () => undefined,
+  };
+  const worker = new PartitionWorker(0, parts);
+  const gauge = { set: () => undefined };
+  const reporter = createBacklogReporter({
+    log,
+    topic: TOPIC,
+    self: { reporter: 'ab', track: 'v1', role: 'sink' },
+    bounds: { bytesMax: 1e9, secondsMax: 60 },
+    partitions: { workers: new Map([[0, worker]]) },
+    breaker: new Breaker(clock),
+    gauges: { backlogBytes: gauge, backlogSeconds: gauge, fill: gauge, breakerOpen: gauge },
+    clock,
+    onFault: () => undefined,
   });
-  const session = new AbortController();
-  const running = worker.run(session.signal, new AbortController().signal).catch(() => undefined);
-  await clock.advance(5_000);
-  expect(worker.progress.endOffset).toBe(50);
-  state.end = 5_000;
-  await clock.advance(2_500);
-  expect([worker.progress.doneTo, worker.progress.endOffset]).toEqual([0, 5_000]);
-  session.abort();
-  await running;
+  return { clock, state, parts, worker, reporter };
+}
+
+describe('sees its backlog grow while ClickHouse hangs', () => {
+  test.each<[string, Committed | null]>([
+    ['and its buffers are full', null],
+    [
+      'and a recorded cut is inserted again',
+      { offset: 0, metadata: encodeCommitMetadata({ mark: 4, state: INITIAL_STATE }) },
+    ],
+  ])('%s', async (_when, committed) => {
+    const { clock, state, worker, reporter } = setUp(committed);
+    await reporter.start(new AbortController().signal);
+    const session = new AbortController();
+    const running = worker.run(session.signal, new AbortController().signal).catch(() => undefined);
+    await clock.advance(5_000);
+    expect(worker.progress.endOffset).toBe(50);
+    state.end = 5_000;
+    await clock.advance(2_500);
+    expect([worker.progress.doneTo, worker.progress.endOffset]).toEqual([0, 5_000]);
+    session.abort();
+    await running;
+    await reporter.stop(session.signal);
+  });
+});
+
+test('begins with what the worker that failed knew of the backlog, and with nothing of what it held', () => {
+  const { clock, parts } = setUp();
+  const known = { doneTo: 30, endOffset: 40, endSeenMs: -3, recordBytes: 77, movedMs: -2 };
+  const former = { ...known, bufferedBytes: 9, insertingSinceMs: -2, aliveMs: -1 };
+  const fresh = { bufferedBytes: 0, insertingSinceMs: undefined, aliveMs: clock.nowMs() };
+  expect(new PartitionWorker(0, parts, former).progress).toEqual({ ...known, ...fresh });
 });

@@ -62,18 +62,19 @@ export class PartitionWorker implements PartitionWork {
   readonly #waiting = new Set<() => void>();
   #inHandBytes = 0;
 
-  /** @param movedMs when the partition last moved, where another worker of it has failed */
-  constructor(partition: number, parts: WorkerParts, movedMs = parts.clock.nowMs()) {
+  /** @param former where the partition stood when another worker of it failed; what that one held in memory is gone */
+  constructor(partition: number, parts: WorkerParts, former?: PartitionProgress) {
     this.#partition = partition;
     this.#parts = parts;
     this.progress = {
       doneTo: 0,
       endOffset: 0,
       endSeenMs: parts.clock.nowMs(),
-      bufferedBytes: 0,
       recordBytes: 0,
+      movedMs: parts.clock.nowMs(),
+      ...former,
+      bufferedBytes: 0,
       aliveMs: parts.clock.nowMs(),
-      movedMs,
       insertingSinceMs: undefined,
     };
     this.#clock = heardClock(parts.clock, () => {
@@ -98,7 +99,7 @@ export class PartitionWorker implements PartitionWork {
     const buffer = new PartitionBuffer(this.#partition, first, start.state, bounds);
     const ledger = new CutLedger(membership, this.#partition, this.#clock, progress, start.term);
     this.progress.doneTo = first;
-    this.#sawEnd(limits.end);
+    this.sawEnd(limits.end);
     this.#parts.onTakeOver(start.cut !== null);
     if (start.cut !== null && start.cut >= first) await this.#redo(start, start.cut, source, buffer, ledger, signal);
     const stop = AbortSignal.any([signal, draining]);
@@ -143,7 +144,6 @@ export class PartitionWorker implements PartitionWork {
   async #fill(source: RowsSource, buffer: PartitionBuffer, stop: AbortSignal): Promise<void> {
     while (!stop.aborted) {
       if (buffer.isFull) {
-        await this.#lookAtEnd(stop);
         await this.#pause(LIMITS.reportMs);
         continue;
       }
@@ -157,14 +157,8 @@ export class PartitionWorker implements PartitionWork {
     }
   }
 
-  /** Nothing is read while the buffer is full, and the backlog grows nevertheless. */
-  async #lookAtEnd(stop: AbortSignal): Promise<void> {
-    if (this.#parts.clock.nowMs() - this.progress.endSeenMs < LIMITS.reportMs) return;
-    const bounds = await this.#parts.log.bounds(this.#parts.topic, this.#partition, stop).catch(() => undefined);
-    if (bounds !== undefined) this.#sawEnd(bounds.end);
-  }
-
-  #sawEnd(offset: number): void {
+  /** The end is known from reading; while nothing is read, as the backlog grows nevertheless, who reports it looks. */
+  sawEnd(offset: number): void {
     this.progress.endOffset = offset;
     this.progress.endSeenMs = this.#parts.clock.nowMs();
   }
@@ -179,7 +173,7 @@ export class PartitionWorker implements PartitionWork {
           (entry.value.length - progress.recordBytes) * (progress.recordBytes === 0 ? 1 : SMOOTHING);
       }
     }
-    this.#sawEnd(page.endOffset);
+    this.sawEnd(page.endOffset);
     progress.bufferedBytes = buffer.bytes + this.#inHandBytes;
     progress.aliveMs = clock.nowMs();
     if (buffer.isEmpty && this.#inHandBytes === 0) progress.movedMs = progress.aliveMs;
