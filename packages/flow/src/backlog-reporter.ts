@@ -61,7 +61,7 @@ export function createBacklogReporter(parts: BacklogParts): Component {
     const { workers } = partitions;
     for (const [partition, worker] of workers) lookAtEnd(partition, worker).catch(onBlind);
     const all = [...workers].map(([partition, { progress }]) => [partition, progress] as const);
-    const backlog = meter.look(all, clock.nowMs(), breaker.isClosed);
+    const backlog = meter.look(all, clock.nowMs(), (partition) => breaker.fails(partition));
     gauges.backlogBytes.set(backlog.bytes);
     gauges.backlogSeconds.set(backlog.seconds ?? -1);
     gauges.fill.set(backlog.fill);
