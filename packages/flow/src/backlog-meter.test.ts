@@ -18,6 +18,7 @@ test('the backlog in seconds is what waits over the rate at which it is done', (
     fill: 10 / 60,
     drainBytesPerSecond: 10 * MIB,
     inflowBytesPerSecond: 10 * MIB,
+    stalled: false,
   });
 });
 

@@ -26,6 +26,8 @@ export interface Backlog {
   /** Null while none is measured. */
   readonly drainBytesPerSecond: number | null;
   readonly inflowBytesPerSecond: number;
+  /** Some partition fails, and no other does anything. */
+  readonly stalled: boolean;
 }
 
 /** Time constant of the rates. */
@@ -98,14 +100,15 @@ export class BacklogMeter {
     let failing = false;
     const now = new Map<number, Seen>();
     for (const [partition, { doneTo, endOffset, recordBytes }] of partitions) {
+      const isFailing = fails(partition);
+      failing ||= isFailing;
       if (endOffset === 0) continue;
       const before = this.#before.get(partition) ?? { doneTo, endOffset, movedMs: Number.NEGATIVE_INFINITY };
       const movedMs = doneTo > before.doneTo ? nowMs : before.movedMs;
       const waiting = Math.max(0, endOffset - doneTo) * recordBytes;
       sums.bytes += waiting;
       sums.came += Math.max(0, endOffset - before.endOffset) * recordBytes;
-      if (fails(partition)) failing = true;
-      else {
+      if (!isFailing) {
         sums.workingBytes += waiting;
         sums.done += Math.max(0, doneTo - before.doneTo) * recordBytes;
         works ||= nowMs - movedMs <= IDLE_MS;
@@ -122,11 +125,11 @@ export class BacklogMeter {
       this.#drain.add(sums.done / seconds, seconds);
       if (sums.done > 0) this.#drainSure = this.#drain.copy();
     }
-    return this.#backlog(sums.bytes, stalled ? sums.bytes : sums.workingBytes);
+    return { ...this.#backlog(sums.bytes, stalled ? sums.bytes : sums.workingBytes), stalled };
   }
 
   /** @param drainingBytes of those that the drain is of */
-  #backlog(bytes: number, drainingBytes: number): Backlog {
+  #backlog(bytes: number, drainingBytes: number): Omit<Backlog, 'stalled'> {
     const drain = this.#drain.value;
     const waiting = drainingBytes >= BYTES_MIN && drain > 0 ? Math.min(SECONDS_MAX, drainingBytes / drain) : null;
     return {

@@ -10,6 +10,8 @@ const END_SEEN_MS_MAX = 2_000;
 /** Asking for an end is cut short by the client's own deadlines. */
 const NEVER = new AbortController().signal;
 
+const CLOSED = { state: 'closed', forMs: 0, waitMs: 0 } as const;
+
 /** Work on one partition, as far as its backlog is concerned. */
 export interface BacklogWork {
   readonly progress: PartitionBacklog & {
@@ -66,6 +68,7 @@ export function createBacklogReporter(parts: BacklogParts): Component {
     gauges.backlogSeconds.set(backlog.seconds ?? -1);
     gauges.fill.set(backlog.fill);
     gauges.breakerOpen.set(breaker.isClosed ? 0 : 1);
-    return { ...self, ...backlogReport(backlog), breaker: breaker.look() };
+    // To the edges it says that nothing drains; beside partitions that work the drain says more.
+    return { ...self, ...backlogReport(backlog), breaker: backlog.stalled ? breaker.look() : CLOSED };
   });
 }
