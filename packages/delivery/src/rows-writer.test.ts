@@ -1,3 +1,4 @@
+import { DependencyError } from '@weir/pipeline';
 import { decodeRowsMeta } from '@weir/records';
 import { SimulatedLog, VirtualTime } from '@weir/testkit';
 import { expect, test } from 'vitest';
@@ -5,6 +6,7 @@ import { RowsReader } from './rows-reader.ts';
 import { RowsWriter } from './rows-writer.ts';
 import { type RowsPartition, takeOver } from './take-over.ts';
 
+const DOWN = new DependencyError('kafka', 'timeout', 'no answer', { retryable: true });
 const NEVER = new AbortController().signal;
 const CALM = { answerLost: 0, late: 0, lost: 0 };
 const A = 'aaaaaaaaaaaaaaaa';
@@ -109,4 +111,17 @@ test('a source range that does not follow the last one is a broken invariant', a
   const writer = new RowsWriter(rows, await own(A));
   await finish(writer.append(content(0, 4), VALUE, NEVER));
   await expect(writer.append(content(4, 5), VALUE, NEVER)).rejects.toThrow('source range');
+});
+
+test('an append that stays without an answer is told of with each try, and ends the ownership', async () => {
+  const { time, rows, finish, own } = setUp();
+  const tries: number[] = [];
+  const append = async () => {
+    await time.sleep(10);
+    throw DOWN;
+  };
+  const log = { ...rows.log, append };
+  const writer = new RowsWriter({ ...rows, log, failed: (retryInMs) => tries.push(retryInMs) }, await own(A));
+  expect(await finish(writer.append(content(0, 4), VALUE, NEVER))).toBeUndefined();
+  expect(tries).toEqual([100, 200, 400, 800]);
 });

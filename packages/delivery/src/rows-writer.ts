@@ -48,7 +48,7 @@ export class RowsWriter {
   }
 
   async #append(content: RowsContent, value: Buffer, signal: AbortSignal): Promise<number | undefined> {
-    const { log, topic, partition, clock } = this.#rows;
+    const { log, topic, partition, clock, failed } = this.#rows;
     const { epoch, owner } = this.#ownership;
     const meta = encodeRowsMeta({ kind: 'rows', epoch, owner, ...content });
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
@@ -58,7 +58,9 @@ export class RowsWriter {
         return (await this.owns(offset, signal)) ? offset : undefined;
       } catch (error) {
         if (!(error instanceof DependencyError) || !error.retryable) throw error;
-        await clock.sleep(RETRY_DELAY_MS * 2 ** attempt, signal);
+        const delayMs = RETRY_DELAY_MS * 2 ** attempt;
+        failed?.(delayMs);
+        await clock.sleep(delayMs, signal);
       }
     }
     return undefined;

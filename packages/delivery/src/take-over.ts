@@ -20,6 +20,8 @@ export interface RowsPartition {
   readonly clock: Clock;
   readonly topic: string;
   readonly partition: number;
+  /** Told of each try that failed and is made again. */
+  readonly failed?: (retryInMs: number) => void;
 }
 
 const READ_BYTES_MAX = 8 * 1024 ** 2;
@@ -64,6 +66,7 @@ export async function takeOver(
       }
     } catch (error) {
       if (!(error instanceof DependencyError) || !error.retryable) throw error;
+      rows.failed?.(RETRY_DELAY_MS);
     }
     await rows.clock.sleep(RETRY_DELAY_MS, signal);
   }

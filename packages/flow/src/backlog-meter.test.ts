@@ -18,6 +18,7 @@ test('the backlog in seconds is what waits over the rate at which it is done', (
     fill: 10 / 60,
     drainBytesPerSecond: 10 * MIB,
     inflowBytesPerSecond: 10 * MIB,
+    stalled: false,
   });
 });
 
@@ -40,8 +41,32 @@ test('while what comes behind fails, the rate from before stays, and the backlog
   const meter = new BacklogMeter(BOUNDS);
   meter.look([at(0, 10)], 0);
   meter.look([at(10, 20)], 1_000);
-  for (let second = 2; second <= 11; second++) meter.look([at(10, 10 + 10 * second)], second * 1_000, false);
-  expect(meter.look([at(10, 130)], 12_000, false)).toMatchObject({ seconds: 12, drainBytesPerSecond: 10 * MIB });
+  for (let second = 2; second <= 11; second++) meter.look([at(10, 10 + 10 * second)], second * 1_000, () => true);
+  expect(meter.look([at(10, 130)], 12_000, () => true)).toMatchObject({ seconds: 12, drainBytesPerSecond: 10 * MIB });
+});
+
+test('a hang that turns out to be a failure has said nothing about the rate', () => {
+  const meter = new BacklogMeter(BOUNDS);
+  meter.look([at(0, 10)], 0);
+  meter.look([at(10, 20)], 1_000);
+  for (let second = 2; second <= 30; second++) meter.look([at(10, 20)], second * 1_000);
+  expect(meter.look([at(10, 20)], 31_000).seconds).toBeGreaterThan(60);
+  expect(meter.look([at(10, 20)], 32_000, () => true)).toMatchObject({ seconds: 1, drainBytesPerSecond: 10 * MIB });
+});
+
+test('one partition that fails counts in bytes, and in seconds only while no other does anything', () => {
+  const meter = new BacklogMeter(BOUNDS);
+  const fails = (partition: number) => partition === 0;
+  let second = 0;
+  const look = (done: number, end: number) =>
+    meter.look([at(5, 105), at(done, end, 1), at(7, 7, 2)], second++ * 1_000, fails);
+  for (; second <= 10; ) look(second, 2 + second);
+  expect(look(11, 13)).toMatchObject({ bytes: 102 * MIB, seconds: 2, drainBytesPerSecond: MIB });
+  // With nothing to do that one says nothing any more.
+  for (; second <= 40; ) look(13, 13);
+  const { bytes, seconds, drainBytesPerSecond } = look(13, 13);
+  expect([bytes, seconds]).toEqual([100 * MIB, (100 * MIB) / drainBytesPerSecond!]);
+  expect(drainBytesPerSecond).toBeGreaterThanOrEqual(MIB);
 });
 
 test('where it hangs without a failure, every report for two hours can be read and soon says that it is full', () => {

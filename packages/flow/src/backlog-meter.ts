@@ -26,6 +26,8 @@ export interface Backlog {
   /** Null while none is measured. */
   readonly drainBytesPerSecond: number | null;
   readonly inflowBytesPerSecond: number;
+  /** Some partition fails, and no other does anything. */
+  readonly stalled: boolean;
 }
 
 /** Time constant of the rates. */
@@ -34,11 +36,20 @@ const SMOOTHING_S = 5;
 const BYTES_MIN = 1024 ** 2;
 /** While nothing is done the rate goes towards 0; what a report says stays a number. */
 const SECONDS_MAX = 86_400;
+/** A partition that has done nothing for longer says nothing about what comes behind. */
+const IDLE_MS = 10_000;
 
 /** A mean over the last seconds, without a bias towards 0 at its start. */
 class Mean {
   #sum = 0;
   #weight = 0;
+
+  copy(): Mean {
+    const copy = new Mean();
+    copy.#sum = this.#sum;
+    copy.#weight = this.#weight;
+    return copy;
+  }
 
   add(value: number, seconds: number): void {
     const part = -Math.expm1(-seconds / SMOOTHING_S);
@@ -52,12 +63,20 @@ class Mean {
   }
 }
 
+interface Seen {
+  readonly doneTo: number;
+  readonly endOffset: number;
+  readonly movedMs: number;
+}
+
 /** Measures the backlog of some partitions, and the rates at which it drains and grows, from one look to the next. */
 export class BacklogMeter {
   readonly #bounds: BacklogBounds;
-  readonly #drain = new Mean();
   readonly #inflow = new Mean();
-  #before = new Map<number, PartitionBacklog>();
+  #drain = new Mean();
+  /** The drain as it was when something was done last. */
+  #drainSure = new Mean();
+  #before = new Map<number, Seen>();
   #lastMs: number | undefined;
 
   constructor(bounds: BacklogBounds) {
@@ -65,37 +84,54 @@ export class BacklogMeter {
   }
 
   /**
-   * To be called at even times. The drain is measured only while there is a backlog, otherwise it is the inflow's; and only
-   * while what comes behind works: what is known from before is what it will drain at when it works again.
+   * To be called at even times. The drain is measured only while there is a backlog, otherwise it is the inflow's; and only over
+   * partitions whose writes are taken, of which the backlog in seconds is told as well. Where no such partition does
+   * anything the drain from before stays, as what all will drain at when it works again.
+   *
+   * @param fails whether what the partition writes is not taken
    */
-  look(partitions: Iterable<readonly [number, PartitionBacklog]>, nowMs: number, works = true): Backlog {
-    let bytes = 0;
-    let done = 0;
-    let came = 0;
-    const now = new Map<number, PartitionBacklog>();
+  look(
+    partitions: Iterable<readonly [number, PartitionBacklog]>,
+    nowMs: number,
+    fails: (partition: number) => boolean = () => false,
+  ): Backlog {
+    const sums = { bytes: 0, workingBytes: 0, done: 0, came: 0 };
+    let works = false;
+    let failing = false;
+    const now = new Map<number, Seen>();
     for (const [partition, { doneTo, endOffset, recordBytes }] of partitions) {
+      const isFailing = fails(partition);
+      failing ||= isFailing;
       if (endOffset === 0) continue;
-      bytes += Math.max(0, endOffset - doneTo) * recordBytes;
-      const before = this.#before.get(partition);
-      if (before !== undefined) {
-        done += Math.max(0, doneTo - before.doneTo) * recordBytes;
-        came += Math.max(0, endOffset - before.endOffset) * recordBytes;
+      const before = this.#before.get(partition) ?? { doneTo, endOffset, movedMs: Number.NEGATIVE_INFINITY };
+      const movedMs = doneTo > before.doneTo ? nowMs : before.movedMs;
+      const waiting = Math.max(0, endOffset - doneTo) * recordBytes;
+      sums.bytes += waiting;
+      sums.came += Math.max(0, endOffset - before.endOffset) * recordBytes;
+      if (!isFailing) {
+        sums.workingBytes += waiting;
+        sums.done += Math.max(0, doneTo - before.doneTo) * recordBytes;
+        works ||= nowMs - movedMs <= IDLE_MS;
       }
-      now.set(partition, { doneTo, endOffset, recordBytes });
+      now.set(partition, { doneTo, endOffset, movedMs });
     }
     const seconds = this.#lastMs === undefined ? 0 : (nowMs - this.#lastMs) / 1_000;
     this.#before = now;
     this.#lastMs = nowMs;
-    if (seconds > 0) {
-      this.#inflow.add(came / seconds, seconds);
-      if (works && bytes >= BYTES_MIN) this.#drain.add(done / seconds, seconds);
+    const stalled = failing && !works;
+    if (seconds > 0) this.#inflow.add(sums.came / seconds, seconds);
+    if (stalled) this.#drain = this.#drainSure.copy();
+    else if (seconds > 0 && sums.workingBytes >= BYTES_MIN) {
+      this.#drain.add(sums.done / seconds, seconds);
+      if (sums.done > 0) this.#drainSure = this.#drain.copy();
     }
-    return this.#backlog(bytes);
+    return { ...this.#backlog(sums.bytes, stalled ? sums.bytes : sums.workingBytes), stalled };
   }
 
-  #backlog(bytes: number): Backlog {
+  /** @param drainingBytes of those that the drain is of */
+  #backlog(bytes: number, drainingBytes: number): Omit<Backlog, 'stalled'> {
     const drain = this.#drain.value;
-    const waiting = bytes >= BYTES_MIN && drain > 0 ? Math.min(SECONDS_MAX, bytes / drain) : null;
+    const waiting = drainingBytes >= BYTES_MIN && drain > 0 ? Math.min(SECONDS_MAX, drainingBytes / drain) : null;
     return {
       bytes: Math.round(bytes),
       seconds: waiting,

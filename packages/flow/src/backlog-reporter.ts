@@ -10,6 +10,8 @@ const END_SEEN_MS_MAX = 2_000;
 /** Asking for an end is cut short by the client's own deadlines. */
 const NEVER = new AbortController().signal;
 
+const CLOSED = { state: 'closed', forMs: 0, waitMs: 0 } as const;
+
 /** Work on one partition, as far as its backlog is concerned. */
 export interface BacklogWork {
   readonly progress: PartitionBacklog & {
@@ -61,11 +63,12 @@ export function createBacklogReporter(parts: BacklogParts): Component {
     const { workers } = partitions;
     for (const [partition, worker] of workers) lookAtEnd(partition, worker).catch(onBlind);
     const all = [...workers].map(([partition, { progress }]) => [partition, progress] as const);
-    const backlog = meter.look(all, clock.nowMs(), breaker.isClosed);
+    const backlog = meter.look(all, clock.nowMs(), (partition) => breaker.fails(partition));
     gauges.backlogBytes.set(backlog.bytes);
     gauges.backlogSeconds.set(backlog.seconds ?? -1);
     gauges.fill.set(backlog.fill);
     gauges.breakerOpen.set(breaker.isClosed ? 0 : 1);
-    return { ...self, ...backlogReport(backlog), breaker: breaker.look() };
+    // To the edges it says that nothing drains; beside partitions that work the drain says more.
+    return { ...self, ...backlogReport(backlog), breaker: backlog.stalled ? breaker.look() : CLOSED };
   });
 }

@@ -42,7 +42,7 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
     clock,
     {
       failed: (partition, error) => {
-        breaker.failed(RESTART_MS);
+        breaker.failed(partition, RESTART_MS);
         logger.warn({ err: error, partition }, 'a partition is taken up again');
       },
       fatal: context.fatal,
@@ -65,10 +65,11 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
         onTakeOver: () => metrics.takeOvers.inc(),
         onTranscoded: (seconds: number) => metrics.transcodeSeconds.observe(seconds),
         onProduced: (rows: number, seconds: number) => {
-          breaker.close();
           metrics.recordRows.observe(rows);
           metrics.produceSeconds.observe(seconds);
         },
+        onMoved: () => breaker.works(partition),
+        onFailed: (retryInMs: number) => breaker.failed(partition, retryInMs),
       };
       return new PartitionWorker(partition, parts, former?.progress);
     },

@@ -67,3 +67,15 @@ test('begins with what the worker that failed knew of the backlog', () => {
   const former = { doneTo: 30, endOffset: 40, endSeenMs: -3, recordBytes: 77, movedMs: -2, aliveMs: -1 };
   expect(new PartitionWorker(0, parts, former).progress).toEqual({ ...former, aliveMs: clock.nowMs() });
 });
+
+test('tells of each try to take the rows log over that fails', async () => {
+  const { clock, parts } = setUp();
+  const tries: number[] = [];
+  const worker = new PartitionWorker(0, { ...parts, onFailed: (retryInMs) => tries.push(retryInMs) });
+  const session = new AbortController();
+  const running = worker.run(session.signal, never).catch(() => undefined);
+  await clock.advance(250);
+  expect(tries).toEqual([100, 100, 100]);
+  session.abort();
+  await running;
+});

@@ -31,6 +31,10 @@ export interface WorkerParts {
   readonly onTakeOver: () => void;
   readonly onTranscoded: (seconds: number) => void;
   readonly onProduced: (rows: number, seconds: number) => void;
+  /** The rows log has taken what there was, or there is nothing for it to take. */
+  readonly onMoved?: () => void;
+  /** A try to write to the rows log has failed, and is made again. */
+  readonly onFailed?: (retryInMs: number) => void;
 }
 
 /** Where a partition stands. */
@@ -84,11 +88,13 @@ export class PartitionWorker implements PartitionWork {
   }
 
   async run(session: AbortSignal, draining: AbortSignal): Promise<void> {
-    const { membership, log, rowsTopic, rawTopic } = this.#parts;
+    const { membership, log, rowsTopic, rawTopic, onFailed } = this.#parts;
     const committed = await membership.committed(this.#partition, session);
     this.#checkpoint = committed === null ? null : decodeCommitMetadata(committed.metadata);
     await this.#lookAround(committed?.offset ?? 0, session);
-    const rows = { log, clock: this.#clock, topic: rowsTopic, partition: this.#partition };
+    // What fails because the partition is another's now is no failure of ours.
+    const failed = (retryInMs: number) => (session.aborted ? undefined : onFailed?.(retryInMs));
+    const rows = { log, clock: this.#clock, topic: rowsTopic, partition: this.#partition, failed };
     while (!session.aborted && !draining.aborted) {
       const ownership = await takeOver(rows, this.#parts.newOwner(), this.#checkpoint, session);
       this.#parts.onTakeOver();
@@ -145,8 +151,8 @@ export class PartitionWorker implements PartitionWork {
       }
       offset = page.nextOffset;
       if (page.entries.length === 0) {
-        this.#moved();
         if (!(await appending)) return;
+        this.#moved();
         this.#commitLater(session);
       }
     }
@@ -208,6 +214,7 @@ export class PartitionWorker implements PartitionWork {
 
   #moved(): void {
     this.progress.aliveMs = this.progress.movedMs = this.#parts.clock.nowMs();
+    this.#parts.onMoved?.();
   }
 
   /**

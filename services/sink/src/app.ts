@@ -36,6 +36,7 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
 
   const inserter = new BatchInserter(clickhouse, log, topic, clock, insertEvents(metrics, health, breaker, context));
   const onStored = (batch: Batch): void => {
+    breaker.works(batch.partition);
     metrics.batchRows.observe(batch.rows);
     const oldest = oldestReceivedAtNs(batch);
     if (oldest !== undefined) metrics.ageSeconds.observe(Number(clock.wallNs() - oldest) / 1e9);
@@ -119,14 +120,13 @@ function insertEvents(
   return {
     inserted: (table, rows, bytes, seconds) => {
       health.inserted();
-      breaker.close();
       metrics.inserts.inc({ table });
       metrics.rows.inc({ table }, rows);
       metrics.bytes.inc({ table }, bytes);
       metrics.insertSeconds.observe({ table }, seconds);
     },
-    failed: (table, error, retryInMs) => {
-      breaker.failed(retryInMs);
+    failed: (table, error, retryInMs, partition) => {
+      breaker.failed(partition, retryInMs);
       if (health.insertFailed()) logger.warn({ err: error, table }, 'inserts fail; they are tried again');
       metrics.insertFailures.inc({ table, retryable: 'true' });
     },

@@ -61,6 +61,20 @@ describe('fair shares of a pipe that is nearly full', () => {
     expect(setUp({ greedy: 5_000, other: 900 }, { greedy: quota }).shares.limited).toBe(1);
   });
 
+  test('count a limit that holds for each edge once for each of them', () => {
+    const each = (scope: 'local' | 'global') => {
+      const quota = { items: { perSecond: 80 }, bytes: { perSecond: 800 }, scope };
+      const tenants = { greedy: effectiveTenant('greedy', { keys: [], limits: quota }, undefined) };
+      const shares = new FairShares('a', (name) => tenants[name as 'greedy']);
+      const report = demandOf({ greedy: 2_500, other: 300 });
+      const reports = [report, { ...report, edge: 'b' }];
+      for (let second = 0; second < 5; second++) shares.refresh(FULL, reports, second * 1_000);
+      return shares.limited;
+    };
+    // Two edges take 2,000 bytes a second. Beside 600 of the other there is room for 800 of the greedy one, but not for twice that.
+    expect([each('global'), each('local')]).toEqual([0, 1]);
+  });
+
   test('let an export above the burst pass when the bucket is full, and then wait until it is made up for', () => {
     const { shares } = setUp({ greedy: 5_000 });
     expect(shares.take('greedy', 10_000, 4_000)).toBeUndefined();

@@ -115,7 +115,7 @@ export class FairShares {
     return [...all].map(([tenant, { items, bytes, here }]) => {
       const limits = this.#tenant(tenant)?.limits;
       const part = Math.max(least, here / Math.max(1, bytes));
-      return { tenant, weight: limits?.weight ?? 1, demand: withinLimits(limits, items, bytes), part };
+      return { tenant, weight: limits?.weight ?? 1, demand: withinLimits(limits, items, bytes, reports.length), part };
     });
   }
 }
@@ -126,11 +126,13 @@ function fillAhead({ fill, backlogBytes, inflowBytesPerSecond, drainBytesPerSeco
   return fill * (1 + ((inflowBytesPerSecond - drainBytesPerSecond) * LIMITS.fairAheadS) / backlogBytes);
 }
 
-/** What a tenant's own rate refuses is no demand on the pipe. */
-function withinLimits(limits: Tenant['limits'] | undefined, items: number, bytes: number): number {
+/** What a tenant's own rate refuses is no demand on the pipe. A local limit is each edge's: together they let so many times it through. */
+function withinLimits(limits: Tenant['limits'] | undefined, items: number, bytes: number, edges: number): number {
   if (limits === undefined) return bytes;
-  const byItems = items > limits.items.perSecond ? (bytes * limits.items.perSecond) / items : bytes;
-  return Math.min(byItems, limits.bytes.perSecond);
+  const times = limits.scope === 'local' ? edges : 1;
+  const itemsMax = limits.items.perSecond * times;
+  const byItems = items > itemsMax ? (bytes * itemsMax) / items : bytes;
+  return Math.min(byItems, limits.bytes.perSecond * times);
 }
 
 function refill(bucket: Bucket, nowMs: number): void {

@@ -16,7 +16,7 @@ export interface InsertEvents extends LetterEvents {
   passedOverView(table: TableName): void;
   inserted(table: TableName, rows: number, bytes: number, seconds: number): void;
   /** Passes by itself, and is tried again. */
-  failed(table: TableName, error: DependencyError, retryInMs: number): void;
+  failed(table: TableName, error: DependencyError, retryInMs: number, partition: number): void;
   /** Refused for good, as a whole: told apart then. */
   refused(table: TableName): void;
 }
@@ -182,7 +182,10 @@ export class BatchInserter {
   }
 
   /** Why ClickHouse refuses the rows for good; undefined once it has taken them. */
-  async #insert({ ledger, signal }: Work, { frames: take, ...insert }: Insert): Promise<DependencyError | undefined> {
+  async #insert(
+    { batch, ledger, signal }: Work,
+    { frames: take, ...insert }: Insert,
+  ): Promise<DependencyError | undefined> {
     for (let delayMs: number = LIMITS.insertRetryMs; ; delayMs = Math.min(delayMs * 2, LIMITS.insertRetryMsMax)) {
       try {
         await this.#slots.run(async () => {
@@ -204,7 +207,7 @@ export class BatchInserter {
             this.#events.refused(insert.table);
             return error;
           }
-          this.#events.failed(insert.table, error, delayMs);
+          this.#events.failed(insert.table, error, delayMs, batch.partition);
         } else if (!error.retryable) throw error;
       }
       await this.#clock.sleep(delayMs, signal);
