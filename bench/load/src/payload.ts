@@ -10,7 +10,10 @@ export interface Payload {
 
 export type LoadSignal = 'traces' | 'logs' | 'metrics';
 
-/** Name of the attribute that carries an item's id. */
+/**
+ * Name of the attribute that carries an item's id. That of a data point lacks the number, which is its value: otherwise every point
+ * would be a series of its own, and a tenant may have only so many.
+ */
 export const ID_ATTRIBUTE = 'weir.load.id';
 
 const ID_DIGITS = 12;
@@ -24,8 +27,10 @@ interface Template {
   readonly start: number;
   readonly end: number;
   readonly status: number;
-  /** Of the last digit of the id. */
+  /** Of the last digit of the id; -1 where the number is the value. */
   readonly id: number;
+  /** Of a data point, -1 where there is none. */
+  readonly value: number;
 }
 
 /**
@@ -57,7 +62,7 @@ export class PayloadMaker {
     this.#timeMs = timeMs;
     this.#signal = signal;
     this.#errors = errors;
-    this.#template = template(signal, `${run}/${producer}/`);
+    this.#template = template(signal, idPrefix(run, producer));
     this.#head = field(1, field(1, attribute('service.name', `load-${producer % 20}`)));
   }
 
@@ -77,7 +82,7 @@ export class PayloadMaker {
   }
 
   #patch(out: Buffer, at: number, random: Buffer, from: number, timeMs: number): void {
-    const { traceId, spanId, start, end, status, id } = this.#template;
+    const { traceId, spanId, start, end, status, id, value } = this.#template;
     const number = this.#next;
     if (traceId >= 0) random.copy(out, at + traceId, from, from + 16);
     if (spanId >= 0) random.copy(out, at + spanId, from + 4, from + 12);
@@ -85,8 +90,9 @@ export class PayloadMaker {
     if (end >= 0) writeNs(out, at + end, timeMs + 1 + (random[from]! & 0x3f));
     const failed = random.readUInt16LE(from + 14) / 65_536 < this.#errors;
     if (status >= 0) out[at + status] = this.#signal === 'logs' ? (failed ? 17 : 9) : failed ? 2 : 1;
+    if (value >= 0) out.writeDoubleLE(number, at + value);
     let rest = number;
-    for (let digit = 0; digit < ID_DIGITS; digit++) {
+    for (let digit = 0; id >= 0 && digit < ID_DIGITS; digit++) {
       out[at + id - digit] = 0x30 + (rest % 10);
       rest = Math.floor(rest / 10);
     }
@@ -95,8 +101,16 @@ export class PayloadMaker {
 
 /** The id of an item as it is stored. */
 export function itemId(run: string, producer: number, number: number): string {
-  return `${run}/${producer}/${String(number).padStart(ID_DIGITS, '0')}`;
+  return `${idPrefix(run, producer)}${String(number).padStart(ID_DIGITS, '0')}`;
 }
+
+/** The id of an item without its number. */
+export function idPrefix(run: string, producer: number): string {
+  return `${run}/${producer}/`;
+}
+
+/** SQL of the ids of data points, whose numbers are their values. */
+export const POINT_ID = `concat(Attributes['${ID_ATTRIBUTE}'], leftPad(toString(toUInt64(Value)), ${ID_DIGITS}, '0'))`;
 
 function writeNs(out: Buffer, at: number, ms: number): void {
   const ns = BigInt(Math.floor(ms)) * 1_000_000n;
@@ -115,9 +129,12 @@ export const FIXED_ATTRIBUTES: readonly (readonly [key: string, value: string])[
   ['deployment.environment.name', 'bench'],
 ];
 
+const VALUE = Buffer.concat([tag(4, 1), Buffer.from(new Float64Array([12.5]).buffer)]);
+
 function template(signal: LoadSignal, prefix: string): Template {
+  const digits = signal === 'metrics' ? '' : '0'.repeat(ID_DIGITS);
   const attributes = (number: number) =>
-    [...FIXED_ATTRIBUTES, [ID_ATTRIBUTE, `${prefix}${'0'.repeat(ID_DIGITS)}`] as const].map(([key, value]) =>
+    [...FIXED_ATTRIBUTES, [ID_ATTRIBUTE, `${prefix}${digits}`] as const].map(([key, value]) =>
       field(number, attribute(key, value)),
     );
   const time = (number: number) => Buffer.concat([tag(number, 1), Buffer.alloc(8)]);
@@ -147,10 +164,7 @@ function template(signal: LoadSignal, prefix: string): Template {
       Buffer.concat([
         text(1, 'http.server.request.duration'),
         text(3, 'ms'),
-        field(
-          5,
-          field(1, Buffer.concat([time(3), tag(4, 1), Buffer.from(new Float64Array([12.5]).buffer), ...attributes(7)])),
-        ),
+        field(5, field(1, Buffer.concat([time(3), VALUE, ...attributes(7)]))),
       ]),
   };
   const bytes = field(2, parts[signal]());
@@ -171,7 +185,8 @@ function template(signal: LoadSignal, prefix: string): Template {
         : signal === 'logs'
           ? find(Buffer.from([2 << 3, 9]), 1)
           : -1,
-    id: bytes.indexOf('0'.repeat(ID_DIGITS)) + ID_DIGITS - 1,
+    id: signal === 'metrics' ? -1 : bytes.indexOf(digits) + ID_DIGITS - 1,
+    value: signal === 'metrics' ? find(VALUE, 1) : -1,
   };
 }
 
