@@ -58,7 +58,7 @@ export class JsonPayloadMaker {
     if (this.#signal === 'logs') {
       return `{"timeUnixNano":"${time}","severityNumber":${failed ? 17 : 9},"severityText":"INFO","body":{"stringValue":"order 1234567 was read in 12 ms"},${attributes},"traceId":"${traceId}","spanId":"${spanId}"}`;
     }
-    return `{"name":"http.server.request.duration","unit":"ms","gauge":{"dataPoints":[{"timeUnixNano":"${time}","asDouble":${number},${attributes}}]}}`;
+    return `{"name":"http.server.requests","unit":"{request}","gauge":{"dataPoints":[{"timeUnixNano":"${time}","asDouble":${number},${attributes}}]}}`;
   }
 }
 

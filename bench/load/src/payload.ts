@@ -162,8 +162,9 @@ function template(signal: LoadSignal, prefix: string): Template {
       ]),
     metrics: () =>
       Buffer.concat([
-        text(1, 'http.server.request.duration'),
-        text(3, 'ms'),
+        text(1, 'http.server.requests'),
+        // Of a unit that is not converted: the value is the number of the item.
+        text(3, '{request}'),
         field(5, field(1, Buffer.concat([time(3), VALUE, ...attributes(7)]))),
       ]),
   };
