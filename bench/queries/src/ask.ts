@@ -1,4 +1,5 @@
 import type { Cost, Database, Measured } from './database.ts';
+import { median, turned } from './order.ts';
 import { needle, QUESTIONS } from './questions.ts';
 import type { RowsShape } from './rows.ts';
 import type { Schema } from './schemas.ts';
@@ -66,8 +67,6 @@ export function ask(
 
 const keyOf = (question: string, oneTenant: boolean, schema: Schema) => `${question} ${oneTenant} ${schema.name}`;
 
-const turned = <T>(all: readonly T[], by: number) => all.map((_, index) => all[(index + by) % all.length]!);
-
 /** The answer without what may differ: a quantile is estimated from a sample that depends on the order of rows. */
 function canonical({ answer }: Measured): string {
   return JSON.stringify(answer.map(({ p99: _, ...rest }) => JSON.stringify(rest)).sort());
@@ -82,11 +81,4 @@ function medians(costs: readonly Cost[]): Cost {
     bytes: of('bytes'),
     compressedBytes: of('compressedBytes'),
   };
-}
-
-/** The middle one, or the mean of the two in the middle. */
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const half = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
 }

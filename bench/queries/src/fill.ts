@@ -1,4 +1,5 @@
 import type { Database } from './database.ts';
+import { median, turned } from './order.ts';
 import { logs, type RowsShape, spans } from './rows.ts';
 import { type Schema, TABLES } from './schemas.ts';
 
@@ -18,7 +19,7 @@ export interface TableFill {
 }
 
 /** Rows of one insert: what the sinks write in some seconds at the rates that Weir is made for. */
-const INSERT_ROWS = 250_000;
+export const INSERT_ROWS = 100_000;
 const SOURCE = 'source';
 
 const SPAN_COLUMNS = [
@@ -58,22 +59,24 @@ export function fill(
   shape: RowsShape,
   onProgress: (text: string) => void,
 ): TableFill[] {
-  for (const statement of schemas.flatMap(({ statements }) => statements)) database.execute(statement);
+  for (const statement of schemas.flatMap(({ statements }) => statements)) {
+    database.execute(statement.replace('index_granularity = 8192', `index_granularity = ${shape.granuleRows}`));
+  }
   database.execute('SYSTEM STOP MERGES');
   database.execute(`CREATE DATABASE ${SOURCE}`);
-  const insertMs = new Map<string, number>();
+  const insertMs = new Map<string, number[]>();
   for (const { table, select, columns } of SIGNALS) {
     const source = `${SOURCE}.${table}`;
     database.execute(`CREATE TABLE ${source} ENGINE = Memory AS ${select(shape, 0, 0)}`);
-    for (let from = 0; from < shape.rows; from += INSERT_ROWS) {
+    for (let from = 0, piece = 0; from < shape.rows; from += INSERT_ROWS, piece++) {
       database.insert(`INSERT INTO ${source} ${select(shape, from, Math.min(INSERT_ROWS, shape.rows - from))}`);
-      for (const schema of schemas) {
+      for (const schema of turned(schemas, piece)) {
         const key = `${schema.name} ${table}`;
-        const from = sorted(database, schema, table, source);
-        insertMs.set(key, (insertMs.get(key) ?? 0) + database.insert(insertInto(schema, table, columns, from)));
+        const place = sorted(database, schema, table, source);
+        insertMs.set(key, [...(insertMs.get(key) ?? []), database.insert(insertInto(schema, table, columns, place))]);
       }
       database.execute(`TRUNCATE TABLE ${source}`);
-      onProgress(`${table}: ${(from + INSERT_ROWS).toLocaleString('en-US')}`);
+      onProgress(`${table}: ${Math.min(from + INSERT_ROWS, shape.rows).toLocaleString('en-US')}`);
     }
   }
   database.execute(`DROP DATABASE ${SOURCE}`);
@@ -82,9 +85,10 @@ export function fill(
     TABLES.map((table) => {
       const mergeMs = database.merge(`${schema.database}.${table}`);
       onProgress(`${schema.name} ${table}: merged`);
-      const cpuS = (ms: number) => ms / 1000 / (shape.rows / 1e6);
-      const inserted = insertMs.get(`${schema.name} ${table}`) ?? 0;
-      return { ...size(database, schema, table), insertCpuS: cpuS(inserted), mergeCpuS: cpuS(mergeMs) };
+      const costs = insertMs.get(`${schema.name} ${table}`);
+      // The median of the whole pieces: the first insert of a process costs more than the others.
+      const insertCpuS = costs === undefined ? 0 : (median(costs) * 1000) / Math.min(INSERT_ROWS, shape.rows);
+      return { ...size(database, schema, table), insertCpuS, mergeCpuS: (mergeMs * 1000) / shape.rows };
     }),
   );
 }

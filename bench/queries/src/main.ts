@@ -20,6 +20,7 @@ const HELP = `The usual questions, timed on Weir's tables beside those of the Co
   --hours H       time that the rows take; an "hour" of a question is a sixth of it (default 6)
   --rounds N      each with other things to look for (default 5)
   --schemas LIST  of ${SCHEMAS.map(({ name }) => name).join(', ')} (default weir,contrib-0.149)
+  --granule N     rows of a granule: 8192 as in use, or fewer, for as many granules as a larger run has (default 8192)
   --threads N     of each statement (default 2)
   --seed N        (default 1)
   --data-dir DIR  (default node_modules/.cache/weir/queries), removed at the end without --keep
@@ -52,6 +53,7 @@ function options() {
       hours: { type: 'string', default: '6' },
       rounds: { type: 'string', default: '5' },
       schemas: { type: 'string', default: 'weir,contrib-0.149' },
+      granule: { type: 'string', default: '8192' },
       threads: { type: 'string', default: '2' },
       seed: { type: 'string', default: '1' },
       'data-dir': { type: 'string', default: join(ROOT, 'node_modules/.cache/weir/queries') },
@@ -61,7 +63,7 @@ function options() {
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
-  const number = (name: 'rows' | 'tenants' | 'services' | 'hours' | 'rounds' | 'threads' | 'seed') => {
+  const number = (name: 'rows' | 'tenants' | 'services' | 'hours' | 'rounds' | 'threads' | 'seed' | 'granule') => {
     const value = Number(values[name]);
     if (!(value > 0) || (name !== 'hours' && !Number.isSafeInteger(value)))
       throw new Error(`--${name} ${values[name]}`);
@@ -79,6 +81,7 @@ function options() {
     services: number('services'),
     hours: number('hours'),
     seed: number('seed'),
+    granuleRows: number('granule'),
     startNs: startNs(),
   };
   return { ...values, dir: values['data-dir'], schemas, shape, rounds: number('rounds'), threads: number('threads') };

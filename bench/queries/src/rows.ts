@@ -6,6 +6,8 @@ export interface RowsShape {
   readonly services: number;
   readonly hours: number;
   readonly seed: number;
+  /** Rows of a granule: 8192, or fewer, so that a small run has as many granules as a large one. */
+  readonly granuleRows: number;
   /** Unix nanoseconds of the first row. */
   readonly startNs: bigint;
 }

@@ -16,6 +16,13 @@ const addIndex = (table: string, index: string) => `ALTER TABLE ${table} ADD IND
 
 export const VARIANTS: readonly Variant[] = [
   {
+    name: 'both',
+    statements: (db) => [
+      addIndex(`${db}.otel_traces_trace_id_ts`, 'idx_trace_id TraceId TYPE bloom_filter(0.01)'),
+      ...TABLES.map((table) => addIndex(`${db}.${table}`, 'idx_service ServiceName TYPE set(100)')),
+    ],
+  },
+  {
     name: 'lookup-bloom',
     statements: (db) => [addIndex(`${db}.otel_traces_trace_id_ts`, 'idx_trace_id TraceId TYPE bloom_filter(0.01)')],
   },
