@@ -37,7 +37,7 @@ export class Database {
     mkdirSync(dir, { recursive: true });
     this.#session = new Session(dir);
     // An answer that is kept for a condition would make the second run of a query another query.
-    this.#settings = `max_threads = ${threads}, max_insert_threads = ${threads}, use_query_condition_cache = 0`;
+    this.#settings = `max_threads = ${threads}, max_insert_threads = ${threads}, use_query_condition_cache = 0, output_format_json_quote_64bit_integers = 1`;
   }
 
   /** @throws Error with ClickHouse's message */
