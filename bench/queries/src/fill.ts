@@ -18,8 +18,9 @@ export interface TableFill {
   readonly columns: Readonly<Record<string, number>>;
 }
 
-/** Rows of one insert: what the sinks write in some seconds at the rates that Weir is made for. */
-export const INSERT_ROWS = 100_000;
+/** Rows of one insert: large enough that a hundred parts or so are left to merge at the end. */
+export const rowsOfInsert = (rows: number): number => Math.min(500_000, Math.max(100_000, Math.ceil(rows / 100)));
+
 const SOURCE = 'source';
 
 const SPAN_COLUMNS = [
@@ -64,19 +65,20 @@ export function fill(
   }
   database.execute('SYSTEM STOP MERGES');
   database.execute(`CREATE DATABASE ${SOURCE}`);
+  const piece = rowsOfInsert(shape.rows);
   const insertMs = new Map<string, number[]>();
   for (const { table, select, columns } of SIGNALS) {
     const source = `${SOURCE}.${table}`;
     database.execute(`CREATE TABLE ${source} ENGINE = Memory AS ${select(shape, 0, 0)}`);
-    for (let from = 0, piece = 0; from < shape.rows; from += INSERT_ROWS, piece++) {
-      database.insert(`INSERT INTO ${source} ${select(shape, from, Math.min(INSERT_ROWS, shape.rows - from))}`);
-      for (const schema of turned(schemas, piece)) {
+    for (let from = 0, turn = 0; from < shape.rows; from += piece, turn++) {
+      database.insert(`INSERT INTO ${source} ${select(shape, from, Math.min(piece, shape.rows - from))}`);
+      for (const schema of turned(schemas, turn)) {
         const key = `${schema.name} ${table}`;
         const place = sorted(database, schema, table, source);
         insertMs.set(key, [...(insertMs.get(key) ?? []), database.insert(insertInto(schema, table, columns, place))]);
       }
       database.execute(`TRUNCATE TABLE ${source}`);
-      onProgress(`${table}: ${Math.min(from + INSERT_ROWS, shape.rows).toLocaleString('en-US')}`);
+      onProgress(`${table}: ${Math.min(from + piece, shape.rows).toLocaleString('en-US')}`);
     }
   }
   database.execute(`DROP DATABASE ${SOURCE}`);
@@ -87,7 +89,7 @@ export function fill(
       onProgress(`${schema.name} ${table}: merged`);
       const costs = insertMs.get(`${schema.name} ${table}`);
       // The median of the whole pieces: the first insert of a process costs more than the others.
-      const insertCpuS = costs === undefined ? 0 : (median(costs) * 1000) / Math.min(INSERT_ROWS, shape.rows);
+      const insertCpuS = costs === undefined ? 0 : (median(costs) * 1000) / Math.min(piece, shape.rows);
       return { ...size(database, schema, table), insertCpuS, mergeCpuS: (mergeMs * 1000) / shape.rows };
     }),
   );

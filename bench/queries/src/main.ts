@@ -12,7 +12,7 @@ import { SCHEMAS } from './schemas.ts';
 const HELP = `The usual questions, timed on Weir's tables beside those of the Collector's ClickHouse exporter, with the same rows.
 
   npm run queries -- --rows 50000000
-  npm run queries -- --rows 1000000 --tenants 10 --hours 1.2 --schemas weir,weir+lookup-bloom --threads 1 --print
+  npm run queries -- --rows 1000000 --tenants 10 --hours 1.2 --schemas weir,weir+no-service-index --threads 1 --print
 
   --rows N        spans, and as many logs (default 1000000)
   --tenants N     (default 50)

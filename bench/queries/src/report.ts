@@ -1,7 +1,7 @@
 import { cpus } from 'node:os';
 import type { Answered } from './ask.ts';
 import type { Cost } from './database.ts';
-import { INSERT_ROWS, type TableFill } from './fill.ts';
+import { rowsOfInsert, type TableFill } from './fill.ts';
 import { TABLES } from './schemas.ts';
 
 /** All that one run found. */
@@ -50,7 +50,7 @@ ${others.map((other) => questions(result.answers, base, other)).join('\n\n')}
 
 ## Tables
 
-CPU is that of the whole process for a million rows: the insert from memory of ${count(INSERT_ROWS)} rows at a time, each index and view included, and one merge of
+CPU is that of the whole process for a million rows: the insert from memory of ${count(rowsOfInsert(shape.rows))} rows at a time, each index and view included, and one merge of
 all parts at the end. The look-up is filled with the spans.
 
 | schema | table | rows | insert CPU s/M | merge CPU s/M | MiB on disk | bytes a row | of that indexes | parts |

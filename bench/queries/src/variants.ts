@@ -9,43 +9,52 @@ export interface Variant {
 
 const TABLES = ['otel_traces', 'otel_logs'] as const;
 const INDEXES = {
-  otel_traces: ['idx_timestamp', 'idx_duration', 'idx_trace_id', 'idx_res_attr_value', 'idx_span_attr_value'],
-  otel_logs: ['idx_timestamp', 'idx_trace_id', 'idx_res_attr_value', 'idx_log_attr_value', 'idx_lower_body'],
+  otel_traces: [
+    'idx_timestamp',
+    'idx_duration',
+    'idx_trace_id',
+    'idx_res_attr_value',
+    'idx_span_attr_value',
+    'idx_service',
+  ],
+  otel_logs: [
+    'idx_timestamp',
+    'idx_trace_id',
+    'idx_res_attr_value',
+    'idx_log_attr_value',
+    'idx_lower_body',
+    'idx_service',
+  ],
 };
-const addIndex = (table: string, index: string) => `ALTER TABLE ${table} ADD INDEX ${index} GRANULARITY 1`;
+const drop = (table: string, index: string) => `ALTER TABLE ${table} DROP INDEX ${index}`;
+const dropService = (db: string) => TABLES.map((table) => drop(`${db}.${table}`, 'idx_service'));
+const dropLookup = (db: string) => [drop(`${db}.otel_traces_trace_id_ts`, 'idx_trace_id')];
 
 export const VARIANTS: readonly Variant[] = [
-  {
-    name: 'both',
-    statements: (db) => [
-      addIndex(`${db}.otel_traces_trace_id_ts`, 'idx_trace_id TraceId TYPE bloom_filter(0.01)'),
-      ...TABLES.map((table) => addIndex(`${db}.${table}`, 'idx_service ServiceName TYPE set(100)')),
-    ],
-  },
-  {
-    name: 'lookup-bloom',
-    statements: (db) => [addIndex(`${db}.otel_traces_trace_id_ts`, 'idx_trace_id TraceId TYPE bloom_filter(0.01)')],
-  },
+  { name: 'no-service-index', statements: dropService },
+  { name: 'no-lookup-index', statements: dropLookup },
   {
     name: 'service-set',
-    statements: (db) => TABLES.map((table) => addIndex(`${db}.${table}`, 'idx_service ServiceName TYPE set(100)')),
-  },
-  {
-    name: 'service-bloom',
-    statements: (db) =>
-      TABLES.map((table) => addIndex(`${db}.${table}`, 'idx_service ServiceName TYPE bloom_filter(0.01)')),
+    statements: (db) => [
+      ...dropService(db),
+      ...TABLES.map(
+        (table) => `ALTER TABLE ${db}.${table} ADD INDEX idx_service ServiceName TYPE set(100) GRANULARITY 1`,
+      ),
+    ],
   },
   {
     name: 'body-text',
     statements: (db) => [
-      `ALTER TABLE ${db}.otel_logs DROP INDEX idx_lower_body`,
+      drop(`${db}.otel_logs`, 'idx_lower_body'),
       `ALTER TABLE ${db}.otel_logs ADD INDEX idx_body_text lower(Body) TYPE text(tokenizer = 'splitByNonAlpha')`,
     ],
   },
   {
     name: 'bare',
-    statements: (db) =>
-      TABLES.flatMap((table) => INDEXES[table].map((index) => `ALTER TABLE ${db}.${table} DROP INDEX ${index}`)),
+    statements: (db) => [
+      ...TABLES.flatMap((table) => INDEXES[table].map((index) => drop(`${db}.${table}`, index))),
+      ...dropLookup(db),
+    ],
   },
   { name: 'sorted', statements: () => [], sorted: true },
 ];
