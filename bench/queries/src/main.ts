@@ -18,6 +18,7 @@ const HELP = `The usual questions, timed on Weir's tables beside those of the Co
   --tenants N     (default 50)
   --services N    names of services; each tenant has 20 of them (default 200)
   --hours H       time that the rows take; an "hour" of a question is a sixth of it (default 6)
+  --one-retention for all tenants; otherwise there are three, and so three partitions in each of Weir's inserts
   --rounds N      each with other things to look for (default 5)
   --schemas LIST  of ${SCHEMAS.map(({ name }) => name).join(', ')} (default weir,contrib-0.149)
   --granule N     rows of a granule: 8192 as in use, or fewer, for as many granules as a larger run has (default 8192)
@@ -57,6 +58,7 @@ function options() {
       threads: { type: 'string', default: '2' },
       seed: { type: 'string', default: '1' },
       'data-dir': { type: 'string', default: join(ROOT, 'node_modules/.cache/weir/queries') },
+      'one-retention': { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
       reuse: { type: 'boolean', default: false },
       print: { type: 'boolean', default: false },
@@ -82,6 +84,7 @@ function options() {
     hours: number('hours'),
     seed: number('seed'),
     granuleRows: number('granule'),
+    oneRetention: values['one-retention'],
     startNs: startNs(),
   };
   return { ...values, dir: values['data-dir'], schemas, shape, rounds: number('rounds'), threads: number('threads') };

@@ -19,6 +19,7 @@ const shape: RowsShape = {
   hours: 6,
   seed: 7,
   granuleRows: 256,
+  oneRetention: false,
   startNs: BigInt(Date.now()) * 1_000_000n,
 };
 const schemas = ['weir', 'contrib-0.149', 'contrib-0.161'].map((name) => SCHEMAS.find((one) => one.name === name)!);

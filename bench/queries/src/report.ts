@@ -12,6 +12,8 @@ export interface QueriesResult {
     readonly services: number;
     readonly hours: number;
     readonly seed: number;
+    readonly granuleRows: number;
+    readonly oneRetention: boolean;
   };
   readonly engine: string;
   readonly threads: number;
@@ -34,7 +36,7 @@ export function renderReport(result: QueriesResult, base: string): string {
   return `# The usual questions, beside the Collector's schema
 
 Written by \`npm run queries\`: ${count(shape.rows)} spans and ${count(shape.rows)} logs, the same rows in each schema, ${shape.tenants} tenants (the largest has ${Math.round(100 / Math.sqrt(shape.tenants))} % of
-the rows), ${shape.services} names of services of which each tenant has 20, 8 attributes a span, 6 on its resource, ${shape.hours} hours (an "hour" is a sixth of them), seed ${shape.seed};
+the rows), ${shape.services} names of services of which each tenant has 20, 8 attributes a span, 6 on its resource, ${shape.hours} hours (an "hour" is a sixth of them), seed ${shape.seed}, granules of ${count(shape.granuleRows)} rows;
 ClickHouse ${result.engine} embedded, ${result.threads} threads a query, on ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}). Tables are merged to one part a partition.
 Medians of ${result.rounds} rounds in alternation, each looking for something else, one cold and three warm runs a round; all schemas gave the same answers.
 
@@ -51,7 +53,8 @@ ${others.map((other) => questions(result.answers, base, other)).join('\n\n')}
 ## Tables
 
 CPU is that of the whole process for a million rows: the insert from memory of ${count(rowsOfInsert(shape.rows))} rows at a time, each index and view included, and one merge of
-all parts at the end. The look-up is filled with the spans.
+all parts at the end. The look-up is filled with the spans. Tenants have ${shape.oneRetention ? 'one retention, so an insert touches one partition' : 'three retentions, so an insert touches three partitions'} of
+Weir's tables and one of the exporter's. Rows come in the order of time.
 
 | schema | table | rows | insert CPU s/M | merge CPU s/M | MiB on disk | bytes a row | of that indexes | parts |
 | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |

@@ -8,6 +8,8 @@ export interface RowsShape {
   readonly seed: number;
   /** Rows of a granule: 8192, or fewer, so that a small run has as many granules as a large one. */
   readonly granuleRows: number;
+  /** All tenants have the same retention, so that an insert touches one partition of Weir's tables; else three. */
+  readonly oneRetention: boolean;
   /** Unix nanoseconds of the first row. */
   readonly startNs: bigint;
 }
@@ -63,7 +65,7 @@ function draws(shape: RowsShape, from: number, count: number): string {
   FROM numbers(${from}, ${count})`;
   return `SELECT *,
   'tenant-' || leftPad(toString(tenant), 3, '0') AS Tenant,
-  [30, 30, 30, 7, 90][tenant % 5 + 1] AS Retention,
+  ${shape.oneRetention ? '30' : '[30, 30, 30, 7, 90][tenant % 5 + 1]'} AS Retention,
   ${list(SERVICES)}[service % ${SERVICES.length} + 1] || '-' || toString(intDiv(service, ${SERVICES.length})) AS ServiceName,
   lower(hex(sipHash128(${seed}, t))) AS TraceId,
   fromUnixTimestamp64Nano(toInt64(${shape.startNs} + t * ${stepNs(shape)} + k * 900000 + h % 700000), 'UTC') AS Timestamp,

@@ -40,7 +40,7 @@ function weir(name: string, variant?: Variant): Schema {
     database,
     statements: [
       ...bootstrapStatements(target),
-      ...MIGRATIONS.flatMap(({ statements }) => statements(target)),
+      ...MIGRATIONS.flatMap(({ statements }) => statements(target)).map(variant?.rewrite ?? ((statement) => statement)),
       ...(variant?.statements(database) ?? []),
     ],
     owner: [
