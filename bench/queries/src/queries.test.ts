@@ -58,6 +58,11 @@ test('every schema has the same rows', () => {
   }
 });
 
+test('three retentions are three partitions of Weir, and one of the exporter', () => {
+  const parts = fills.filter(({ table }) => table === 'otel_traces').map(({ parts }) => parts);
+  expect(parts).toEqual([3, 1, 1]);
+});
+
 test("a row of the exporter's tables names the tenant that Weir's row is of", () => {
   const [weir, contrib] = ['TenantId', "ResourceAttributes['tenant.id']"].map((tenant, index) =>
     database.rows(
