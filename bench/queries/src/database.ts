@@ -27,6 +27,7 @@ const COLD = [
   'TEXT INDEX CACHES',
 ].map((cache) => `SYSTEM DROP ${cache}`);
 
+const MERGE_TRIES = 20;
 const ONE_BLOCK =
   'max_insert_threads = 1, min_insert_block_size_rows = 1048448, min_insert_block_size_bytes = 1073741824';
 
@@ -58,9 +59,21 @@ export class Database {
     return this.#cpuMs(() => this.execute(`${sql} SETTINGS ${this.#settings}, ${ONE_BLOCK}, ${token}`));
   }
 
-  /** Merges all parts of a table; returns milliseconds of CPU. */
-  merge(table: string): number {
-    return this.#cpuMs(() => this.execute(`OPTIMIZE TABLE ${table} FINAL`));
+  /** Lets a table merge, and merges it to one part a partition; returns milliseconds of CPU. */
+  merge(database: string, table: string): number {
+    const name = `${database}.${table}`;
+    return this.#cpuMs(() => {
+      this.execute(`SYSTEM START MERGES ${name}`);
+      for (let tries = 0; tries < MERGE_TRIES; tries++) {
+        // It does nothing where it has waited too long for merges that the engine began by itself.
+        this.execute(`OPTIMIZE TABLE ${name} FINAL SETTINGS optimize_skip_merged_partitions = 1`);
+        const [left] = this.rows<{ n: string }>(
+          `SELECT count() - uniqExact(partition_id) AS n FROM system.parts WHERE active AND database = '${database}' AND table = '${table}'`,
+        );
+        if (Number(left?.n) === 0) return;
+      }
+      throw new Error(`${name} does not come down to one part a partition`);
+    });
   }
 
   rows<T>(sql: string): T[] {

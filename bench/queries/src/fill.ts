@@ -82,10 +82,9 @@ export function fill(
     }
   }
   database.execute(`DROP DATABASE ${SOURCE}`);
-  database.execute('SYSTEM START MERGES');
   return schemas.flatMap((schema) =>
     TABLES.map((table) => {
-      const mergeMs = database.merge(`${schema.database}.${table}`);
+      const mergeMs = database.merge(schema.database, table);
       onProgress(`${schema.name} ${table}: merged`);
       const costs = insertMs.get(`${schema.name} ${table}`);
       // The median of the whole pieces: the first insert of a process costs more than the others.
