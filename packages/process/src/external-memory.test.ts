@@ -1,4 +1,4 @@
-import { constants, PerformanceObserver } from 'node:perf_hooks';
+import { constants, type PerformanceNodeEntry, PerformanceObserver } from 'node:perf_hooks';
 import { expect, test } from 'vitest';
 import { relaxExternalMemory } from './external-memory.ts';
 
@@ -9,8 +9,8 @@ const BODIES = 3_000;
 async function fullCollections(): Promise<number> {
   let full = 0;
   const observer = new PerformanceObserver((list) => {
-    for (const { detail } of list.getEntries()) {
-      const { kind } = detail as { kind: number };
+    for (const entry of list.getEntries()) {
+      const { kind } = (entry as PerformanceNodeEntry).detail as { kind: number };
       if (kind === constants.NODE_PERFORMANCE_GC_MAJOR || kind === constants.NODE_PERFORMANCE_GC_INCREMENTAL) full++;
     }
   });

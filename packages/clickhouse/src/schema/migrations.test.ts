@@ -74,6 +74,44 @@ describe('the schema on ClickHouse', () => {
     ]);
   });
 
+  test.each([
+    ["otel_traces_trace_id_ts WHERE TraceId = 't1'", 'idx_trace_id'],
+    ["otel_traces WHERE ServiceName = 'none'", 'idx_service'],
+    ["otel_logs WHERE ServiceName = 'none'", 'idx_service'],
+  ])('%s is looked for by an index where no tenant is named', (question, index) => {
+    const [table] = question.split(' ');
+    engine.execute(
+      `INSERT INTO weir.${table} (TenantId, RetentionDays, ReceivedDay, TraceId) VALUES ('index', 30, today(), 'i')`,
+    );
+    const plan = engine.select<{ explain: string }>(`EXPLAIN indexes = 1 SELECT TenantId FROM weir.${question}`);
+    expect(plan.map(({ explain }) => explain.trim())).toContain(`Name: ${index}`);
+  });
+
+  test('rows from before the indexes are found as those from after them', () => {
+    const target = { database: 'older' };
+    const apply = (names: readonly string[]) => {
+      const steps = MIGRATIONS.filter(({ name }) => names.includes(name));
+      for (const sql of steps.flatMap(({ statements }) => statements(target))) engine.execute(sql);
+    };
+    engine.execute('CREATE DATABASE older');
+    apply(['traces', 'logs']);
+    const insert = (id: string) =>
+      engine.execute(
+        `INSERT INTO older.otel_traces (TenantId, RetentionDays, ReceivedDay, Timestamp, TraceId, ServiceName) VALUES ('a', 30, today(), now64(9), '${id}', 'shop')`,
+      );
+    insert('t1');
+    apply(['query-indexes']);
+    insert('t2');
+    const found = () => [
+      engine.select("SELECT TraceId FROM older.otel_traces WHERE ServiceName = 'shop' ORDER BY TraceId"),
+      engine.select("SELECT TraceId FROM older.otel_traces_trace_id_ts WHERE TraceId = 't1'"),
+    ];
+    const expected = [[{ TraceId: 't1' }, { TraceId: 't2' }], [{ TraceId: 't1' }]];
+    expect(found()).toEqual(expected);
+    engine.execute('OPTIMIZE TABLE older.otel_traces FINAL');
+    expect(found()).toEqual(expected);
+  });
+
   test('a repeated insert token adds nothing, to the table or to its materialized view', () => {
     const insert = `INSERT INTO weir.otel_traces (TenantId, RetentionDays, ReceivedDay, Timestamp, TraceId) SETTINGS insert_deduplication_token = 'p0-1-9', async_insert = 0 VALUES ${[
       spanRow('dedup', 'd1', '2026-11-21 10:00:00', '2026-11-21'),
@@ -148,6 +186,7 @@ test('a step that was released is not changed: databases have it already', () =>
     ['metrics', 'd13a9e44a3b3b301'],
     ['usage', 'a600c4e4b43c5d31'],
     ['signed-usage', 'b960a97e8d2fc041'],
+    ['query-indexes', '19115d663fd4cd8d'],
   ]);
 });
 

@@ -1,0 +1,136 @@
+import type { Database } from './database.ts';
+import { median, turned } from './order.ts';
+import { logs, type RowsShape, spans } from './rows.ts';
+import { type Schema, TABLES } from './schemas.ts';
+
+/** What filling one table took. */
+export interface TableFill {
+  readonly schema: string;
+  readonly table: string;
+  readonly rows: number;
+  /** CPU seconds for each million rows of spans or logs, the look-up's view with its spans. */
+  readonly insertCpuS: number;
+  readonly mergeCpuS: number;
+  readonly bytesOnDisk: number;
+  readonly bytesOfIndexes: number;
+  readonly parts: number;
+  /** Compressed bytes by column, the largest first. */
+  readonly columns: Readonly<Record<string, number>>;
+}
+
+/** Rows of one insert: large enough that a hundred parts or so are left to merge at the end. */
+export const rowsOfInsert = (rows: number): number => Math.min(500_000, Math.max(100_000, Math.ceil(rows / 100)));
+
+const SOURCE = 'source';
+
+const SPAN_COLUMNS = [
+  ...['Timestamp', 'TraceId', 'SpanId', 'ParentSpanId', 'TraceState', 'SpanName', 'SpanKind', 'ServiceName'],
+  ...['ScopeName', 'ScopeVersion', 'SpanAttributes', 'Duration', 'StatusCode', 'StatusMessage'],
+].map((name) => [name, name] as const);
+const EVENT_COLUMNS = [
+  ['`Events.Timestamp`', 'EventTimes'],
+  ['`Events.Name`', 'EventNames'],
+  ['`Events.Attributes`', 'EventAttributes'],
+] as const;
+const LOG_COLUMNS = [
+  ...['Timestamp', 'TraceId', 'SpanId', 'TraceFlags', 'SeverityText', 'SeverityNumber', 'ServiceName', 'Body'],
+  ...[
+    'ResourceSchemaUrl',
+    'ScopeSchemaUrl',
+    'ScopeName',
+    'ScopeVersion',
+    'ScopeAttributes',
+    'LogAttributes',
+    'EventName',
+  ],
+].map((name) => [name, name] as const);
+
+const SIGNALS = [
+  { table: 'otel_traces', select: spans, columns: [...SPAN_COLUMNS, ...EVENT_COLUMNS] },
+  { table: 'otel_logs', select: logs, columns: LOG_COLUMNS },
+];
+
+/**
+ * Makes the tables of all schemas and fills them with the same rows: each piece is made once, into memory, and inserted from there,
+ * so that what is measured is the insert. Merges wait for the end, when each table becomes one part a partition.
+ */
+export function fill(
+  database: Database,
+  schemas: readonly Schema[],
+  shape: RowsShape,
+  onProgress: (text: string) => void,
+): TableFill[] {
+  for (const statement of schemas.flatMap(({ statements }) => statements)) {
+    database.execute(statement.replace('index_granularity = 8192', `index_granularity = ${shape.granuleRows}`));
+  }
+  database.execute('SYSTEM STOP MERGES');
+  database.execute(`CREATE DATABASE ${SOURCE}`);
+  const piece = rowsOfInsert(shape.rows);
+  const insertMs = new Map<string, number[]>();
+  for (const { table, select, columns } of SIGNALS) {
+    const source = `${SOURCE}.${table}`;
+    database.execute(`CREATE TABLE ${source} ENGINE = Memory AS ${select(shape, 0, 0)}`);
+    for (let from = 0, turn = 0; from < shape.rows; from += piece, turn++) {
+      database.insert(`INSERT INTO ${source} ${select(shape, from, Math.min(piece, shape.rows - from))}`);
+      for (const schema of turned(schemas, turn)) {
+        const key = `${schema.name} ${table}`;
+        const place = sorted(database, schema, table, source);
+        insertMs.set(key, [...(insertMs.get(key) ?? []), database.insert(insertInto(schema, table, columns, place))]);
+      }
+      database.execute(`TRUNCATE TABLE ${source}`);
+      onProgress(`${table}: ${Math.min(from + piece, shape.rows).toLocaleString('en-US')}`);
+    }
+  }
+  database.execute(`DROP DATABASE ${SOURCE}`);
+  return schemas.flatMap((schema) =>
+    TABLES.map((table) => {
+      const mergeMs = database.merge(schema.database, table);
+      onProgress(`${schema.name} ${table}: merged`);
+      const costs = insertMs.get(`${schema.name} ${table}`);
+      // The median of the whole pieces: the first insert of a process costs more than the others.
+      const insertCpuS = costs === undefined ? 0 : (median(costs) * 1000) / Math.min(piece, shape.rows);
+      return { ...size(database, schema, table), insertCpuS, mergeCpuS: (mergeMs * 1000) / shape.rows };
+    }),
+  );
+}
+
+/** Where this schema's rows come from: a sorted copy where it wants one. */
+function sorted(database: Database, schema: Schema, table: string, source: string): string {
+  const key = schema.sortedBy?.[table];
+  if (key === undefined) return source;
+  database.execute(
+    `CREATE OR REPLACE TABLE ${source}_sorted ENGINE = Memory AS SELECT * FROM ${source} ORDER BY ${key}`,
+  );
+  return `${source}_sorted`;
+}
+
+function insertInto(
+  schema: Schema,
+  table: string,
+  columns: readonly (readonly [string, string])[],
+  source: string,
+): string {
+  const all = [...schema.owner, ...columns, ['ResourceAttributes', schema.resource]];
+  const names = (index: number) => all.map((pair) => pair[index]).join(', ');
+  return `INSERT INTO ${schema.database}.${table} (${names(0)}) SELECT ${names(1)} FROM ${source}`;
+}
+
+/** What a table takes on disk. */
+function size(database: Database, schema: Schema, table: string): Omit<TableFill, 'insertCpuS' | 'mergeCpuS'> {
+  const where = `WHERE active AND database = '${schema.database}' AND table = '${table}'`;
+  const [parts] = database.rows<Record<'rows' | 'disk' | 'indexes' | 'parts', string>>(
+    `SELECT sum(rows) AS rows, sum(bytes_on_disk) AS disk, sum(secondary_indices_compressed_bytes) AS indexes, count() AS parts FROM system.parts ${where}`,
+  );
+  const columns = database.rows<{ column: string; bytes: string }>(
+    `SELECT column, sum(column_data_compressed_bytes) AS bytes FROM system.parts_columns ${where} GROUP BY column ORDER BY bytes DESC, column`,
+  );
+  return {
+    schema: schema.name,
+    table,
+    rows: Number(parts?.rows),
+    bytesOnDisk: Number(parts?.disk),
+    bytesOfIndexes: Number(parts?.indexes),
+    parts: Number(parts?.parts),
+    columns: Object.fromEntries(columns.map(({ column, bytes }) => [column, Number(bytes)])),
+  };
+}

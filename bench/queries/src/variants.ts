@@ -1,0 +1,67 @@
+/** A change of Weir's tables that was or may be measured. */
+export interface Variant {
+  readonly name: string;
+  /** What is run after the schema is applied. */
+  readonly statements: (database: string) => readonly string[];
+  /** Changes the statements of the schema itself. */
+  readonly rewrite?: (statement: string) => string;
+  /** Rows come sorted by the tables' keys; the sorting is not part of the insert. */
+  readonly sorted?: boolean;
+}
+
+const TABLES = ['otel_traces', 'otel_logs'] as const;
+const INDEXES = {
+  otel_traces: [
+    'idx_timestamp',
+    'idx_duration',
+    'idx_trace_id',
+    'idx_res_attr_value',
+    'idx_span_attr_value',
+    'idx_service',
+  ],
+  otel_logs: [
+    'idx_timestamp',
+    'idx_trace_id',
+    'idx_res_attr_value',
+    'idx_log_attr_value',
+    'idx_lower_body',
+    'idx_service',
+  ],
+};
+const drop = (table: string, index: string) => `ALTER TABLE ${table} DROP INDEX ${index}`;
+const dropService = (db: string) => TABLES.map((table) => drop(`${db}.${table}`, 'idx_service'));
+const dropLookup = (db: string) => [drop(`${db}.otel_traces_trace_id_ts`, 'idx_trace_id')];
+
+export const VARIANTS: readonly Variant[] = [
+  { name: 'no-service-index', statements: dropService },
+  { name: 'no-lookup-index', statements: dropLookup },
+  {
+    name: 'service-set',
+    statements: (db) => [
+      ...dropService(db),
+      ...TABLES.map(
+        (table) => `ALTER TABLE ${db}.${table} ADD INDEX idx_service ServiceName TYPE set(100) GRANULARITY 1`,
+      ),
+    ],
+  },
+  {
+    name: 'body-text',
+    statements: (db) => [
+      drop(`${db}.otel_logs`, 'idx_lower_body'),
+      `ALTER TABLE ${db}.otel_logs ADD INDEX idx_body_text lower(Body) TYPE text(tokenizer = 'splitByNonAlpha')`,
+    ],
+  },
+  {
+    name: 'bare',
+    statements: (db) => [
+      ...TABLES.flatMap((table) => INDEXES[table].map((index) => drop(`${db}.${table}`, index))),
+      ...dropLookup(db),
+    ],
+  },
+  {
+    name: 'hour-key',
+    statements: () => [],
+    rewrite: (statement) => statement.replace('toStartOfFiveMinutes(', 'toStartOfHour('),
+  },
+  { name: 'sorted', statements: () => [], sorted: true },
+];
