@@ -1,3 +1,5 @@
+export { runLoadProcess } from './load-process.ts';
+export type { LoadReport, Percentiles } from './load-report.ts';
 export { ID_ATTRIBUTE, itemId, type LoadSignal, PayloadMaker } from './payload.ts';
 export {
   type Fate,
