@@ -1,3 +1,4 @@
+export type { ExportFates } from './export-fates.ts';
 export { runLoadProcess } from './load-process.ts';
 export type { LoadReport, Percentiles } from './load-report.ts';
 export { ID_ATTRIBUTE, itemId, type LoadSignal, PayloadMaker } from './payload.ts';

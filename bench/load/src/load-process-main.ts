@@ -1,3 +1,4 @@
+import { FateCollector } from './export-fates.ts';
 import type { LoadOrder } from './load-process.ts';
 import { loadReport } from './load-report.ts';
 import { runLoad } from './run-load.ts';
@@ -8,7 +9,8 @@ process.once('message', async (order) => {
   const { ca, options } = order as LoadOrder;
   const target = { ...options.target, ca: ca === undefined ? undefined : Buffer.from(ca) };
   const before = process.cpuUsage();
-  const result = await runLoad({ ...options, target });
+  const collector = new FateCollector();
+  const result = await runLoad({ ...options, target }, { onFate: collector.onFate });
   const { user, system } = process.cpuUsage(before);
-  process.send?.(loadReport(result, (user + system) / 1e6), () => process.exit(0));
+  process.send?.(loadReport(result, (user + system) / 1e6, collector.fates), () => process.exit(0));
 });

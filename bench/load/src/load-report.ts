@@ -1,4 +1,5 @@
 import type { Histogram } from 'hdr-histogram-js';
+import type { ExportFates } from './export-fates.ts';
 import type { LoadResult } from './run-load.ts';
 
 /** Percentiles of a time, ms. */
@@ -25,9 +26,15 @@ export interface LoadReport {
   readonly latenessMs: Percentiles;
   /** CPU seconds of the generator itself. */
   readonly generatorCpuS: number;
+  /** Of ready exports they say little: the ids of these repeat. */
+  readonly fates: ExportFates;
 }
 
-export function loadReport({ run, seconds, totals }: LoadResult, generatorCpuS: number): LoadReport {
+export function loadReport(
+  { run, seconds, totals }: LoadResult,
+  generatorCpuS: number,
+  fates: ExportFates,
+): LoadReport {
   const { sentItems, acceptedItems, refusedItems, unknownItems, unsentItems } = totals;
   return {
     run,
@@ -41,6 +48,7 @@ export function loadReport({ run, seconds, totals }: LoadResult, generatorCpuS: 
     answerMs: percentiles(totals.latency),
     latenessMs: percentiles(totals.lateness),
     generatorCpuS,
+    fates,
   };
 }
 

@@ -171,6 +171,8 @@ test('a load in a process of its own reports the same', async () => {
   expect(report).toMatchObject({ acceptedItems: report.sentItems, unsentItems: 0, reasons: {} });
   expect(report.answerMs.p99).toBeGreaterThan(0);
   expect(report.generatorCpuS).toBeGreaterThan(0);
+  expect(report.fates).toHaveLength(20);
+  expect(report.fates.join('')).toBe('a'.repeat(report.acceptedItems / 10));
 });
 
 test('a load in a process of its own can be broken off', async () => {
