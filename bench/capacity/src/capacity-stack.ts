@@ -18,9 +18,10 @@ export class CapacityStack {
   #spec = '';
   #stack: TestStack | undefined;
 
-  async get(spec: StackSpec): Promise<TestStack> {
+  /** `fresh` where it has just been started. */
+  async get(spec: StackSpec): Promise<{ readonly stack: TestStack; readonly fresh: boolean }> {
     const wanted = JSON.stringify(spec);
-    if (this.#stack !== undefined && this.#spec === wanted) return this.#stack;
+    if (this.#stack !== undefined && this.#spec === wanted) return { stack: this.#stack, fresh: false };
     await this.stop();
     const dataDir = mkdtempSync(join(tmpdir(), 'weir-capacity-'));
     const paths = stackPaths(dataDir);
@@ -30,7 +31,7 @@ export class CapacityStack {
     this.#stack = new TestStack(dataDir);
     this.#spec = wanted;
     await TestStack.start(dataDir, { counts, env: { ...env, WEIR_KAFKA_PARTITIONS: String(partitions) } });
-    return this.#stack;
+    return { stack: this.#stack, fresh: true };
   }
 
   async stop(): Promise<void> {

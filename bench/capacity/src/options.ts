@@ -11,6 +11,8 @@ export interface CapacityOptions {
   /** The highest sustained rate, where it is not the one that is kept. */
   readonly peak: number | undefined;
   readonly seconds: number;
+  /** A stack that was just started is loaded so long before. */
+  readonly warmUpSeconds: number;
   readonly rounds: number;
   readonly from: number;
   readonly growth: number;
@@ -34,6 +36,7 @@ export const HELP = `What this machine bears, and what an item costs by how it c
   --rate R             spans a second at which costs are compared (default half of the highest sustained rate that is kept)
   --peak R             the highest sustained rate, instead of the one that is kept: memory is measured at twice that
   --seconds S          how long a point is loaded (default 20)
+  --warm-up S          how long a stack that was just started is loaded before (default 15)
   --rounds K           how often costs are measured (default 3); medians are reported
   --from R             where the search for a rate begins (default 20000)
   --growth G           how it grows (default 1.5)
@@ -53,6 +56,7 @@ Exit status: 0 all accepted was stored once, 1 something was lost or doubled, 2 
 
 const NUMBERS = {
   seconds: '20',
+  'warm-up': '15',
   rounds: '3',
   from: '20000',
   growth: '1.5',
@@ -74,6 +78,7 @@ export function readOptions(args: readonly string[]): (CapacityOptions & { list:
       rate: text,
       peak: text,
       seconds: { ...text, default: NUMBERS.seconds },
+      'warm-up': { ...text, default: NUMBERS['warm-up'] },
       rounds: { ...text, default: NUMBERS.rounds },
       from: { ...text, default: NUMBERS.from },
       growth: { ...text, default: NUMBERS.growth },
@@ -95,27 +100,22 @@ export function readOptions(args: readonly string[]): (CapacityOptions & { list:
     if (!(value >= least)) throw new Error(`--${name} must be a number from ${least}`);
     return value;
   };
-  const least = { growth: 1.05, refinements: 0, minutes: 0.1 };
-  const [seconds, rounds, from, growth, refinements, answerP99Ms, queryableP95Ms, backlog, minutes] = Object.keys(
-    NUMBERS,
-  ).map((name) => {
-    const key = name as keyof typeof NUMBERS;
-    return numberOf(name, values[key], (least as Record<string, number>)[name] ?? 1);
-  }) as [number, number, number, number, number, number, number, number, number];
+  const needed = (name: keyof typeof NUMBERS, least = 1) => numberOf(name, values[name], least);
   const optional = (name: 'rate' | 'peak') =>
     values[name] === undefined ? undefined : numberOf(name, values[name], 1);
   return {
     parts: values.part === '' ? [] : values.part.split(','),
-    goal: { answerP99Ms, queryableP95Ms },
+    goal: { answerP99Ms: needed('p99-ms'), queryableP95Ms: needed('queryable-ms') },
     rate: optional('rate'),
     peak: optional('peak'),
-    seconds,
-    rounds,
-    from,
-    growth,
-    refinements,
-    backlog,
-    minutes,
+    seconds: needed('seconds'),
+    warmUpSeconds: needed('warm-up', 0),
+    rounds: needed('rounds'),
+    from: needed('from'),
+    growth: needed('growth', 1.05),
+    refinements: needed('refinements', 0),
+    backlog: needed('backlog'),
+    minutes: needed('minutes', 0.1),
     searchProcesses: values['search-processes'],
     resume: values.resume,
     report: values.report,

@@ -5,6 +5,8 @@ import type { CapacityOptions } from './options.ts';
 import type { PointResult } from './point.ts';
 import { type CapacityFile, highestSustained, keptPoint, withPoint } from './result-file.ts';
 
+const WARM_UP_RATE = 20_000;
+
 /** A point as a part asks for it. */
 export interface Wanted extends Omit<PointSpec, 'commit' | 'behind'> {
   /** Done once the stack runs. */
@@ -60,7 +62,15 @@ export class Run {
     const spec = { ...wanted, commit: this.#commit };
     const kept = this.options.resume ? keptPoint(this.#file, part, spec) : undefined;
     if (kept !== undefined) return kept;
-    const stack = await this.#stacks.get(spec.stack);
+    const { stack, fresh } = await this.#stacks.get(spec.stack);
+    if (fresh) {
+      // What is compiled while it runs is not what a million items cost.
+      const seconds = this.options.warmUpSeconds;
+      await measurePoint(stack, {
+        ...spec,
+        load: { ...spec.load, seconds, rate: Math.min(spec.load.rate, WARM_UP_RATE) },
+      });
+    }
     await prepare?.(stack);
     const point = await measurePoint(stack, behindOf === undefined ? spec : { ...spec, behind: behindOf(stack) });
     this.#file = withPoint(this.#file, part, point);
