@@ -1,5 +1,5 @@
 import type { PointResult, ProcessKind } from './point.ts';
-import { isSearch, type Row, rowsOf, table, totalCpuS } from './report.ts';
+import { isSearch, kindsOf, type Row, rowsOf, table, totalCpuS } from './report.ts';
 import { type CapacityFile, highestSustained } from './result-file.ts';
 
 /** Rates that are reckoned, events a second. */
@@ -78,11 +78,16 @@ export function renderCapacityPage(file: CapacityFile): string {
     `- Kafka keeps ${KAFKA_COPIES} copies and ClickHouse ${CLICKHOUSE_COPIES}, and each copy costs what the one that was measured does. For Kafka that is more than a follower takes, since no`,
     '  client asks it. What Kafka and ClickHouse spend on copying between nodes was not measured.',
     '- Cost for an event does not change with the number of processes, partitions and tenants. How far that holds is measured below.',
-    '- Network, disks and queries are not reckoned. Raw and rows hold events for 72 h: see bytes below.',
+    '- Network and queries are not reckoned.',
     '',
     '## Cores, processes, partitions, nodes',
     '',
+    ...highest(file),
     ...needs(file),
+    '',
+    '## Disk',
+    '',
+    ...disks(file),
     '',
     '## What the assumptions stand on',
     '',
@@ -92,6 +97,15 @@ export function renderCapacityPage(file: CapacityFile): string {
     '',
     ...memory(file),
   ].join('\n')}\n`;
+}
+
+function highest(file: CapacityFile): string[] {
+  const peak = highestSustained(file);
+  if (peak === 0) return [];
+  return [
+    `The measured machine bears ${peak.toLocaleString('en')} events a second with everything on it, generator included.`,
+    '',
+  ];
 }
 
 /** Costs by the spans of an export; the largest are what a collector's batches look like. */
@@ -128,6 +142,27 @@ function needs(file: CapacityFile): string[] {
   return ['Cores, copies included.', '', ...table(heads, cells)];
 }
 
+const TOPIC_HOURS = 72;
+const TB = 1e12;
+
+function disks(file: CapacityFile): string[] {
+  const [point] = (file.parts.size ?? []).filter(({ load }) => load.itemsPerExport === 1_000);
+  if (point === undefined) return [`${GAP}: \`npm run capacity -- --part size\``];
+  const { raw, rows, clickhouse } = point.bytes;
+  const cells = RATES.map((events) => {
+    const kafka = (events * (raw + rows) * TOPIC_HOURS * 3_600 * KAFKA_COPIES) / TB;
+    const stored = (events * clickhouse * 24 * 3_600 * CLICKHOUSE_COPIES) / TB;
+    return [events.toLocaleString('en'), kafka.toFixed(1), stored.toFixed(1)];
+  });
+  const heads = ['events/s', `Kafka, ${TOPIC_HOURS} h, TB`, 'ClickHouse, a day, TB'];
+  return [
+    `An event that is sent uncompressed took ${raw.toFixed(0)} bytes in the raw topic, ${rows.toFixed(0)} in the rows topic and ${clickhouse.toFixed(0)} in ClickHouse. Clients that`,
+    'compress take as much less of the raw topic. Copies included; spans of a benchmark are more alike than those of users.',
+    '',
+    ...table(heads, cells),
+  ];
+}
+
 /** What changes the cost of a span, and by how much. */
 const GROUNDS = [
   ['tenants', 'from 1 tenant to 5,000'],
@@ -141,20 +176,15 @@ const GROUNDS = [
 function grounds(file: CapacityFile): string[] {
   const cells = GROUNDS.map(([part, what]) => {
     const rows = rowsOf((file.parts[part] ?? []).filter((point) => !isSearch(point)));
-    return [what, ratio(rows, part === 'backlog' ? BEHIND : undefined), peaks(file, part)];
+    return [what, ratio(rows, kindsOf(part)), peaks(file, part)];
   });
   return table(['', 'cost of a span, times as much', 'highest sustained rate with 1, 2, 4'], cells);
 }
 
-/** What takes part in draining: Kafka and the edges have been paid before. */
-const BEHIND: readonly ProcessKind[] = ['normalizer', 'sink', 'clickhouse'];
-
-function ratio(rows: readonly Row[], kinds: readonly ProcessKind[] | undefined): string {
+function ratio(rows: readonly Row[], kinds: readonly ProcessKind[]): string {
   const [first, last] = [rows[0]?.point, rows.at(-1)?.point];
   if (first === undefined || last === undefined || rows.length < 2) return GAP;
-  const cost = (point: PointResult) =>
-    kinds === undefined ? totalCpuS(point) : kinds.reduce((sum, kind) => sum + point.cpuS[kind], 0);
-  return (cost(last) / cost(first)).toFixed(2);
+  return (totalCpuS(last, kinds) / totalCpuS(first, kinds)).toFixed(2);
 }
 
 function peaks(file: CapacityFile, part: string): string {

@@ -4,6 +4,7 @@ import { pause, type TestStack } from '@weir/testkit';
 import { tenantName } from './capacity-stack.ts';
 import type { LoadSpec, PointResult, StackSpec } from './point.ts';
 import { PROBE_TENANT, type Queryable, QueryableMeter } from './queryable-meter.ts';
+import { spanBytes, topicBytes } from './stored-bytes.ts';
 import { compareExports, exportRows } from './stored-exports.ts';
 import { byKind, cpuBetween, type UsageMark, UsageMeter } from './usage-meter.ts';
 
@@ -23,8 +24,13 @@ const POLL_MS = 200;
 const STORED_MS_MAX = 600_000;
 const MERGES_MS_MAX = 60_000;
 const PRODUCERS_MIN = 40;
-const CONNECTIONS = 16;
+/** Enough that no export waits for one that is answered within 40 ms. */
+const CONNECTIONS = { least: 16, http: 256, grpc: 32 };
+const EXPORTS_A_CONNECTION = 25;
+/** Under way at once, in the generator's memory. */
+const OUTSTANDING_BYTES_MAX = 256 * 1024 ** 2;
 const OUTSTANDING_MAX = 2_000;
+const ITEM_BYTES = 380;
 const TABLES = ['otel_traces', 'otel_traces_trace_id_ts'];
 
 /** What one run of the load gave. */
@@ -32,6 +38,7 @@ interface Run {
   readonly report: LoadReport;
   readonly queryable: Queryable;
   readonly recoveryS: number;
+  readonly bytes: PointResult['bytes'];
   readonly before: UsageMark;
   readonly stored: UsageMark;
   readonly merged: UsageMark;
@@ -52,6 +59,7 @@ export async function measurePoint(stack: TestStack, spec: PointSpec): Promise<P
 async function runPoint(stack: TestStack, { load, behind }: PointSpec, usage: UsageMeter): Promise<Run> {
   const name = randomBytes(4).toString('hex');
   const meter = new QueryableMeter(stack, `probe${name}`);
+  const bytesBefore = topicBytes(stack);
   await behind?.hold();
   let before = usage.mark();
   // Behind a backlog a probe would wait for all of it.
@@ -68,12 +76,19 @@ async function runPoint(stack: TestStack, { load, behind }: PointSpec, usage: Us
   const stored = usage.mark();
   const queryable = await meter.stop();
   await untilMerged(stack);
-  return { report, queryable, recoveryS, before, stored, merged: usage.mark() };
+  const perItem = 1 / Math.max(1, report.acceptedItems);
+  const topics = topicBytes(stack);
+  const bytes = {
+    raw: (topics.raw - bytesBefore.raw) * perItem,
+    rows: (topics.rows - bytesBefore.rows) * perItem,
+    clickhouse: await spanBytes(stack),
+  };
+  return { report, queryable, recoveryS, bytes, before, stored, merged: usage.mark() };
 }
 
 async function judged(stack: TestStack, spec: PointSpec, run: Run, usage: UsageMeter): Promise<PointResult> {
   const { name, round, commit, load } = spec;
-  const { report, queryable, recoveryS, before, stored, merged } = run;
+  const { report, queryable, recoveryS, bytes, before, stored, merged } = run;
   const { acceptedItems, sentItems, unsentItems, answerMs, latenessMs, reasons, seconds } = report;
   const rows = await exportRows(stack, report.run, load.itemsPerExport);
   const used = cpuBetween(before, stored);
@@ -96,6 +111,7 @@ async function judged(stack: TestStack, spec: PointSpec, run: Run, usage: UsageM
     accepted: acceptedItems,
     ...compareExports(report.fates, load.itemsPerExport, rows),
     cpuS: byKind((kind) => (kind === 'clickhouse' ? clickhouse : used[kind]) * perMillion),
+    bytes,
     generatorCpuS: report.generatorCpuS * perMillion,
     rssMiB: usage.rssMiB,
   };
@@ -103,6 +119,10 @@ async function judged(stack: TestStack, spec: PointSpec, run: Run, usage: UsageM
 
 function loadOptions(stack: TestStack, run: string, load: LoadSpec) {
   const producers = Math.max(PRODUCERS_MIN, load.tenants);
+  const exportsPerS = load.rate / load.itemsPerExport;
+  const connectionsMax = load.transport === 'grpc' ? CONNECTIONS.grpc : CONNECTIONS.http;
+  const connections = Math.max(CONNECTIONS.least, Math.ceil(exportsPerS / EXPORTS_A_CONNECTION));
+  const bytes = (load.itemsPerExport * ITEM_BYTES * Math.max(8, load.attributes)) / 8;
   return {
     target: { ...stack.local.otlp, ca: stack.ca },
     tenants: Array.from({ length: load.tenants }, (_, number) => {
@@ -119,8 +139,8 @@ function loadOptions(stack: TestStack, run: string, load: LoadSpec) {
     signals: ['traces' as const],
     errors: 0.05,
     gzip: false,
-    connections: CONNECTIONS,
-    outstandingMax: OUTSTANDING_MAX,
+    connections: Math.min(connectionsMax, connections),
+    outstandingMax: Math.min(OUTSTANDING_MAX, Math.floor(OUTSTANDING_BYTES_MAX / bytes)),
     run,
   };
 }

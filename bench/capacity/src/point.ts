@@ -27,6 +27,12 @@ export const PROCESSES = ['envoy', 'edge', 'normalizer', 'sink', 'kafka', 'click
 /** Processes of one kind together. */
 export type ProcessKind = (typeof PROCESSES)[number];
 
+/** Bytes in the topics. */
+export interface TopicBytes {
+  readonly raw: number;
+  readonly rows: number;
+}
+
 /** What a point showed. */
 export interface PointResult {
   readonly name: string;
@@ -53,6 +59,8 @@ export interface PointResult {
   readonly doubled: number;
   /** CPU seconds for a million accepted items; ClickHouse's with the merges that follow. */
   readonly cpuS: Readonly<Record<ProcessKind, number>>;
+  /** Of a span: in each topic, and on ClickHouse's disk once it is merged. */
+  readonly bytes: TopicBytes & { readonly clickhouse: number };
   /** Of the generator, likewise: it runs on the same machine. */
   readonly generatorCpuS: number;
   /** The most that one process of a kind held, MiB. */

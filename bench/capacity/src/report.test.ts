@@ -35,6 +35,7 @@ function point(own: Partial<PointResult> = {}): PointResult {
     lost: 0,
     doubled: 0,
     cpuS: CPU,
+    bytes: { raw: 380, rows: 60, clickhouse: 70 },
     generatorCpuS: 1,
     rssMiB: CPU,
     ...own,
@@ -111,6 +112,8 @@ test('the reports have what was measured, and no number that is none', () => {
   const page = renderCapacityPage(file);
   expect(page).toContain('| from 1 edge to 4 | 1.43 |');
   expect(page).toContain('| 400,000 | 1000 |');
+  // 400,000 × 440 × 259,200 s × 3 copies, and 400,000 × 70 × 86,400 s × 2.
+  expect(page).toContain('| 400,000 | 136.9 | 4.8 |');
   const text = renderReport(file, [...PARTS, { name: 'memory', what: 'memory' }]);
   expect(text).toContain('Highest sustained rate: 10,000 spans/s, 10 exports/s.');
   expect(text).toContain('HTTP 429: 5');

@@ -44,9 +44,17 @@ export function rowsOf(points: readonly PointResult[]): Row[] {
   });
 }
 
-/** CPU of the pipe for a million items: everything but the generator. */
-export function totalCpuS({ cpuS }: PointResult): number {
-  return PROCESSES.reduce((sum, kind) => sum + cpuS[kind], 0);
+/** What takes part in draining a backlog: the others have been paid before. */
+const BEHIND: readonly ProcessKind[] = ['normalizer', 'sink', 'clickhouse'];
+
+/** What is compared in a part. */
+export function kindsOf(part: string): readonly ProcessKind[] {
+  return part === 'backlog' ? BEHIND : PROCESSES;
+}
+
+/** CPU of the pipe for a million items; the generator is no part of it. */
+export function totalCpuS({ cpuS }: PointResult, kinds: readonly ProcessKind[] = PROCESSES): number {
+  return kinds.reduce((sum, kind) => sum + cpuS[kind], 0);
 }
 
 /** bench/results/capacity.md. */
@@ -83,7 +91,7 @@ function renderPart(file: CapacityFile, name: string): string[] {
   }
   if (name === 'rate') out.push('![latency against throughput](capacity-latency.svg)', '');
   if (searched.length > 0) out.push(...rateTable(searched, file), '');
-  if (costs.length > 0) out.push(...costTable(costs));
+  if (costs.length > 0) out.push(...costTable(costs, kindsOf(name)));
   if (name === 'memory') out.push('', ...memoryTable(costs));
   return out;
 }
@@ -118,14 +126,14 @@ function rateTable(points: readonly PointResult[], { goal }: CapacityFile): stri
   );
 }
 
-function costTable(rows: readonly Row[]): string[] {
-  const first = rows[0] === undefined ? 0 : totalCpuS(rows[0].point);
+function costTable(rows: readonly Row[], kinds: readonly ProcessKind[]): string[] {
+  const first = rows[0] === undefined ? 0 : totalCpuS(rows[0].point, kinds);
   const heads = [
     '',
     'spans/s',
     'accepted',
     ...PROCESSES,
-    'sum',
+    kinds === PROCESSES ? 'sum' : `sum of ${kinds.join(', ')}`,
     'ratio',
     'generator',
     'answer p99 ms',
@@ -140,8 +148,8 @@ function costTable(rows: readonly Row[]): string[] {
       point.load.rate.toLocaleString('en'),
       percent(point.acceptedShare),
       ...PROCESSES.map((kind) => point.cpuS[kind].toFixed(2)),
-      totalCpuS(point).toFixed(2),
-      (totalCpuS(point) / first).toFixed(2),
+      totalCpuS(point, kinds).toFixed(2),
+      (totalCpuS(point, kinds) / first).toFixed(2),
       point.generatorCpuS.toFixed(2),
       point.answerMs.p99.toFixed(1),
       queryable(point),
