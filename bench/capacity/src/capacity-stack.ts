@@ -7,9 +7,6 @@ import { Kafka, logLevel } from 'kafkajs';
 import type { StackSpec } from './point.ts';
 import { PROBE_TENANT } from './queryable-meter.ts';
 
-/** That send in turn; a load has the first so many of them. */
-export const TENANTS = 5_000;
-
 const GIB = 1024 ** 3;
 const ENDLESS = { perSecond: 1e9, burst: 3e9 };
 
@@ -44,12 +41,13 @@ export class CapacityStack {
 }
 
 /** No rate of their own, and every partition, so that the stack is what limits. */
-function tenants({ partitions }: StackSpec): Record<string, object> {
+function tenants({ partitions, tenants: count }: StackSpec): Record<string, object> {
   const limits = { items: ENDLESS, bytes: ENDLESS, partitions };
-  const names = Array.from({ length: TENANTS }, (_, number) => tenantName(number));
+  const names = Array.from({ length: count }, (_, number) => tenantName(number));
   return Object.fromEntries([PROBE_TENANT, ...names].map((name) => [name, limits]));
 }
 
+/** A load has the first so many of them. */
 export function tenantName(number: number): string {
   return `tenant-${number}`;
 }

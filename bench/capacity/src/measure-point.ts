@@ -139,6 +139,7 @@ function loadOptions(stack: TestStack, run: string, load: LoadSpec) {
     signals: ['traces' as const],
     errors: 0.05,
     gzip: false,
+    lean: true,
     connections: Math.min(connectionsMax, connections),
     outstandingMax: Math.min(OUTSTANDING_MAX, Math.floor(OUTSTANDING_BYTES_MAX / bytes)),
     run,

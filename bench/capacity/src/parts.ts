@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { ProcessCounts } from '@weir/local';
 import { backlogPart } from './backlog-part.ts';
-import { boundRawTopic, TENANTS } from './capacity-stack.ts';
+import { boundRawTopic } from './capacity-stack.ts';
 import { ITEMS, loadOf } from './load-of.ts';
 import { isSustained, type LoadSpec, type StackSpec } from './point.ts';
 import type { Run } from './run.ts';
@@ -15,7 +15,8 @@ export interface Part {
 }
 
 export const ONE: ProcessCounts = { edge: 1, normalizer: 1, sink: 1 };
-const STACK: StackSpec = { partitions: 4, counts: ONE };
+const STACK: StackSpec = { partitions: 4, counts: ONE, tenants: 1 };
+const TENANTS = 5_000;
 const SMALL_ITEMS = 10;
 const EXPORTS_PER_S_MAX = 1_000;
 const SEARCH_CORES = 8;
@@ -45,10 +46,15 @@ async function ratePart(run: Run): Promise<void> {
 }
 
 /** Each value in turn, round by round, so that what else the machine does strikes all of them. */
-async function inTurn(run: Run, part: string, points: readonly { name: string; own: Partial<LoadSpec> }[]) {
+async function inTurn(
+  run: Run,
+  part: string,
+  points: readonly { name: string; own: Partial<LoadSpec> }[],
+  stack = STACK,
+): Promise<void> {
   for (let round = 0; round < run.options.rounds; round++) {
     for (const { name, own } of points) {
-      await run.measure(part, { name, round, stack: STACK, load: loadOf(run, own) });
+      await run.measure(part, { name, round, stack, load: loadOf(run, own) });
     }
   }
 }
@@ -111,6 +117,7 @@ export const PARTS: readonly Part[] = [
           name: String(tenants),
           own: { tenants, itemsPerExport: 100, rate: rateFor(run.rate, 100) },
         })),
+        { ...STACK, tenants: TENANTS },
       ),
   },
   {

@@ -5,6 +5,8 @@ import type { ProcessCounts } from '@weir/local';
 export interface StackSpec {
   readonly partitions: number;
   readonly counts: ProcessCounts;
+  /** That there are, beside the probes'. */
+  readonly tenants: number;
   /** Settings of the services beside their defaults. */
   readonly env?: Readonly<Record<string, string>>;
 }

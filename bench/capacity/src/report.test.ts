@@ -21,7 +21,7 @@ function point(own: Partial<PointResult> = {}): PointResult {
     name: '1',
     round: 0,
     commit: 'abc',
-    stack: { partitions: 4, counts: { edge: 1, normalizer: 1, sink: 1 } },
+    stack: { partitions: 4, counts: { edge: 1, normalizer: 1, sink: 1 }, tenants: 1 },
     load: LOAD,
     acceptedPerS: 10_000,
     acceptedShare: 1,

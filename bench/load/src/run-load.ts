@@ -34,6 +34,8 @@ export interface LoadOptions {
    * times stand still. Where it is left out each export is made when it is due.
    */
   readonly ready?: number;
+  /** OTLP/HTTP without a general client, for many small exports: see `lean-http.ts`. Not where exports are compressed when they are due. */
+  readonly lean?: boolean;
   /** Answers to what was due before are not in the latencies: connections are opened then. */
   readonly settleSeconds?: number;
   /** The time of an item, ms since the epoch; the machine's clock where it is left out. */
@@ -106,7 +108,7 @@ export async function runLoad(options: LoadOptions, hooks: LoadHooks = {}): Prom
   const compression = isReadyCompressed(options) ? 'is-gzip' : options.gzip ? 'gzip' : 'none';
   const { connections } = options;
   const senders = options.transports.map((transport) =>
-    createSender(options.target, transport, { compression, connections }),
+    createSender(options.target, transport, { compression, connections, lean: options.lean === true }),
   );
   const producers = createProducers(options, run, senders);
   const totals = createTotals();

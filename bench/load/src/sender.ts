@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { Agent, request } from 'undici';
+import { leanHttpSender } from './lean-http.ts';
 import type { LoadSignal } from './payload.ts';
 
 /** What the pipe said of an export: accepted, refused with a status, or nothing that says either. */
@@ -39,9 +40,13 @@ export type Compression = 'none' | 'gzip' | 'is-gzip';
 export function createSender(
   target: Target,
   transport: LoadTransport,
-  options: { compression: Compression; connections: number },
+  options: { compression: Compression; connections: number; lean?: boolean },
 ): Sender {
   if (transport === 'grpc') return grpcSender(target, options.connections);
+  if (options.lean === true && transport === 'http' && options.compression !== 'gzip') {
+    const encoding = options.compression === 'none' ? {} : { 'content-encoding': 'gzip' };
+    return leanHttpSender(target, options.connections, { 'content-type': 'application/x-protobuf', ...encoding });
+  }
   return httpSender(target, options, transport === 'http' ? 'application/x-protobuf' : 'application/json');
 }
 
