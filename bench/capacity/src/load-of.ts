@@ -7,5 +7,14 @@ export const ITEMS = 1_000;
 export function loadOf(run: Run, own: Partial<LoadSpec> = {}): LoadSpec {
   const { seconds } = run.options;
   const rate = own.rate ?? run.rate;
-  return { seconds, itemsPerExport: ITEMS, attributes: 8, transport: 'http', tenants: 1, ...own, rate };
+  return {
+    seconds,
+    itemsPerExport: ITEMS,
+    attributes: 8,
+    transport: 'http',
+    tenants: 1,
+    signal: 'traces',
+    ...own,
+    rate,
+  };
 }

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { type LoadReport, runLoadProcess } from '@weir/bench-load';
+import { type LoadReport, runLoadProcess, SIGNAL_TABLES } from '@weir/bench-load';
 import { pause, type TestStack } from '@weir/testkit';
 import { tenantName } from './capacity-stack.ts';
 import type { LoadSpec, PointResult, StackSpec } from './point.ts';
 import { PROBE_TENANT, type Queryable, QueryableMeter } from './queryable-meter.ts';
-import { spanBytes, topicBytes } from './stored-bytes.ts';
+import { itemBytes, topicBytes } from './stored-bytes.ts';
 import { compareExports, exportRows } from './stored-exports.ts';
 import { byKind, cpuBetween, type UsageMark, UsageMeter } from './usage-meter.ts';
 
@@ -31,7 +31,7 @@ const EXPORTS_A_CONNECTION = 25;
 const OUTSTANDING_BYTES_MAX = 256 * 1024 ** 2;
 const OUTSTANDING_MAX = 2_000;
 const ITEM_BYTES = 380;
-const TABLES = ['otel_traces', 'otel_traces_trace_id_ts'];
+const TABLES = [...Object.values(SIGNAL_TABLES).map(({ table }) => table), 'otel_traces_trace_id_ts'];
 
 /** What one run of the load gave. */
 interface Run {
@@ -71,7 +71,7 @@ async function runPoint(stack: TestStack, { load, behind }: PointSpec, usage: Us
     endedMs = performance.now();
     await behind.release();
   }
-  await untilStored(stack, report);
+  await untilStored(stack, load, report);
   const recoveryS = (performance.now() - endedMs) / 1_000;
   const stored = usage.mark();
   const queryable = await meter.stop();
@@ -81,7 +81,7 @@ async function runPoint(stack: TestStack, { load, behind }: PointSpec, usage: Us
   const bytes = {
     raw: (topics.raw - bytesBefore.raw) * perItem,
     rows: (topics.rows - bytesBefore.rows) * perItem,
-    clickhouse: await spanBytes(stack),
+    clickhouse: await itemBytes(stack, load.signal),
   };
   return { report, queryable, recoveryS, bytes, before, stored, merged: usage.mark() };
 }
@@ -90,7 +90,7 @@ async function judged(stack: TestStack, spec: PointSpec, run: Run, usage: UsageM
   const { name, round, commit, load } = spec;
   const { report, queryable, recoveryS, bytes, before, stored, merged } = run;
   const { acceptedItems, sentItems, unsentItems, answerMs, latenessMs, reasons, seconds } = report;
-  const rows = await exportRows(stack, report.run, load.itemsPerExport);
+  const rows = await exportRows(stack, report.run, load);
   const used = cpuBetween(before, stored);
   const clickhouse = cpuBetween(before, merged).clickhouse;
   const perMillion = 1e6 / Math.max(1, acceptedItems);
@@ -136,7 +136,7 @@ function loadOptions(stack: TestStack, run: string, load: LoadSpec) {
     itemsPerExport: load.itemsPerExport,
     attributes: load.attributes,
     transports: [load.transport],
-    signals: ['traces' as const],
+    signals: [load.signal],
     errors: 0.05,
     gzip: false,
     lean: true,
@@ -147,10 +147,10 @@ function loadOptions(stack: TestStack, run: string, load: LoadSpec) {
 }
 
 /** Until there are as many rows as were accepted, and no more come; or far too long has passed. */
-async function untilStored(stack: TestStack, { acceptedItems }: LoadReport): Promise<void> {
+async function untilStored(stack: TestStack, { signal }: LoadSpec, { acceptedItems }: LoadReport): Promise<void> {
   const deadline = Date.now() + STORED_MS_MAX;
   while (Date.now() < deadline) {
-    const sql = `SELECT count() AS rows FROM otel_traces WHERE TenantId != '${PROBE_TENANT}'`;
+    const sql = `SELECT count() AS rows FROM ${SIGNAL_TABLES[signal].table} WHERE TenantId != '${PROBE_TENANT}'`;
     const [found] = await stack.query<{ rows: string }>(sql);
     if (Number(found?.rows) >= acceptedItems) return;
     await pause(POLL_MS);

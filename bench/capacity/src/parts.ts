@@ -166,6 +166,16 @@ export const PARTS: readonly Part[] = [
         (['http', 'grpc'] as const).map((transport) => ({ name: transport, own: { transport } })),
       ),
   },
+  {
+    name: 'signal',
+    what: 'what an item is; of metrics a gauge, a data point each',
+    run: (run) =>
+      inTurn(
+        run,
+        'signal',
+        (['traces', 'logs', 'metrics'] as const).map((signal) => ({ name: signal, own: { signal } })),
+      ),
+  },
   processesPart('edge'),
   processesPart('normalizer'),
   processesPart('sink'),

@@ -1,4 +1,4 @@
-import type { LoadTransport, Percentiles } from '@weir/bench-load';
+import type { LoadSignal, LoadTransport, Percentiles } from '@weir/bench-load';
 import type { ProcessCounts } from '@weir/local';
 
 /** The stack that a point is measured on. */
@@ -11,13 +11,14 @@ export interface StackSpec {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** The load of a point: spans, open loop. */
+/** The load of a point, open loop. */
 export interface LoadSpec {
   /** Items a second. */
   readonly rate: number;
+  readonly signal: LoadSignal;
   readonly seconds: number;
   readonly itemsPerExport: number;
-  /** Of a span. */
+  /** Of an item. */
   readonly attributes: number;
   readonly transport: LoadTransport;
   /** That send, each the same. */
@@ -61,7 +62,7 @@ export interface PointResult {
   readonly doubled: number;
   /** CPU seconds for a million accepted items; ClickHouse's with the merges that follow. */
   readonly cpuS: Readonly<Record<ProcessKind, number>>;
-  /** Of a span: in each topic, and on ClickHouse's disk once it is merged. */
+  /** Of an item: in each topic, and on ClickHouse's disk once it is merged. */
   readonly bytes: TopicBytes & { readonly clickhouse: number };
   /** Of the generator, likewise: it runs on the same machine. */
   readonly generatorCpuS: number;

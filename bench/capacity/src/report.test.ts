@@ -13,6 +13,7 @@ const LOAD: LoadSpec = {
   itemsPerExport: 1_000,
   attributes: 8,
   transport: 'http',
+  signal: 'traces',
   tenants: 1,
 };
 

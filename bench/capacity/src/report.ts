@@ -130,7 +130,7 @@ function costTable(rows: readonly Row[], kinds: readonly ProcessKind[]): string[
   const first = rows[0] === undefined ? 0 : totalCpuS(rows[0].point, kinds);
   const heads = [
     '',
-    'spans/s',
+    'items/s',
     'accepted',
     ...PROCESSES,
     kinds === PROCESSES ? 'sum' : `sum of ${kinds.join(', ')}`,

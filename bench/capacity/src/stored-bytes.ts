@@ -1,5 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { type LoadSignal, SIGNAL_TABLES } from '@weir/bench-load';
 import { stackPaths } from '@weir/local';
 import type { TestStack } from '@weir/testkit';
 import type { TopicBytes } from './point.ts';
@@ -18,10 +19,11 @@ export function topicBytes(stack: TestStack): TopicBytes {
   return bytes;
 }
 
-/** Bytes of a span on ClickHouse's disk, with what the views made of it. */
-export async function spanBytes(stack: TestStack): Promise<number> {
-  const parts = "FROM system.parts WHERE active AND table IN ('otel_traces', 'otel_traces_trace_id_ts')";
-  const sql = `SELECT sum(bytes_on_disk) / greatest(1, sumIf(rows, table = 'otel_traces')) AS bytes ${parts}`;
+/** Bytes of an item on ClickHouse's disk, with what the views made of it. */
+export async function itemBytes(stack: TestStack, signal: LoadSignal): Promise<number> {
+  const { table } = SIGNAL_TABLES[signal];
+  const parts = `FROM system.parts WHERE active AND table IN ('${table}', '${table}_trace_id_ts')`;
+  const sql = `SELECT sum(bytes_on_disk) / greatest(1, sumIf(rows, table = '${table}')) AS bytes ${parts}`;
   const [found] = await stack.query<{ bytes: number }>(sql);
   return Number(found?.bytes ?? 0);
 }

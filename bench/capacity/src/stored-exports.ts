@@ -1,5 +1,6 @@
-import type { ExportFates } from '@weir/bench-load';
+import { type ExportFates, ID_ATTRIBUTE, SIGNAL_TABLES } from '@weir/bench-load';
 import type { TestStack } from '@weir/testkit';
+import type { LoadSpec } from './point.ts';
 
 /** What is stored of a run. */
 export interface StoredExports {
@@ -32,13 +33,14 @@ export function compareExports(fates: ExportFates, itemsPerExport: number, rows:
   return { lost: accepted - found, doubled };
 }
 
-/** Asks the stack for the rows of a run, an export each. */
-export function exportRows(stack: TestStack, run: string, itemsPerExport: number): Promise<ExportRow[]> {
-  const id = "SpanAttributes['weir.load.id']";
-  const part = (index: number) => `splitByChar('/', ${id})[${index}]`;
+/** Asks the stack for the rows of a run, an export each. Numbers are told apart by a bitmap: of millions of ids a set would fill the memory. */
+export function exportRows(stack: TestStack, run: string, { signal, itemsPerExport }: LoadSpec): Promise<ExportRow[]> {
+  const { table, attributes } = SIGNAL_TABLES[signal];
+  const id = `${attributes}['${ID_ATTRIBUTE}']`;
   return stack.query<ExportRow>(
-    `SELECT toUInt32(${part(2)}) AS producer, toUInt32(intDiv(toUInt64(${part(3)}), ${itemsPerExport})) AS number,
-            count() AS rows, uniqExact(${id}) AS ids
-     FROM otel_traces WHERE startsWith(${id}, '${run}/') GROUP BY producer, number`,
+    `WITH splitByChar('/', ${id}) AS parts, toUInt64(parts[3]) AS item
+     SELECT toUInt32(parts[2]) AS producer, toUInt32(intDiv(item, ${itemsPerExport})) AS number,
+            count() AS rows, groupBitmap(toUInt32(item % ${itemsPerExport})) AS ids
+     FROM ${table} WHERE startsWith(${id}, '${run}/') GROUP BY producer, number`,
   );
 }

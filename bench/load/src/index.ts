@@ -19,6 +19,7 @@ export {
   isStored,
   Journal,
   type Known,
+  SIGNAL_TABLES,
   type Store,
   type TimeRange,
   untilStored,
