@@ -1,5 +1,5 @@
-import { CapacityStack, type LoadSpec, measurePoint, type StackSpec } from '@weir/bench-capacity';
 import { afterAll, expect, test } from 'vitest';
+import { CapacityStack, type LoadSpec, measurePoint, type StackSpec } from '../src/index.ts';
 
 const stacks = new CapacityStack();
 const STACK: StackSpec = { partitions: 2, counts: { edge: 2, normalizer: 1, sink: 1 }, tenants: 3 };
