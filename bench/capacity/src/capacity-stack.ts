@@ -27,7 +27,12 @@ export class CapacityStack {
     const { partitions, counts, env } = spec;
     this.#stack = new TestStack(dataDir);
     this.#spec = wanted;
-    await TestStack.start(dataDir, { counts, env: { ...env, WEIR_KAFKA_PARTITIONS: String(partitions) } });
+    try {
+      await TestStack.start(dataDir, { counts, env: { ...env, WEIR_KAFKA_PARTITIONS: String(partitions) } });
+    } catch (error) {
+      await this.stop().catch(() => undefined);
+      throw error;
+    }
     return { stack: this.#stack, fresh: true };
   }
 
