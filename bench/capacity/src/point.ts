@@ -83,6 +83,7 @@ export function isSustained(point: PointResult, goal: Goal): boolean {
   const { acceptedShare, answerMs, queryableMs, probes, lost, doubled } = point;
   return (
     acceptedShare >= ACCEPTED_MIN &&
+    answerMs.max > 0 &&
     answerMs.p99 <= goal.answerP99Ms &&
     probes > 0 &&
     queryableMs.p95 <= goal.queryableP95Ms &&
