@@ -10,7 +10,8 @@ export {
   type LoadTotals,
   runLoad,
 } from './run-load.ts';
-export { createSender, type LoadTransport, type Sender, type Sent, type Target } from './sender.ts';
+export { createSender } from './sender.ts';
+export type { LoadTransport, Sender, Sent, Target } from './sent.ts';
 export {
   compare,
   countByRun,

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { createSender, type Sender } from './sender.ts';
+import { createSender } from './sender.ts';
+import type { Sender } from './sent.ts';
 
 let server: Server | undefined;
 let sender: Sender | undefined;

@@ -1,7 +1,7 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { LoadSignal } from './payload.ts';
-import type { Sender, Sent, Target } from './sender.ts';
+import type { Sender, Sent, Target } from './sent.ts';
 
 /** An export that waits for a connection or for its answer. */
 interface Waiting {

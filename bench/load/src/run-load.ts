@@ -3,7 +3,8 @@ import { build, type Histogram } from 'hdr-histogram-js';
 import { JsonPayloadMaker } from './json-maker.ts';
 import { type LoadSignal, type Payload, PayloadMaker } from './payload.ts';
 import { createRandom } from './random.ts';
-import { compress, createSender, type LoadTransport, type Sender, type Sent, type Target } from './sender.ts';
+import { compress, createSender } from './sender.ts';
+import type { LoadTransport, Sender, Sent, Target } from './sent.ts';
 
 /** What a load is made of. */
 export interface LoadOptions {
