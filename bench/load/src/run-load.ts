@@ -122,9 +122,10 @@ export async function runLoad(options: LoadOptions, hooks: LoadHooks = {}): Prom
   let progressMs = PROGRESS_MS;
   for (;;) {
     const elapsedMs = performance.now() - startedMs;
-    if (elapsedMs >= endMs || hooks.signal?.aborted === true) break;
+    if (hooks.signal?.aborted === true) break;
     for (const producer of producers) {
-      while (producer.dueMs <= elapsedMs) {
+      // What was due before the end is sent though we come late.
+      while (producer.dueMs <= elapsedMs && producer.dueMs < endMs) {
         producer.dueMs += intervalMs;
         if (totals.outstanding >= options.outstandingMax) totals.unsentItems += options.itemsPerExport;
         else {
@@ -135,6 +136,7 @@ export async function runLoad(options: LoadOptions, hooks: LoadHooks = {}): Prom
         }
       }
     }
+    if (elapsedMs >= endMs) break;
     if (elapsedMs >= progressMs) {
       progressMs = elapsedMs + PROGRESS_MS;
       hooks.onProgress?.(totals, elapsedMs / 1_000);
