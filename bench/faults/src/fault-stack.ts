@@ -82,12 +82,12 @@ export class FaultStack {
     const portBase = await freePorts();
     const ports = derivePorts(portBase, ['v1']);
     const to = (port: number) => new TcpProxy(port, random);
-    const edge = ports.tracks.v1!;
+    const edge = ports.tracks.v1!.edges[0]!;
     const proxies: Proxies = {
       kafka: to(ports.brokers[0]!.client),
       clickhouse: to(ports.clickhouse),
-      edgeGrpc: to(edge.edgeGrpc),
-      edgeHttp: to(edge.edgeHttp),
+      edgeGrpc: to(edge.grpc),
+      edgeHttp: to(edge.http),
     };
     let disk: OwnDisk | undefined;
     try {

@@ -1,3 +1,6 @@
+export type { ExportFates } from './export-fates.ts';
+export { runLoadProcess } from './load-process.ts';
+export type { LoadReport, Percentiles } from './load-report.ts';
 export { ID_ATTRIBUTE, itemId, type LoadSignal, PayloadMaker } from './payload.ts';
 export {
   type Fate,
@@ -7,7 +10,8 @@ export {
   type LoadTotals,
   runLoad,
 } from './run-load.ts';
-export { createSender, type LoadTransport, type Sender, type Sent, type Target } from './sender.ts';
+export { createSender } from './sender.ts';
+export type { LoadTransport, Sender, Sent, Target } from './sent.ts';
 export {
   compare,
   countByRun,
@@ -16,6 +20,7 @@ export {
   isStored,
   Journal,
   type Known,
+  SIGNAL_TABLES,
   type Store,
   type TimeRange,
   untilStored,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import type { LoadSignal } from './payload.ts';
 import type { LoadOptions } from './run-load.ts';
-import type { LoadTransport, Target } from './sender.ts';
+import type { LoadTransport, Target } from './sent.ts';
 
 interface LocalFile {
   readonly otlp: { readonly grpc: string; readonly http: string };

@@ -45,10 +45,12 @@ export class PayloadMaker {
   readonly #random: RandomBytes;
   readonly #timeMs: () => number;
   #next = 0;
+  #halves = { timeMs: Number.NaN, low: 0, high: 0 };
 
   /**
    * @param errors share of items with an error, 0 to 1
    * @param timeMs the time of an item
+   * @param attributes of an item, its id among them
    */
   constructor(
     signal: LoadSignal,
@@ -57,12 +59,13 @@ export class PayloadMaker {
     errors: number,
     random = createRandom(undefined, ''),
     timeMs = Date.now,
+    attributes = ATTRIBUTES,
   ) {
     this.#random = random;
     this.#timeMs = timeMs;
     this.#signal = signal;
     this.#errors = errors;
-    this.#template = template(signal, idPrefix(run, producer));
+    this.#template = template(signal, idPrefix(run, producer), attributes);
     this.#head = field(1, field(1, attribute('service.name', `load-${producer % 20}`)));
   }
 
@@ -86,8 +89,8 @@ export class PayloadMaker {
     const number = this.#next;
     if (traceId >= 0) random.copy(out, at + traceId, from, from + 16);
     if (spanId >= 0) random.copy(out, at + spanId, from + 4, from + 12);
-    writeNs(out, at + start, timeMs);
-    if (end >= 0) writeNs(out, at + end, timeMs + 1 + (random[from]! & 0x3f));
+    this.#writeNs(out, at + start, timeMs, 0);
+    if (end >= 0) this.#writeNs(out, at + end, timeMs, 1 + (random[from]! & 0x3f));
     const failed = random.readUInt16LE(from + 14) / 65_536 < this.#errors;
     if (status >= 0) out[at + status] = this.#signal === 'logs' ? (failed ? 17 : 9) : failed ? 2 : 1;
     if (value >= 0) out.writeDoubleLE(number, at + value);
@@ -96,6 +99,17 @@ export class PayloadMaker {
       out[at + id - digit] = 0x30 + (rest % 10);
       rest = Math.floor(rest / 10);
     }
+  }
+
+  /** A time and some milliseconds after it, in ns. The halves of the time are kept: many items have the same. */
+  #writeNs(out: Buffer, at: number, timeMs: number, afterMs: number): void {
+    if (timeMs !== this.#halves.timeMs) {
+      const ns = BigInt(Math.floor(timeMs)) * 1_000_000n;
+      this.#halves = { timeMs, low: Number(ns % BigInt(TWO_32)), high: Number(ns / BigInt(TWO_32)) };
+    }
+    const low = this.#halves.low + afterMs * 1_000_000;
+    out.writeUInt32LE(low % TWO_32, at);
+    out.writeUInt32LE(this.#halves.high + (low >= TWO_32 ? 1 : 0), at + 4);
   }
 }
 
@@ -112,12 +126,6 @@ export function idPrefix(run: string, producer: number): string {
 /** SQL of the ids of data points, whose numbers are their values. */
 export const POINT_ID = `concat(Attributes['${ID_ATTRIBUTE}'], leftPad(toString(toUInt64(Value)), ${ID_DIGITS}, '0'))`;
 
-function writeNs(out: Buffer, at: number, ms: number): void {
-  const ns = BigInt(Math.floor(ms)) * 1_000_000n;
-  out.writeUInt32LE(Number(ns % BigInt(TWO_32)), at);
-  out.writeUInt32LE(Number(ns / BigInt(TWO_32)), at + 4);
-}
-
 /** What every item carries beside its id, in whatever form it is sent. */
 export const FIXED_ATTRIBUTES: readonly (readonly [key: string, value: string])[] = [
   ['http.request.method', 'GET'],
@@ -131,10 +139,23 @@ export const FIXED_ATTRIBUTES: readonly (readonly [key: string, value: string])[
 
 const VALUE = Buffer.concat([tag(4, 1), Buffer.from(new Float64Array([12.5]).buffer)]);
 
-function template(signal: LoadSignal, prefix: string): Template {
+/** As many as an item has where nothing else is asked for. */
+const ATTRIBUTES = FIXED_ATTRIBUTES.length + 1;
+
+/** What an item carries beside its id, for so many attributes in all. */
+function fixedAttributes(count: number): (readonly [key: string, value: string])[] {
+  const more = Array.from({ length: Math.max(0, count - ATTRIBUTES) }, (_, at) => [
+    `bench.attribute.${at}`,
+    `value ${at} of this item`,
+  ]);
+  return [...FIXED_ATTRIBUTES.slice(0, count - 1), ...(more as [string, string][])];
+}
+
+function template(signal: LoadSignal, prefix: string, count: number): Template {
+  const fixed = fixedAttributes(count);
   const digits = signal === 'metrics' ? '' : '0'.repeat(ID_DIGITS);
   const attributes = (number: number) =>
-    [...FIXED_ATTRIBUTES, [ID_ATTRIBUTE, `${prefix}${digits}`] as const].map(([key, value]) =>
+    [...fixed, [ID_ATTRIBUTE, `${prefix}${digits}`] as const].map(([key, value]) =>
       field(number, attribute(key, value)),
     );
   const time = (number: number) => Buffer.concat([tag(number, 1), Buffer.alloc(8)]);
@@ -186,7 +207,7 @@ function template(signal: LoadSignal, prefix: string): Template {
         : signal === 'logs'
           ? find(Buffer.from([2 << 3, 9]), 1)
           : -1,
-    id: signal === 'metrics' ? -1 : bytes.indexOf(digits) + ID_DIGITS - 1,
+    id: signal === 'metrics' ? -1 : bytes.lastIndexOf(digits) + ID_DIGITS - 1,
     value: signal === 'metrics' ? find(VALUE, 1) : -1,
   };
 }

@@ -33,7 +33,7 @@ export class ProbeMeter {
   }
 
   async #run(): Promise<void> {
-    const sender = createSender(this.#options.target, 'http', { gzip: false, connections: 1 });
+    const sender = createSender(this.#options.target, 'http', { compression: 'none', connections: 1 });
     while (!this.#stopped) {
       const run = `probe${randomBytes(4).toString('hex')}`;
       const { body } = new PayloadMaker('traces', run, 0, 0).make(1);

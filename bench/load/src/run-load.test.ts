@@ -1,7 +1,10 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { gunzipSync } from 'node:zlib';
 import { decodeExport } from '@weir/testkit';
 import { afterEach, expect, test } from 'vitest';
+import { runLoadProcess } from './load-process.ts';
+import { ID_ATTRIBUTE } from './payload.ts';
 import { type Fate, type LoadOptions, runLoad } from './run-load.ts';
 
 let server: Server | undefined;
@@ -114,4 +117,66 @@ test('an abort ends the load early', async () => {
   const url = await endpoint((response) => response.end());
   const { seconds } = await runLoad(options(url, { seconds: 30 }), { signal: AbortSignal.timeout(200) });
   expect(seconds).toBeLessThan(5);
+});
+
+test('what an export waits before it is sent is in its latency', async () => {
+  const url = await endpoint((response) => setTimeout(() => response.end(), 200));
+  // One connection at five exports a second each 200 ms: every later one waits for those before it.
+  const own = { producers: 1, rate: 100, connections: 1, seconds: 0.8, itemsPerExport: 5 };
+  const { totals } = await runLoad(options(url, own));
+  expect(totals.acceptedItems).toBe(totals.sentItems);
+  expect(totals.latency.getValueAtPercentile(50)).toBeGreaterThan(600_000);
+  expect(totals.lateness.getValueAtPercentile(50)).toBeLessThan(100_000);
+});
+
+test('what is due while connections are opened is sent and is not in the latencies', async () => {
+  const url = await endpoint((response) => response.end());
+  const { totals } = await runLoad(options(url, { seconds: 0.6, settleSeconds: 0.4 }));
+  const exports = totals.acceptedItems / 10;
+  expect(totals.latency.totalCount).toBeGreaterThan(0);
+  expect(totals.latency.totalCount).toBeLessThan(exports / 2);
+});
+
+test('ready exports are made and compressed once, and sent again and again', async () => {
+  const bodies = new Set<string>();
+  const url = await endpoint((response, body) => {
+    bodies.add(gunzipSync(body).toString('latin1'));
+    response.end();
+  });
+  const { totals } = await runLoad(options(url, { producers: 2, ready: 3, rate: 200, gzip: true }));
+  expect(totals.acceptedItems).toBe(totals.sentItems);
+  expect(totals.acceptedItems / 10).toBeGreaterThan(bodies.size);
+  expect(bodies.size).toBeLessThanOrEqual(6);
+});
+
+test('items have as many attributes as are asked for, their id among them', async () => {
+  const counts = new Set<number>();
+  const url = await endpoint((response, body) => {
+    for (const { scopeSpans } of decodeExport('traces', body).resourceSpans) {
+      for (const { attributes } of scopeSpans.flatMap(({ spans }) => spans)) {
+        counts.add(attributes.length);
+        expect(attributes.at(-1)?.key).toBe(ID_ATTRIBUTE);
+      }
+    }
+    response.end();
+  });
+  for (const attributes of [1, 4, 8, 32]) await runLoad(options(url, { seconds: 0.1, attributes }));
+  expect([...counts]).toEqual([1, 4, 8, 32]);
+});
+
+test('a load in a process of its own reports the same', async () => {
+  const url = await endpoint((response) => response.end());
+  const report = await runLoadProcess(options(url, { seconds: 0.3 }));
+  expect(report.acceptedItems).toBeGreaterThan(0);
+  expect(report).toMatchObject({ acceptedItems: report.sentItems, unsentItems: 0, reasons: {} });
+  expect(report.answerMs.p99).toBeGreaterThan(0);
+  expect(report.generatorCpuS).toBeGreaterThan(0);
+  expect(report.fates).toHaveLength(20);
+  expect(report.fates.join('')).toBe('a'.repeat(report.acceptedItems / 10));
+});
+
+test('a load in a process of its own can be broken off', async () => {
+  const url = await endpoint((response) => response.end());
+  const stopping = AbortSignal.timeout(500);
+  await expect(runLoadProcess(options(url, { seconds: 60 }), stopping)).rejects.toThrow('timeout');
 });

@@ -3,7 +3,8 @@ import { build, type Histogram } from 'hdr-histogram-js';
 import { JsonPayloadMaker } from './json-maker.ts';
 import { type LoadSignal, type Payload, PayloadMaker } from './payload.ts';
 import { createRandom } from './random.ts';
-import { createSender, type LoadTransport, type Sender, type Sent, type Target } from './sender.ts';
+import { compress, createSender } from './sender.ts';
+import type { LoadTransport, Sender, Sent, Target } from './sent.ts';
 
 /** What a load is made of. */
 export interface LoadOptions {
@@ -27,6 +28,17 @@ export interface LoadOptions {
   readonly run?: string;
   /** Makes trace ids and errors the same in every run that has it. */
   readonly seed?: string;
+  /** Attributes of an item, its id among them: 8 where it is left out. Of protobuf alone. */
+  readonly attributes?: number;
+  /**
+   * So many exports of each producer are made, and compressed, beforehand and then sent again and again: their ids repeat, and their
+   * times stand still. Where it is left out each export is made when it is due.
+   */
+  readonly ready?: number;
+  /** OTLP/HTTP without a general client, for many small exports: see `lean-http.ts`. Not where exports are compressed when they are due. */
+  readonly lean?: boolean;
+  /** Answers to what was due before are not in the latencies: connections are opened then. */
+  readonly settleSeconds?: number;
   /** The time of an item, ms since the epoch; the machine's clock where it is left out. */
   readonly timeMs?: () => number;
 }
@@ -52,8 +64,10 @@ export interface LoadTotals {
   outstanding: number;
   /** Items by reason of what was not accepted. */
   readonly reasons: Map<string, number>;
-  /** Answer times in microseconds. */
+  /** Microseconds from when an export was due to its answer. */
   readonly latency: Histogram;
+  /** Microseconds from when an export was due to when it was sent: what the generator itself is late. */
+  readonly lateness: Histogram;
 }
 
 export interface LoadResult {
@@ -72,7 +86,7 @@ export interface LoadHooks {
   readonly signal?: AbortSignal;
 }
 
-const TICK_MS = 5;
+const TICK_MS = 1;
 const PROGRESS_MS = 500;
 const LATENCY_US_MAX = 60_000_000;
 
@@ -92,7 +106,11 @@ interface Producer {
  */
 export async function runLoad(options: LoadOptions, hooks: LoadHooks = {}): Promise<LoadResult> {
   const run = options.run ?? randomBytes(4).toString('hex');
-  const senders = options.transports.map((transport) => createSender(options.target, transport, options));
+  const compression = isReadyCompressed(options) ? 'is-gzip' : options.gzip ? 'gzip' : 'none';
+  const { connections } = options;
+  const senders = options.transports.map((transport) =>
+    createSender(options.target, transport, { compression, connections, lean: options.lean === true }),
+  );
   const producers = createProducers(options, run, senders);
   const totals = createTotals();
   hooks.onStart?.(totals);
@@ -100,21 +118,25 @@ export async function runLoad(options: LoadOptions, hooks: LoadHooks = {}): Prom
   const flying = new Set<Promise<void>>();
   const startedMs = performance.now();
   const endMs = options.seconds * 1_000;
+  const settleMs = (options.settleSeconds ?? 0) * 1_000;
   let progressMs = PROGRESS_MS;
   for (;;) {
     const elapsedMs = performance.now() - startedMs;
-    if (elapsedMs >= endMs || hooks.signal?.aborted === true) break;
+    if (hooks.signal?.aborted === true) break;
     for (const producer of producers) {
-      while (producer.dueMs <= elapsedMs) {
+      // What was due before the end is sent though we come late.
+      while (producer.dueMs <= elapsedMs && producer.dueMs < endMs) {
         producer.dueMs += intervalMs;
         if (totals.outstanding >= options.outstandingMax) totals.unsentItems += options.itemsPerExport;
         else {
-          const flight = fly(producer, options, totals, hooks);
+          const dueMs = startedMs + producer.dueMs - intervalMs;
+          const flight = fly(producer, dueMs, startedMs + settleMs, { options, totals, hooks });
           flying.add(flight);
           void flight.finally(() => flying.delete(flight));
         }
       }
     }
+    if (elapsedMs >= endMs) break;
     if (elapsedMs >= progressMs) {
       progressMs = elapsedMs + PROGRESS_MS;
       hooks.onProgress?.(totals, elapsedMs / 1_000);
@@ -128,17 +150,30 @@ export async function runLoad(options: LoadOptions, hooks: LoadHooks = {}): Prom
   return { run, seconds, totals };
 }
 
-async function fly(producer: Producer, options: LoadOptions, totals: LoadTotals, hooks: LoadHooks): Promise<void> {
+interface Flights {
+  readonly options: LoadOptions;
+  readonly totals: LoadTotals;
+  readonly hooks: LoadHooks;
+}
+
+/** Its latency counts from when it was due: what is sent late, because the generator or the pipe was slow, was waited for too. */
+async function fly(
+  producer: Producer,
+  dueMs: number,
+  recordedFromMs: number,
+  { options, totals, hooks }: Flights,
+): Promise<void> {
   const { body, items, first } = producer.maker.make(options.itemsPerExport);
   totals.sentItems += items;
   totals.outstanding++;
   const { number, tenant, signal } = producer;
   const attempt = { producer: number, tenant: tenant.name, signal, first, items };
   hooks.onSend?.(attempt);
-  const startedMs = performance.now();
+  const recorded = dueMs >= recordedFromMs;
+  if (recorded) record(totals.lateness, dueMs);
   const sent = await producer.sender.send(producer.signal, body, producer.tenant.key);
   totals.outstanding--;
-  totals.latency.recordValue(Math.min(LATENCY_US_MAX, Math.round((performance.now() - startedMs) * 1_000)));
+  if (recorded) record(totals.latency, dueMs);
   if (sent.kind === 'accepted') totals.acceptedItems += items;
   else {
     if (sent.kind === 'refused') totals.refusedItems += items;
@@ -146,6 +181,27 @@ async function fly(producer: Producer, options: LoadOptions, totals: LoadTotals,
     totals.reasons.set(sent.reason, (totals.reasons.get(sent.reason) ?? 0) + items);
   }
   hooks.onFate?.({ ...attempt, sent });
+}
+
+/** The time since `fromMs`. */
+function record(histogram: Histogram, fromMs: number): void {
+  const us = Math.round((performance.now() - fromMs) * 1_000);
+  histogram.recordValue(Math.min(LATENCY_US_MAX, Math.max(1, us)));
+}
+
+/** Whether bodies are compressed beforehand: gRPC takes them as they are. */
+function isReadyCompressed({ gzip, ready, transports }: LoadOptions): boolean {
+  return gzip && ready !== undefined && !transports.includes('grpc');
+}
+
+/** Exports made beforehand, in turn. */
+function readyMaker(maker: Producer['maker'], count: number, options: LoadOptions): Producer['maker'] {
+  const made = Array.from({ length: count }, () => {
+    const payload = maker.make(options.itemsPerExport);
+    return isReadyCompressed(options) ? { ...payload, body: compress(payload.body) } : payload;
+  });
+  let next = 0;
+  return { make: () => made[next++ % count]! };
 }
 
 function createProducers(options: LoadOptions, run: string, senders: readonly Sender[]): Producer[] {
@@ -163,15 +219,27 @@ function createProducers(options: LoadOptions, run: string, senders: readonly Se
     // The signal turns once all transports had a turn, so that every pair occurs.
     const signal = options.signals[Math.floor(number / options.transports.length) % options.signals.length]!;
     const random = createRandom(options.seed, String(number));
-    const Maker = transport === 'http-json' ? JsonPayloadMaker : PayloadMaker;
+    const { errors, timeMs, attributes, ready } = options;
+    const maker =
+      transport === 'http-json'
+        ? new JsonPayloadMaker(signal, run, number, errors, random, timeMs)
+        : new PayloadMaker(signal, run, number, errors, random, timeMs, attributes);
     return {
       number,
       tenant,
       signal,
       sender: senders[number % senders.length]!,
-      maker: new Maker(signal, run, number, options.errors, random, options.timeMs),
+      maker: ready === undefined ? maker : readyMaker(maker, ready, options),
       dueMs: (number / options.producers) * intervalMs,
     };
+  });
+}
+
+function times(): Histogram {
+  return build({
+    lowestDiscernibleValue: 1,
+    highestTrackableValue: LATENCY_US_MAX,
+    numberOfSignificantValueDigits: 3,
   });
 }
 
@@ -184,10 +252,7 @@ function createTotals(): LoadTotals {
     unsentItems: 0,
     outstanding: 0,
     reasons: new Map(),
-    latency: build({
-      lowestDiscernibleValue: 1,
-      highestTrackableValue: LATENCY_US_MAX,
-      numberOfSignificantValueDigits: 3,
-    }),
+    latency: times(),
+    lateness: times(),
   };
 }

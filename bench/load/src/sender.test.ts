@@ -22,7 +22,7 @@ async function answered(code: status, trailers: Readonly<Record<string, Buffer>>
     );
   });
   const url = `http://127.0.0.1:${port}`;
-  const sender = createSender({ grpc: url, http: url, ca: undefined }, 'grpc', { gzip: false, connections: 1 });
+  const sender = createSender({ grpc: url, http: url, ca: undefined }, 'grpc', { compression: 'none', connections: 1 });
   try {
     return await sender.send('traces', Buffer.alloc(1), 'key');
   } finally {

@@ -1,28 +1,9 @@
 import { gzipSync } from 'node:zlib';
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { Agent, request } from 'undici';
+import { leanHttpSender } from './lean-http.ts';
 import type { LoadSignal } from './payload.ts';
-
-/** What the pipe said of an export: accepted, refused with a status, or nothing that says either. */
-export type Sent =
-  | { readonly kind: 'accepted' }
-  | { readonly kind: 'refused'; readonly reason: string }
-  | { readonly kind: 'unknown'; readonly reason: string };
-
-/** Where exports go. */
-export interface Target {
-  readonly grpc: string;
-  readonly http: string;
-  readonly ca: Buffer | undefined;
-}
-
-export type LoadTransport = 'grpc' | 'http' | 'http-json';
-
-/** Sends exports; one for each transport serves all producers. */
-export interface Sender {
-  send(signal: LoadSignal, body: Buffer, key: string): Promise<Sent>;
-  close(): Promise<void>;
-}
+import type { LoadTransport, Sender, Target } from './sent.ts';
 
 const SERVICES: Readonly<Record<LoadSignal, string>> = {
   traces: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
@@ -33,18 +14,25 @@ const SERVICES: Readonly<Record<LoadSignal, string>> = {
 const TIMEOUT_MS = 15_000;
 const identity = (bytes: Buffer): Buffer => bytes;
 
+/** How bodies are sent: as they are, compressed here (over HTTP), or as they are and said to be compressed. */
+export type Compression = 'none' | 'gzip' | 'is-gzip';
+
 export function createSender(
   target: Target,
   transport: LoadTransport,
-  options: { gzip: boolean; connections: number },
+  options: { compression: Compression; connections: number; lean?: boolean },
 ): Sender {
   if (transport === 'grpc') return grpcSender(target, options.connections);
+  if (options.lean === true && transport === 'http' && options.compression !== 'gzip') {
+    const encoding = options.compression === 'none' ? {} : { 'content-encoding': 'gzip' };
+    return leanHttpSender(target, options.connections, { 'content-type': 'application/x-protobuf', ...encoding });
+  }
   return httpSender(target, options, transport === 'http' ? 'application/x-protobuf' : 'application/json');
 }
 
 function httpSender(
   target: Target,
-  { gzip, connections }: { gzip: boolean; connections: number },
+  { compression, connections }: { compression: Compression; connections: number },
   contentType: string,
 ): Sender {
   const connect = target.ca === undefined ? {} : { ca: target.ca };
@@ -55,11 +43,11 @@ function httpSender(
         const { statusCode, body: answer } = await request(`${target.http}/v1/${signal}`, {
           method: 'POST',
           dispatcher: agent,
-          body: gzip ? gzipSync(body, { level: 1 }) : body,
+          body: compression === 'gzip' ? compress(body) : body,
           headers: {
             authorization: `Bearer ${key}`,
             'content-type': contentType,
-            ...(gzip ? { 'content-encoding': 'gzip' } : {}),
+            ...(compression === 'none' ? {} : { 'content-encoding': 'gzip' }),
           },
         });
         await answer.dump();
@@ -71,6 +59,11 @@ function httpSender(
     },
     close: () => agent.close(),
   };
+}
+
+/** As clients do it: fast. */
+export function compress(body: Buffer): Buffer {
+  return gzipSync(body, { level: 1 });
 }
 
 /** gRPC codes that say that the export was not taken; the others say nothing. */

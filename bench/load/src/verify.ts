@@ -46,7 +46,8 @@ export interface TimeRange {
   readonly toMs: number;
 }
 
-interface SignalTable {
+/** Where the items of a signal are stored. */
+export interface SignalTable {
   readonly table: string;
   readonly attributes: string;
   readonly time: string;
@@ -54,7 +55,8 @@ interface SignalTable {
   readonly id?: string;
 }
 
-const TABLES: Readonly<Record<LoadSignal, SignalTable>> = {
+/** Of metrics the generator sends gauges. */
+export const SIGNAL_TABLES: Readonly<Record<LoadSignal, SignalTable>> = {
   traces: { table: 'otel_traces', attributes: 'SpanAttributes', time: 'Timestamp' },
   logs: { table: 'otel_logs', attributes: 'LogAttributes', time: 'Timestamp' },
   metrics: { table: 'otel_metrics_gauge', attributes: 'Attributes', time: 'TimeUnix', id: POINT_ID },
@@ -140,7 +142,7 @@ export async function compare(store: Store, run: string, journal: Journal, range
 /** Rows in the tables that a load writes to, of whatever run. */
 export async function countRows(store: Store): Promise<number> {
   let sum = 0;
-  for (const { table } of Object.values(TABLES)) {
+  for (const { table } of Object.values(SIGNAL_TABLES)) {
     sum += Number(await post(store, `SELECT count() FROM ${table} FORMAT TabSeparated`));
   }
   return sum;
@@ -149,7 +151,7 @@ export async function countRows(store: Store): Promise<number> {
 /** Rows of each run, whatever their time. Reads every row of the tables. */
 export async function countByRun(store: Store): Promise<Map<string, number>> {
   const runs = new Map<string, number>();
-  for (const { table, attributes } of Object.values(TABLES)) {
+  for (const { table, attributes } of Object.values(SIGNAL_TABLES)) {
     const run = `splitByChar('/', ${attributes}['${ID_ATTRIBUTE}'])[1]`;
     const sql = `SELECT ${run} AS run, count() FROM ${table} WHERE run != '' GROUP BY run FORMAT TabSeparated`;
     for (const [name = '', count] of await readTable(store, sql)) {
@@ -162,7 +164,7 @@ export async function countByRun(store: Store): Promise<Map<string, number>> {
 /** Items of a run that can be queried. */
 export async function countDistinct(store: Store, run: string, range?: TimeRange): Promise<number> {
   let sum = 0;
-  for (const signal of Object.values(TABLES)) {
+  for (const signal of Object.values(SIGNAL_TABLES)) {
     const { id, where } = ofRun(signal, run, range);
     const sql = `SELECT uniqExact(${id}) FROM ${signal.table} WHERE ${where} FORMAT TabSeparated`;
     sum += Number(await post(store, sql));
@@ -186,7 +188,7 @@ interface StoredItem {
 
 async function readIds(store: Store, run: string, range?: TimeRange): Promise<Map<string, StoredItem>> {
   const found = new Map<string, StoredItem>();
-  for (const signal of Object.values(TABLES)) {
+  for (const signal of Object.values(SIGNAL_TABLES)) {
     const { id, where } = ofRun(signal, run, range);
     const owner = "if(uniqExact(TenantId) = 1, any(TenantId), 'several')";
     const sql = `SELECT ${id} AS id, count(), ${owner} FROM ${signal.table} WHERE ${where} GROUP BY id FORMAT TabSeparated`;

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { ROOT } from '@weir/local';
+import { readCommandLine, wrongUsage } from '@weir/testkit';
 import { ask } from './ask.ts';
 import { Database } from './database.ts';
 import { fill, type TableFill } from './fill.ts';
@@ -46,8 +46,8 @@ function startNs(): bigint {
 }
 
 function options() {
-  const { values } = parseArgs({
-    options: {
+  const values = readCommandLine(
+    {
       rows: { type: 'string', default: '1000000' },
       tenants: { type: 'string', default: '50' },
       services: { type: 'string', default: '200' },
@@ -62,20 +62,18 @@ function options() {
       keep: { type: 'boolean', default: false },
       reuse: { type: 'boolean', default: false },
       print: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
     },
-  });
+    HELP,
+  );
   const number = (name: 'rows' | 'tenants' | 'services' | 'hours' | 'rounds' | 'threads' | 'seed' | 'granule') => {
     const value = Number(values[name]);
-    if (!(value > 0) || (name !== 'hours' && !Number.isSafeInteger(value)))
-      throw new Error(`--${name} ${values[name]}`);
+    if (!(value > 0) || (name !== 'hours' && !Number.isSafeInteger(value))) wrongUsage(`--${name} ${values[name]}`);
     return value;
   };
   const names = values.schemas.split(',');
   const schemas = names.map((name) => {
     const found = SCHEMAS.find((schema) => schema.name === name);
-    if (found === undefined) throw new Error(`there is no schema ${name}`);
-    return found;
+    return found ?? wrongUsage(`there is no schema ${name}`);
   });
   const shape: RowsShape = {
     rows: number('rows'),
@@ -92,7 +90,7 @@ function options() {
 
 function run(given: ReturnType<typeof options>): void {
   const keptPath = join(given.dir, 'fill.json');
-  if (!given.reuse && existsSync(given.dir)) throw new Error(`${given.dir} is there: remove it, or give --reuse`);
+  if (!given.reuse && existsSync(given.dir)) wrongUsage(`${given.dir} is there: remove it, or give --reuse`);
   const kept = given.reuse ? (JSON.parse(readFileSync(keptPath, 'utf8')) as Kept) : undefined;
   const shape = kept === undefined ? given.shape : { ...kept.shape, startNs: BigInt(kept.shape.startNs) };
   mkdirSync(given.dir, { recursive: true });
@@ -116,18 +114,4 @@ function run(given: ReturnType<typeof options>): void {
   }
 }
 
-function main(): number {
-  if (process.argv.includes('--help') || process.argv.includes('-h')) {
-    process.stdout.write(HELP);
-    return 0;
-  }
-  try {
-    run(options());
-    return 0;
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    return 2;
-  }
-}
-
-process.exit(main());
+run(options());

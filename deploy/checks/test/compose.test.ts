@@ -90,9 +90,20 @@ test('build targets, files that are mounted and named volumes are all there', as
     if (service.build !== undefined) expect(stages, name).toContain(service.build.target);
     for (const volume of service.volumes ?? []) {
       const source = volume.split(':')[0]!;
+      // A path alone is a volume that each container has for itself.
+      if (source === volume) continue;
       if (source.startsWith('.')) await stat(join(REPOSITORY, source));
       else expect(Object.keys(compose.volumes)).toContain(source);
     }
+  }
+});
+
+test('what may have several containers writes no file that they share, and no port of the host', () => {
+  for (const name of ['edge', 'normalizer', 'sink']) {
+    const service = compose.services[name]!;
+    expect(service.ports).toBeUndefined();
+    const shared = (service.volumes ?? []).filter((volume) => volume.includes(':') && !volume.endsWith(':ro'));
+    expect(shared, name).toEqual(name === 'sink' ? ['sink-state:/var/lib/weir'] : []);
   }
 });
 

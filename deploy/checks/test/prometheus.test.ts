@@ -38,14 +38,13 @@ test('reasons that alerts match on are reasons that the edge gives', () => {
   for (const reason of named) expect(Object.keys(REFUSALS)).toContain(reason);
 });
 
-test('Prometheus scrapes the services of docker-compose.yml by their names and admin port', async () => {
-  const jobs: { job_name: string; static_configs: { targets: string[] }[] }[] = (
-    await readYaml('deploy/prometheus/prometheus.yml')
-  ).scrape_configs;
+test('Prometheus scrapes every container of the services of docker-compose.yml at its admin port', async () => {
+  const jobs: { job_name: string; dns_sd_configs?: object[] }[] = (await readYaml('deploy/prometheus/prometheus.yml'))
+    .scrape_configs;
   const { services } = await readYaml('docker-compose.yml');
   for (const service of ['edge', 'normalizer', 'sink']) {
     const job = jobs.find((job) => job.job_name === service);
-    expect(job?.static_configs[0]?.targets).toEqual([`${service}:9464`]);
+    expect(job?.dns_sd_configs).toEqual([{ names: [service], type: 'A', port: 9464 }]);
     expect(services[service].networks).toContain('watch');
   }
 });

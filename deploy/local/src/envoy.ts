@@ -58,22 +58,21 @@ export function renderEnvoy(ports: Ports, certificates: Certificates): string {
   const runs = (name: string) => Object.keys(ports.tracks).some((track) => name.includes(track));
   config.static_resources.clusters = config.static_resources.clusters.filter((cluster) => runs(cluster.name));
   for (const { name, load_assignment } of config.static_resources.clusters) {
-    const port = edgePort(ports, name);
-    for (const { lb_endpoints } of load_assignment.endpoints) {
-      for (const { endpoint } of lb_endpoints) {
-        endpoint.address.socket_address = { address: LOOPBACK, port_value: port ?? 0 };
-      }
-    }
+    const endpoints = edgePorts(ports, name).map((port) => ({
+      endpoint: { address: { socket_address: { address: LOOPBACK, port_value: port } } },
+    }));
+    load_assignment.endpoints = [{ lb_endpoints: endpoints }];
   }
   return stringify(withoutRoutes(config, runs), { aliasDuplicateObjects: false, lineWidth: 0 });
 }
 
-/** Where a cluster's edge is reached; its name says which. */
-function edgePort(ports: Ports, cluster: string): number | undefined {
-  const proxied = proxiedPorts(ports, process.env).edge;
-  if (cluster.includes('v1') && proxied !== undefined) return cluster.endsWith('grpc') ? proxied.grpc : proxied.http;
+/** Where a cluster's edges are reached; its name says which. */
+function edgePorts(ports: Ports, cluster: string): number[] {
+  const kind = cluster.endsWith('grpc') ? 'grpc' : 'http';
   const track = Object.entries(ports.tracks).find(([key]) => cluster.includes(key))?.[1];
-  return cluster.endsWith('grpc') ? track?.edgeGrpc : track?.edgeHttp;
+  const own = track?.edges.map((edge) => edge[kind]) ?? [];
+  const proxied = proxiedPorts(ports, process.env).edge;
+  return cluster.includes('v1') && proxied !== undefined ? [proxied[kind], ...own.slice(1)] : own;
 }
 
 function relocate(text: string, certificates: Certificates): string {

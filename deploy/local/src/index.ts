@@ -3,4 +3,5 @@ export { installEnvoy } from './envoy.ts';
 export { type LocalFile, readLocalFile } from './local-file.ts';
 export { ROOT, type StackPaths, stackPaths } from './paths.ts';
 export { derivePorts } from './ports.ts';
+export type { ProcessCounts } from './process-counts.ts';
 export { ensureTenants, type LocalKeys } from './tenants.ts';

@@ -4,7 +4,10 @@ import type { Ports } from './ports.ts';
 import { DATABASE, serviceName } from './specs.ts';
 import type { LocalKeys } from './tenants.ts';
 
-/** DIR/local.json: what tools may rely on. Services of tracks other than v1 are named with their track. */
+/**
+ * DIR/local.json: what tools may rely on. Services of tracks other than v1 are named with their track, further processes of one
+ * with their number. `edge` is the first edge of track v1.
+ */
 export interface LocalFile {
   readonly otlp: { readonly grpc: string; readonly http: string };
   readonly edge: { readonly grpc: string; readonly http: string };
@@ -24,14 +27,17 @@ export function describeStack(
   pids: ReadonlyMap<string, number>,
 ): LocalFile {
   const v1 = ports.tracks.v1;
-  const edge = { grpc: `https://localhost:${v1?.edgeGrpc}`, http: `https://localhost:${v1?.edgeHttp}` };
+  const first = v1?.edges[0];
+  const edge = { grpc: `https://localhost:${first?.grpc}`, http: `https://localhost:${first?.http}` };
   const front = { grpc: `https://localhost:${ports.otlpGrpc}`, http: `https://localhost:${ports.otlpHttp}` };
   const services: Record<string, { pid: number; admin: string }> = {};
   for (const [track, own] of Object.entries(ports.tracks)) {
-    const admins = { edge: own.edgeAdmin, normalizer: own.normalizerAdmin, sink: own.sinkAdmin };
-    for (const [name, port] of Object.entries(admins)) {
-      const full = serviceName(name, track);
-      services[full] = { pid: pids.get(full) ?? 0, admin: `http://127.0.0.1:${port}` };
+    const admins = { edge: own.edges.map(({ admin }) => admin), normalizer: own.normalizers, sink: own.sinks };
+    for (const [name, ports] of Object.entries(admins)) {
+      for (const [index, port] of ports.entries()) {
+        const full = serviceName(name, track, index);
+        services[full] = { pid: pids.get(full) ?? 0, admin: `http://127.0.0.1:${port}` };
+      }
     }
   }
   const processes: Record<string, number> = {};

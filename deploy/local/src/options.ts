@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { isTrack } from '@weir/records';
+import { PROCESSES_MAX, type ProcessCounts } from './process-counts.ts';
 
 /** What `npm start` was asked for. */
 export interface StartOptions {
@@ -9,6 +10,8 @@ export interface StartOptions {
   readonly detach: boolean;
   readonly envoy: boolean;
   readonly tracks: readonly string[];
+  /** Of each track. */
+  readonly counts: ProcessCounts;
 }
 
 export type ParsedOptions =
@@ -18,7 +21,7 @@ export type ParsedOptions =
 
 export const DEFAULT_DATA_DIR = '.weir';
 export const DEFAULT_PORT_BASE = 4317;
-const PORTS_MAX = 100;
+const PORTS_MAX = 200;
 const TRACKS_MAX = 4;
 
 export const START_HELP = `usage: npm start [-- OPTIONS]
@@ -30,14 +33,19 @@ Brings up Kafka, ClickHouse, Envoy, edge, normalizer and sink on this machine.
   --port-base N        first port; all others follow from it (default ${DEFAULT_PORT_BASE})
   --no-envoy           without Envoy: clients speak to the edge itself
   --tracks v1,v2       tracks to run (default v1)
+  --edges N            edge processes of each track, 1 to ${PROCESSES_MAX}; Envoy gives each its part (default 1)
+  --normalizers N      likewise; they share the partitions
+  --sinks N            likewise
   --help               this text
 
-With WEIR_LOCAL_KAFKA_BROKERS=3 in the environment Kafka is three brokers instead of one, with a copy of everything on each;
+Topics are made with four partitions, or with one for each normalizer or sink where there are more of these;
+WEIR_KAFKA_PARTITIONS says otherwise. With WEIR_LOCAL_KAFKA_BROKERS=3 in the environment Kafka is three brokers instead of one, with a copy of everything on each;
 a data directory stays with the number that it was made with.
 
 examples:
   npm start
   npm start -- --detach --data-dir /tmp/weir --port-base 5000
+  npm start -- --edges 2 --normalizers 4 --sinks 2
 `;
 
 /** Reads the command line of `npm start`. */
@@ -59,14 +67,25 @@ export function parseStart(args: readonly string[]): ParsedOptions {
     return fault(`--tracks must be up to ${TRACKS_MAX} of v1, v2, … with commas between`);
   }
   if (!tracks.includes('v1')) return fault('--tracks must have v1: it takes what no other track is named for');
+  const counts = {
+    edge: Number(values.edges ?? 1),
+    normalizer: Number(values.normalizers ?? 1),
+    sink: Number(values.sinks ?? 1),
+  };
+  if (!Object.values(counts).every((count) => Number.isInteger(count) && count >= 1 && count <= PROCESSES_MAX)) {
+    return fault(`--edges, --normalizers and --sinks must be whole numbers from 1 to ${PROCESSES_MAX}`);
+  }
+  const envoy = values['no-envoy'] !== true;
+  if (!envoy && counts.edge > 1) return fault('--edges needs Envoy: without it nothing gives each edge its part');
   return {
     kind: 'start',
     options: {
       dataDir: resolve(values['data-dir'] ?? DEFAULT_DATA_DIR),
       portBase,
       detach: values.detach ?? false,
-      envoy: values['no-envoy'] !== true,
+      envoy,
       tracks,
+      counts,
     },
   };
 }
@@ -80,6 +99,9 @@ function parse(args: readonly string[]) {
       'port-base': { type: 'string' },
       'no-envoy': { type: 'boolean' },
       tracks: { type: 'string' },
+      edges: { type: 'string' },
+      normalizers: { type: 'string' },
+      sinks: { type: 'string' },
       help: { type: 'boolean' },
     },
   }).values;

@@ -7,6 +7,24 @@ test.each([1, 3])('with %i brokers and four tracks no port is given twice', (bro
   expect(ports).toHaveLength(4 + 2 * brokers + 4 * 5);
 });
 
+test('with eight processes of each service in four tracks no port is given twice, and the first processes keep theirs', () => {
+  const tracks = ['v1', 'v2', 'v3', 'v4'];
+  const one = derivePorts(4317, tracks);
+  const many = derivePorts(4317, tracks, 3, { edge: 8, normalizer: 8, sink: 8 });
+  const ports = allPorts(many, true);
+  expect(new Set(ports).size).toBe(ports.length);
+  expect(ports).toHaveLength(4 + 2 * 3 + 4 * 8 * 5);
+  expect(Math.max(...ports)).toBeLessThan(4317 + 200);
+  for (const track of tracks) {
+    const [first, all] = [one.tracks[track]!, many.tracks[track]!];
+    expect([all.edges[0], all.normalizers[0], all.sinks[0]]).toEqual([
+      first.edges[0],
+      first.normalizers[0],
+      first.sinks[0],
+    ]);
+  }
+});
+
 test('one broker or three, and nothing else', () => {
   expect([undefined, '', '1', '3'].map((count) => brokerCount({ WEIR_LOCAL_KAFKA_BROKERS: count }))).toEqual([
     1, 1, 1, 3,

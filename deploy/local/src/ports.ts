@@ -1,10 +1,18 @@
-/** Ports of one track's services. */
+import { ONE_OF_EACH, PROCESSES_MAX, type ProcessCounts } from './process-counts.ts';
+
+/** Ports of one edge process. */
+export interface EdgePorts {
+  readonly grpc: number;
+  readonly http: number;
+  readonly admin: number;
+}
+
+/** Ports of one track's services, by process. */
 export interface TrackPorts {
-  readonly edgeGrpc: number;
-  readonly edgeHttp: number;
-  readonly edgeAdmin: number;
-  readonly normalizerAdmin: number;
-  readonly sinkAdmin: number;
+  readonly edges: readonly EdgePorts[];
+  /** Admin ports. */
+  readonly normalizers: readonly number[];
+  readonly sinks: readonly number[];
 }
 
 /** Ports of one Kafka broker, which is a controller as well. */
@@ -18,7 +26,7 @@ export interface ProxiedPorts {
   /** Of each broker. */
   readonly kafka: readonly number[];
   readonly clickhouse: number;
-  /** Of track v1; the other tracks have none. */
+  /** Of the first edge of track v1; the others have none. */
   readonly edge: { readonly grpc: number; readonly http: number } | undefined;
 }
 
@@ -27,13 +35,13 @@ export interface ProxiedPorts {
  * first broker), WEIR_LOCAL_PROXY_CLICKHOUSE, WEIR_LOCAL_PROXY_EDGE_GRPC and WEIR_LOCAL_PROXY_EDGE_HTTP.
  */
 export function proxiedPorts(ports: Ports, env: NodeJS.ProcessEnv): ProxiedPorts {
-  const edge = ports.tracks.v1;
+  const edge = ports.tracks.v1?.edges[0];
   return {
     kafka: ports.brokers.map(({ client }, index) => Number((index === 0 && env.WEIR_LOCAL_PROXY_KAFKA) || client)),
     clickhouse: Number(env.WEIR_LOCAL_PROXY_CLICKHOUSE || ports.clickhouse),
     edge: edge && {
-      grpc: Number(env.WEIR_LOCAL_PROXY_EDGE_GRPC || edge.edgeGrpc),
-      http: Number(env.WEIR_LOCAL_PROXY_EDGE_HTTP || edge.edgeHttp),
+      grpc: Number(env.WEIR_LOCAL_PROXY_EDGE_GRPC || edge.grpc),
+      http: Number(env.WEIR_LOCAL_PROXY_EDGE_HTTP || edge.http),
     },
   };
 }
@@ -60,6 +68,10 @@ export interface Ports {
 
 const TRACKS_AT = 10;
 const PORTS_PER_TRACK = 10;
+/** Behind the first processes of four tracks, and what fault tests add. */
+const FURTHER_AT = 60;
+const PORTS_PER_EDGE = 3;
+const FURTHER_PER_TRACK = (PROCESSES_MAX - 1) * (PORTS_PER_EDGE + 2);
 
 /** From the base: client and controller of each broker. */
 const BROKERS_AT = [
@@ -69,15 +81,26 @@ const BROKERS_AT = [
 ] as const;
 
 /** The default base gives OTLP its own ports, 4317 and 4318. */
-export function derivePorts(base: number, tracks: readonly string[], brokers = 1): Ports {
+export function derivePorts(
+  base: number,
+  tracks: readonly string[],
+  brokers = 1,
+  counts: ProcessCounts = ONE_OF_EACH,
+): Ports {
   const ofTrack = (index: number): TrackPorts => {
     const first = base + TRACKS_AT + index * PORTS_PER_TRACK;
+    const further = base + FURTHER_AT + index * FURTHER_PER_TRACK;
+    const normalizers = further + (PROCESSES_MAX - 1) * PORTS_PER_EDGE;
+    const sinks = normalizers + PROCESSES_MAX - 1;
+    const all = <T>(count: number, own: T, more: (number: number) => T): T[] => [
+      own,
+      ...Array.from({ length: count - 1 }, (_, number) => more(number)),
+    ];
+    const edge = (at: number): EdgePorts => ({ grpc: at, http: at + 1, admin: at + 2 });
     return {
-      edgeGrpc: first,
-      edgeHttp: first + 1,
-      edgeAdmin: first + 2,
-      normalizerAdmin: first + 3,
-      sinkAdmin: first + 4,
+      edges: all(counts.edge, edge(first), (number) => edge(further + number * PORTS_PER_EDGE)),
+      normalizers: all(counts.normalizer, first + 3, (number) => normalizers + number),
+      sinks: all(counts.sink, first + 4, (number) => sinks + number),
     };
   };
   return {
@@ -97,5 +120,10 @@ export function derivePorts(base: number, tracks: readonly string[], brokers = 1
 export function allPorts(ports: Ports, envoy: boolean): number[] {
   const own = [...ports.brokers.flatMap(({ client, controller }) => [client, controller]), ports.clickhouse];
   const front = envoy ? [ports.otlpGrpc, ports.otlpHttp, ports.envoyAdmin] : [];
-  return [...front, ...own, ...Object.values(ports.tracks).flatMap((track) => Object.values(track))];
+  const ofTracks = Object.values(ports.tracks).flatMap(({ edges, normalizers, sinks }) => [
+    ...edges.flatMap(({ grpc, http, admin }) => [grpc, http, admin]),
+    ...normalizers,
+    ...sinks,
+  ]);
+  return [...front, ...own, ...ofTracks];
 }

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Certificates } from './certificates.ts';
 import { brokerName, kafkaArguments } from './kafka.ts';
@@ -76,54 +77,73 @@ export function serviceSpecs(parts: StackParts): ProcessSpec[][] {
   const { certificates, ports } = parts;
   const tracks = Object.entries(ports.tracks);
   return [
-    tracks.map(([track, own]) => service(parts, 'sink', track, own.sinkAdmin, {})),
-    tracks.map(([track, own]) => service(parts, 'normalizer', track, own.normalizerAdmin, {})),
-    tracks.map(([track, own]) =>
-      service(parts, 'edge', track, own.edgeAdmin, {
-        WEIR_GRPC_LISTEN: `127.0.0.1:${own.edgeGrpc}`,
-        WEIR_HTTP_LISTEN: `127.0.0.1:${own.edgeHttp}`,
-        WEIR_TLS_CERT_FILE: certificates.serverCert,
-        WEIR_TLS_KEY_FILE: certificates.serverKey,
-        WEIR_TLS_CLIENT_CA_FILE: certificates.ca,
-      }),
+    tracks.flatMap(([track, { sinks }]) =>
+      sinks.map((admin, index) => service(parts, { name: 'sink', track, index }, admin, {})),
+    ),
+    tracks.flatMap(([track, { normalizers }]) =>
+      normalizers.map((admin, index) => service(parts, { name: 'normalizer', track, index }, admin, {})),
+    ),
+    tracks.flatMap(([track, { edges }]) =>
+      edges.map(({ grpc, http, admin }, index) =>
+        service(parts, { name: 'edge', track, index }, admin, {
+          WEIR_GRPC_LISTEN: `127.0.0.1:${grpc}`,
+          WEIR_HTTP_LISTEN: `127.0.0.1:${http}`,
+          WEIR_TLS_CERT_FILE: certificates.serverCert,
+          WEIR_TLS_KEY_FILE: certificates.serverKey,
+          WEIR_TLS_CLIENT_CA_FILE: certificates.ca,
+        }),
+      ),
     ),
   ];
 }
 
+/** One process of a service in a track. */
+interface Instance {
+  readonly name: string;
+  readonly track: string;
+  /** From 0. */
+  readonly index: number;
+}
+
 function service(
   parts: StackParts,
-  name: string,
-  track: string,
+  { name, track, index }: Instance,
   admin: number,
   env: Record<string, string>,
 ): ProcessSpec {
   return {
-    name: serviceName(name, track),
+    name: serviceName(name, track, index),
     command: process.execPath,
     args: [...NODE_FLAGS, join(ROOT, 'services', name, 'src/main.ts')],
     env: {
       ...commonEnv(parts),
       WEIR_TRACK: track,
       WEIR_ADMIN_LISTEN: `127.0.0.1:${admin}`,
-      WEIR_STATE_DIR: parts.paths.state(name, track),
+      WEIR_STATE_DIR: parts.paths.state(index === 0 ? name : `${name}-${index + 1}`, track),
       ...env,
     },
-    logFile: join(parts.paths.logs, `${serviceName(name, track)}.log`),
+    logFile: join(parts.paths.logs, `${serviceName(name, track, index)}.log`),
     ready: () => answers(`http://127.0.0.1:${admin}/readyz`),
   };
 }
 
-/** `edge` in track v1, `edge-v2` in another. */
-export function serviceName(name: string, track: string): string {
-  return track === 'v1' ? name : `${name}-${track}`;
+/** `edge` in track v1, `edge-v2` in another; the second process of each is `edge-2`, `edge-v2-2`. */
+export function serviceName(name: string, track: string, index = 0): string {
+  const first = track === 'v1' ? name : `${name}-${track}`;
+  return index === 0 ? first : `${first}-${index + 1}`;
 }
 
 export function envoySpec(parts: StackParts, binary: string): ProcessSpec {
   const { paths, ports } = parts;
+  // A thread for each edge: one is enough for what an edge takes.
+  const edges = Object.values(ports.tracks).reduce((sum, track) => sum + track.edges.length, 0);
+  const tracks = Object.keys(ports.tracks).length;
+  const threads = String(Math.max(1, Math.min(edges - tracks + 1, availableParallelism())));
+  const concurrency = ['--concurrency', threads];
   return {
     name: 'envoy',
     command: binary,
-    args: ['--config-path', paths.envoyConfig, '--log-level', 'warning', '--concurrency', '1', '--use-dynamic-base-id'],
+    args: ['--config-path', paths.envoyConfig, '--log-level', 'warning', ...concurrency, '--use-dynamic-base-id'],
     env: commonEnv(parts),
     logFile: join(paths.logs, 'envoy.log'),
     ready: () => answers(`http://127.0.0.1:${ports.envoyAdmin}/ready`),

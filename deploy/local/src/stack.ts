@@ -9,6 +9,7 @@ import type { StartOptions } from './options.ts';
 import { removeRun, writeRun } from './ownership.ts';
 import { ROOT, type StackPaths } from './paths.ts';
 import { brokerCount, derivePorts, type Ports } from './ports.ts';
+import { partitionsFor } from './process-counts.ts';
 import { ManagedProcess, type ProcessSpec } from './processes.ts';
 import { run } from './run.ts';
 import { commonEnv, envoySpec, type StackParts, serviceSpecs, storeSpecs } from './specs.ts';
@@ -119,7 +120,8 @@ export class Stack {
 
   /** Topics, tables and tenants, by the command that operators use. */
   async #setUp(parts: StackParts): Promise<void> {
-    const env = { ...process.env, ...commonEnv(parts) };
+    const partitions = process.env.WEIR_KAFKA_PARTITIONS || String(partitionsFor(this.#options.counts));
+    const env = { ...process.env, ...commonEnv(parts), WEIR_KAFKA_PARTITIONS: partitions };
     const ingestctl = (...args: string[]) =>
       run(process.execPath, [join(ROOT, 'packages/ingestctl/src/main.ts'), ...args], env);
     const tracks = this.#options.tracks.join(',');
@@ -135,7 +137,8 @@ export class Stack {
   }
 
   #ports(): Ports {
-    return derivePorts(this.#options.portBase, this.#options.tracks, brokerCount(process.env));
+    const { portBase, tracks, counts } = this.#options;
+    return derivePorts(portBase, tracks, brokerCount(process.env), counts);
   }
 
   async #step<T>(done: string, work: Promise<T>): Promise<T> {

@@ -51,7 +51,8 @@ async function whyNot(options: StartOptions): Promise<string | undefined> {
   } catch (error) {
     return (error as Error).message;
   }
-  for (const port of allPorts(derivePorts(options.portBase, options.tracks, brokers), options.envoy)) {
+  const { portBase, tracks, counts, envoy } = options;
+  for (const port of allPorts(derivePorts(portBase, tracks, brokers, counts), envoy)) {
     if (await listens(port)) return `port ${port} is in use; give another --port-base, or stop what listens there`;
   }
   return undefined;

@@ -28,7 +28,9 @@ export function ensureTenants(paths: StackPaths, limits: Readonly<Record<string,
   }
   const comment = '# Edit, then: npm run ingestctl -- tenants apply -f FILE\n';
   writeFileSync(paths.keys, `${JSON.stringify(keys, null, 2)}\n`, { mode: 0o600 });
-  writeFileSync(paths.tenants, comment + stringify({ version: 1, tenants }), { mode: 0o600 });
+  writeFileSync(paths.tenants, comment + stringify({ version: 1, tenants }, { aliasDuplicateObjects: false }), {
+    mode: 0o600,
+  });
   return keys;
 }
 

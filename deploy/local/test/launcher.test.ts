@@ -77,6 +77,12 @@ test('options that make no sense are refused with what would', () => {
     stderr: expect.stringContaining('--port-base must be'),
   });
   expect(start('--tracks', 'v2')).toMatchObject({ status: 2, stderr: expect.stringContaining('must have v1') });
+  expect(start('--edges', '9')).toMatchObject({ status: 2, stderr: expect.stringContaining('from 1 to 8') });
+  expect(start('--sinks', '1.5')).toMatchObject({ status: 2, stderr: expect.stringContaining('from 1 to 8') });
+  expect(start('--edges', '2', '--no-envoy')).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('--edges needs Envoy'),
+  });
   expect(start('--nonsense')).toMatchObject({ status: 2, stderr: expect.stringContaining('usage: npm start') });
   expect(start('--help')).toMatchObject({ status: 0, stdout: expect.stringContaining('--no-envoy') });
 });

@@ -22,6 +22,7 @@ export type { ExpectedRow, ExpectedRows, RowOwner } from './oracle-rows/row.ts';
 export { type LogFaults, SimulatedLog } from './simulation/simulated-log.ts';
 export { createRandom, VirtualTime } from './simulation/virtual-time.ts';
 export { type GrpcAnswer, type HttpAnswer, OtlpClient } from './stack/otlp-client.ts';
+export { type ProcessUsage, readUsage } from './stack/process-usage.ts';
 export {
   caseTenant,
   freePorts,

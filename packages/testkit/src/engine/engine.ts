@@ -72,4 +72,11 @@ export class Engine {
     writeFileSync(path, block);
     return `file('${path}', Native)`;
   }
+
+  /** Writes lines of JSONEachRow to a file; returns what stands behind FROM to read them as columns of these names and types. */
+  saveLines(lines: string, structure: string): string {
+    const path = join(this.#dir, `lines-${this.#files++}.jsonl`);
+    writeFileSync(path, lines);
+    return `file('${path}', JSONEachRow, '${structure.replaceAll("'", "\\'")}')`;
+  }
 }

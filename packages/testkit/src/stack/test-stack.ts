@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { ensureTenants, type LocalFile, ROOT, readLocalFile, stackPaths } from '@weir/local';
+import { ensureTenants, type LocalFile, type ProcessCounts, ROOT, readLocalFile, stackPaths } from '@weir/local';
 import { request } from 'undici';
 
 const CASES = 60;
@@ -28,6 +28,8 @@ export const TEST_TENANTS: Readonly<Record<string, object>> = {
 export interface StackOptions {
   readonly tracks?: readonly string[];
   readonly envoy?: boolean;
+  /** Processes of each service, one where it is left out. */
+  readonly counts?: Partial<ProcessCounts>;
   /** First of the ports; free ones are looked for where it is left out. */
   readonly portBase?: number;
   /** Settings of the services. */
@@ -36,6 +38,7 @@ export interface StackOptions {
 
 const START_MS = 180_000;
 const PORTS_PER_STACK = 60;
+const PORTS_OF_MANY = 200;
 const FIRST_PORT = 20_000;
 const STACKS = 150;
 const POLL_MS = 100;
@@ -53,9 +56,10 @@ export class TestStack {
     const paths = stackPaths(dataDir);
     for (const dir of [paths.dataDir, paths.logs, paths.run]) mkdirSync(dir, { recursive: true, mode: 0o700 });
     ensureTenants(paths, TEST_TENANTS);
-    const base = options.portBase ?? (await freePorts());
+    const base = options.portBase ?? (await freePorts(options.counts === undefined ? PORTS_PER_STACK : PORTS_OF_MANY));
     const args = ['--detach', '--data-dir', dataDir, '--port-base', String(base)];
     args.push('--tracks', (options.tracks ?? ['v1']).join(','));
+    for (const [service, count] of Object.entries(options.counts ?? {})) args.push(`--${service}s`, String(count));
     if (options.envoy === false) args.push('--no-envoy');
     await runNode(['deploy/local/src/start.ts', ...args], options.env ?? {}, START_MS);
     return new TestStack(dataDir);
@@ -168,10 +172,10 @@ export function pause(ms: number): Promise<void> {
 }
 
 /** First port of a run of free ones. */
-export async function freePorts(): Promise<number> {
+export async function freePorts(count = PORTS_PER_STACK): Promise<number> {
   for (let attempt = 0; attempt < STACKS; attempt++) {
     const base = FIRST_PORT + Math.floor(Math.random() * STACKS) * PORTS_PER_STACK;
-    const free = await Promise.all(Array.from({ length: PORTS_PER_STACK }, (_, i) => isFree(base + i)));
+    const free = await Promise.all(Array.from({ length: count }, (_, i) => isFree(base + i)));
     if (free.every(Boolean)) return base;
   }
   throw new Error('no free ports');
