@@ -24,6 +24,8 @@ interface Template {
   readonly start: number;
   readonly end: number;
   readonly status: number;
+  /** Time of the exception, -1 where there is none. */
+  readonly event: number;
   /** Of the last digit of the id. */
   readonly id: number;
 }
@@ -36,6 +38,8 @@ export class PayloadMaker {
   readonly #signal: LoadSignal;
   readonly #errors: number;
   readonly #template: Template;
+  /** Of a span with an exception, every so many. */
+  readonly #failing: { readonly template: Template; readonly every: number } | undefined;
   readonly #head: Buffer;
   readonly #random: RandomBytes;
   readonly #timeMs: () => number;
@@ -44,6 +48,7 @@ export class PayloadMaker {
   /**
    * @param errors share of items with an error, 0 to 1
    * @param timeMs the time of an item
+   * @param exceptionEvery of so many spans the last has an event of an exception; 0 for none
    */
   constructor(
     signal: LoadSignal,
@@ -52,37 +57,50 @@ export class PayloadMaker {
     errors: number,
     random = createRandom(undefined, ''),
     timeMs = Date.now,
+    exceptionEvery = 0,
   ) {
     this.#random = random;
     this.#timeMs = timeMs;
     this.#signal = signal;
     this.#errors = errors;
-    this.#template = template(signal, `${run}/${producer}/`);
+    const prefix = `${run}/${producer}/`;
+    this.#template = template(signal, prefix);
+    if (signal === 'traces' && exceptionEvery > 0) {
+      this.#failing = { template: template(signal, prefix, EXCEPTION), every: exceptionEvery };
+    }
     this.#head = field(1, field(1, attribute('service.name', `load-${producer % 20}`)));
   }
 
   make(items: number): Payload {
-    const { bytes } = this.#template;
     const first = this.#next;
-    const scope = Buffer.allocUnsafe(bytes.length * items);
+    let size = 0;
+    for (let i = 0; i < items; i++) size += this.#templateOf(first + i).bytes.length;
+    const scope = Buffer.allocUnsafe(size);
     const random = this.#random(items * 16);
-    for (let i = 0; i < items; i++) {
-      const at = i * bytes.length;
-      bytes.copy(scope, at);
-      this.#patch(scope, at, random, i * 16, this.#timeMs());
+    for (let i = 0, at = 0; i < items; i++) {
+      const template = this.#templateOf(this.#next);
+      template.bytes.copy(scope, at);
+      this.#patch(template, scope, at, random, i * 16, this.#timeMs());
+      at += template.bytes.length;
       this.#next++;
     }
     const scopes = field(2, Buffer.concat([field(1, text(1, 'weir.load')), scope]));
     return { body: field(1, Buffer.concat([this.#head, scopes])), items, first };
   }
 
-  #patch(out: Buffer, at: number, random: Buffer, from: number, timeMs: number): void {
-    const { traceId, spanId, start, end, status, id } = this.#template;
+  #templateOf(number: number): Template {
+    const failing = this.#failing;
+    return failing !== undefined && number % failing.every === failing.every - 1 ? failing.template : this.#template;
+  }
+
+  #patch(template: Template, out: Buffer, at: number, random: Buffer, from: number, timeMs: number): void {
+    const { traceId, spanId, start, end, status, event, id } = template;
     const number = this.#next;
     if (traceId >= 0) random.copy(out, at + traceId, from, from + 16);
     if (spanId >= 0) random.copy(out, at + spanId, from + 4, from + 12);
     writeNs(out, at + start, timeMs);
     if (end >= 0) writeNs(out, at + end, timeMs + 1 + (random[from]! & 0x3f));
+    if (event >= 0) writeNs(out, at + event, timeMs);
     const failed = random.readUInt16LE(from + 14) / 65_536 < this.#errors;
     if (status >= 0) out[at + status] = this.#signal === 'logs' ? (failed ? 17 : 9) : failed ? 2 : 1;
     let rest = number;
@@ -115,12 +133,21 @@ export const FIXED_ATTRIBUTES: readonly (readonly [key: string, value: string])[
   ['deployment.environment.name', 'bench'],
 ];
 
-function template(signal: LoadSignal, prefix: string): Template {
+const time = (number: number): Buffer => Buffer.concat([tag(number, 1), Buffer.alloc(8)]);
+
+/** An event of a span, without what says so. */
+const EXCEPTION = Buffer.concat([
+  time(1),
+  text(2, 'exception'),
+  field(3, attribute('exception.type', 'TimeoutError')),
+  field(3, attribute('exception.message', 'the database did not answer within 500 ms')),
+]);
+
+function template(signal: LoadSignal, prefix: string, event?: Buffer): Template {
   const attributes = (number: number) =>
     [...FIXED_ATTRIBUTES, [ID_ATTRIBUTE, `${prefix}${'0'.repeat(ID_DIGITS)}`] as const].map(([key, value]) =>
       field(number, attribute(key, value)),
     );
-  const time = (number: number) => Buffer.concat([tag(number, 1), Buffer.alloc(8)]);
   const parts: Record<LoadSignal, () => Buffer> = {
     traces: () =>
       Buffer.concat([
@@ -132,6 +159,7 @@ function template(signal: LoadSignal, prefix: string): Template {
         time(8),
         field(15, Buffer.from([3 << 3, 1])),
         ...attributes(9),
+        ...(event === undefined ? [] : [field(11, event)]),
       ]),
     logs: () =>
       Buffer.concat([
@@ -171,6 +199,7 @@ function template(signal: LoadSignal, prefix: string): Template {
         : signal === 'logs'
           ? find(Buffer.from([2 << 3, 9]), 1)
           : -1,
+    event: event === undefined ? -1 : find(event, 1),
     id: bytes.indexOf('0'.repeat(ID_DIGITS)) + ID_DIGITS - 1,
   };
 }

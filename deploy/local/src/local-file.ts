@@ -31,7 +31,8 @@ export function describeStack(
     const admins = { edge: own.edgeAdmin, normalizer: own.normalizerAdmin, sink: own.sinkAdmin };
     for (const [name, port] of Object.entries(admins)) {
       const full = serviceName(name, track);
-      services[full] = { pid: pids.get(full) ?? 0, admin: `http://127.0.0.1:${port}` };
+      const pid = pids.get(full);
+      if (pid !== undefined) services[full] = { pid, admin: `http://127.0.0.1:${port}` };
     }
   }
   const processes: Record<string, number> = {};

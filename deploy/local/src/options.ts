@@ -8,6 +8,8 @@ export interface StartOptions {
   readonly portBase: number;
   readonly detach: boolean;
   readonly envoy: boolean;
+  /** Edge, normalizer and sink; without them Envoy is left out too. */
+  readonly services: boolean;
   readonly tracks: readonly string[];
 }
 
@@ -29,6 +31,7 @@ Brings up Kafka, ClickHouse, Envoy, edge, normalizer and sink on this machine.
   --data-dir DIR       where everything is kept (default ${DEFAULT_DATA_DIR})
   --port-base N        first port; all others follow from it (default ${DEFAULT_PORT_BASE})
   --no-envoy           without Envoy: clients speak to the edge itself
+  --no-services        Kafka and ClickHouse alone, with their topics and tables
   --tracks v1,v2       tracks to run (default v1)
   --help               this text
 
@@ -65,7 +68,8 @@ export function parseStart(args: readonly string[]): ParsedOptions {
       dataDir: resolve(values['data-dir'] ?? DEFAULT_DATA_DIR),
       portBase,
       detach: values.detach ?? false,
-      envoy: values['no-envoy'] !== true,
+      envoy: values['no-envoy'] !== true && values['no-services'] !== true,
+      services: values['no-services'] !== true,
       tracks,
     },
   };
@@ -79,6 +83,7 @@ function parse(args: readonly string[]) {
       'data-dir': { type: 'string' },
       'port-base': { type: 'string' },
       'no-envoy': { type: 'boolean' },
+      'no-services': { type: 'boolean' },
       tracks: { type: 'string' },
       help: { type: 'boolean' },
     },

@@ -28,6 +28,8 @@ export const TEST_TENANTS: Readonly<Record<string, object>> = {
 export interface StackOptions {
   readonly tracks?: readonly string[];
   readonly envoy?: boolean;
+  /** Without them Kafka and ClickHouse run alone. */
+  readonly services?: boolean;
   /** First of the ports; free ones are looked for where it is left out. */
   readonly portBase?: number;
   /** Settings of the services. */
@@ -57,6 +59,7 @@ export class TestStack {
     const args = ['--detach', '--data-dir', dataDir, '--port-base', String(base)];
     args.push('--tracks', (options.tracks ?? ['v1']).join(','));
     if (options.envoy === false) args.push('--no-envoy');
+    if (options.services === false) args.push('--no-services');
     await runNode(['deploy/local/src/start.ts', ...args], options.env ?? {}, START_MS);
     return new TestStack(dataDir);
   }
