@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { sharedStack } from '@weir/testkit/vitest';
 import { request } from 'undici';
 import { expect, test } from 'vitest';
@@ -16,15 +17,10 @@ async function post(
   const url = `${stack.local.clickhouse.url}/?${new URLSearchParams({ ...SETTINGS, ...parameters })}`;
   const answer = await request(url, {
     method: 'POST',
-    body: typeof body === 'string' ? body : streamed(body),
+    body: typeof body === 'string' ? body : Readable.from(body),
     headers: { authorization: `Basic ${Buffer.from('default:').toString('base64')}` },
   });
   return { status: answer.statusCode, bytes: Buffer.from(await answer.body.arrayBuffer()) };
-}
-
-/** Inserts come without a length. */
-async function* streamed(chunks: Buffer[]): AsyncGenerator<Buffer> {
-  yield* chunks;
 }
 
 const select = async (sql: string, parameters = VERSION as Readonly<Record<string, string>>) => {
