@@ -37,14 +37,16 @@ export interface LoopOptions {
   readonly key: string;
   /** Exports under way at once; the next is sent when one is answered. */
   readonly inFlight: number;
-  /** Ends at the first export without an answer, for loads in which the other side is killed. */
-  readonly endAtUnknown: boolean;
+  /** Sends again what was refused for now. */
+  readonly retries: boolean;
+  /** Ends at the first export that is not accepted, for loads in which the other side is killed. */
+  readonly endsEarly: boolean;
   /** Called when half of the exports were accepted. */
   readonly onHalf?: () => void;
   readonly sleep: (ms: number) => Promise<unknown>;
 }
 
-/** Sends the pool with a fixed number of exports under way. A refusal that can be retried is; what has no answer is not sent twice. */
+/** Sends the pool with a fixed number of exports under way. What has no answer is never sent twice. */
 export async function runClosedLoop(
   pool: readonly ReadyExport[],
   sender: Sender,
@@ -66,9 +68,9 @@ export async function runClosedLoop(
         if (++accepted === half) options.onHalf?.();
         return;
       }
-      if (!isRetryable(sent) || ended) {
+      if (!options.retries || !isRetryable(sent)) {
         notAccepted.push({ first, items, reason: sent.reason });
-        ended ||= options.endAtUnknown;
+        ended ||= options.endsEarly;
         return;
       }
       retries++;

@@ -15,7 +15,7 @@ const CONNECTIONS_GRPC = 4;
  */
 async function main(): Promise<void> {
   const load = JSON.parse(process.argv[2]!) as GeneratorLoad;
-  const { signal, transport, inFlight, target } = load;
+  const { signal, transport, inFlight, retries, endsEarly, target } = load;
   const tell = (line: GeneratorLine) => process.stdout.write(`${JSON.stringify(line)}\n`);
   const pool = createPool(signal, load.run, load.items, load.itemsPerExport);
   const ca = target.caFile === undefined ? undefined : readFileSync(target.caFile);
@@ -27,7 +27,7 @@ async function main(): Promise<void> {
   tell({ kind: 'ready' });
   await once(lines, 'line');
   const onHalf = () => tell({ kind: 'half' });
-  const options = { signal, key: target.key, inFlight, endAtUnknown: load.endAtUnknown, onHalf, sleep };
+  const options = { signal, key: target.key, inFlight, retries, endsEarly, onHalf, sleep };
   tell({ kind: 'done', result: await runClosedLoop(pool, sender, options) });
   lines.close();
   await sender.close();

@@ -22,7 +22,8 @@ export interface GeneratorLoad {
   readonly items: number;
   readonly itemsPerExport: number;
   readonly inFlight: number;
-  readonly endAtUnknown: boolean;
+  readonly retries: boolean;
+  readonly endsEarly: boolean;
   readonly target: LoadTarget;
 }
 

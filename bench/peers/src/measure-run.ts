@@ -48,7 +48,7 @@ const WARM_UP_ITEMS_MIN = 5_000;
 /** What does not arrive for so long does not arrive at all. */
 const STUCK_MS = 20_000;
 /** A topic that grows no more for so long has everything. */
-const STEADY_MS = 1_500;
+const STEADY_MS = 4_000;
 /** Offsets are committed and batches are freed: the services and Kafka are counted so long after the last row. */
 const AFTERMATH_MS = 2_000;
 const QUIET_MS = 3_000;
@@ -75,9 +75,9 @@ export function generatorLoad(
   { signal, transport, itemsPerExport, inFlight }: SeriesLoad,
   run: string,
   items: number,
-  endAtUnknown = false,
+  { retries, endsEarly }: Pick<GeneratorLoad, 'retries' | 'endsEarly'> = { retries: true, endsEarly: false },
 ): GeneratorLoad {
-  return { run, signal, transport, items, itemsPerExport, inFlight, endAtUnknown, target: running.target };
+  return { run, signal, transport, items, itemsPerExport, inFlight, retries, endsEarly, target: running.target };
 }
 
 async function warmUp(running: Running, system: System, load: SeriesLoad): Promise<void> {

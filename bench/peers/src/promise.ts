@@ -77,16 +77,16 @@ async function answersFrozen(system: System, running: Running, load: SeriesLoad)
 async function kill(system: System, running: Running, load: SeriesLoad, stage: Stage): Promise<Killed> {
   const items = Math.min(load.items, KILLED_ITEMS);
   const run = randomBytes(4).toString('hex');
-  const endAtUnknown = stage === 'edge';
-  const generator = await Generator.start(generatorLoad(running, load, run, items, endAtUnknown));
+  // Nothing is sent twice: what is there twice then was not the client's doing.
+  const sending = { retries: false, endsEarly: stage === 'edge' };
+  const generator = await Generator.start(generatorLoad(running, load, run, items, sending));
   const before = await running.arrived();
   const victims = running.parts.filter((part) => part.stage === stage);
   const result = await generator.go(() => {
     for (const { pid } of victims) process.kill(pid(), 'SIGKILL');
   });
   await systemClock.sleep(BACK_MS);
-  const { arrived } = await untilArrived(running, system, before, Number.POSITIVE_INFINITY);
-  if (arrived === 0) throw new Error(`nothing arrived after ${stage} was killed`);
+  await untilArrived(running, system, before, Number.POSITIVE_INFINITY);
   const { lost, doubled } = await running.check(run, items, [
     ...result.notAccepted,
     ...unsent(items, result.sentItems),

@@ -15,7 +15,7 @@ export class PeerTopic {
 
   private constructor(brokers: readonly string[], name: string) {
     this.name = name;
-    this.#kafka = new Kafka({ brokers: [...brokers], clientId: 'weir-bench-peers', logLevel: logLevel.ERROR });
+    this.#kafka = new Kafka({ brokers: [...brokers], clientId: 'weir-bench-peers', logLevel: logLevel.NOTHING });
     this.#admin = this.#kafka.admin();
   }
 

@@ -30,7 +30,7 @@ export function collector(place: PeerPlace): System {
         const name = `collector-${stage}`;
         return { name, stage, pid: pid(name) };
       });
-      return runningPeer(place, peer, processes, parts, 'clickhouse');
+      return runningPeer(place, peer, processes, parts, ['kafka', 'clickhouse']);
     },
   };
 }

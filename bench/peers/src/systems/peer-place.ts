@@ -42,26 +42,29 @@ export async function preparePeer(place: PeerPlace, signal: LoadSignal, run: str
   return { signal, run, topic, dir, httpPort, grpcPort, broker: kafka.brokers[0]!, database };
 }
 
-/** A peer whose processes are up. */
+/**
+ * A peer whose processes are up.
+ * @param stores what it writes to, and where it ends
+ */
 export function runningPeer(
   place: PeerPlace,
   peer: PeerRun,
   processes: PeerProcesses,
   parts: readonly Part[],
-  endsIn: 'kafka' | 'clickhouse',
+  stores: readonly ('kafka' | 'clickhouse')[],
 ): Running {
   const { signal, topic, database } = peer;
   const store = (name: 'kafka' | 'clickhouse'): Part => ({ name, stage: name, pid: () => place.stack().pid(name) });
   const common = {
     target: { http: `http://127.0.0.1:${peer.httpPort}`, grpc: `http://127.0.0.1:${peer.grpcPort}`, key: 'none' },
-    parts: [...parts, store('kafka'), store('clickhouse')],
+    parts: [...parts, ...stores.map(store)],
     logs: () => processes.logs(),
     stop: async () => {
       await processes.stop();
       await topic.delete();
     },
   };
-  if (endsIn === 'kafka') {
+  if (!stores.includes('clickhouse')) {
     return {
       ...common,
       database: undefined,

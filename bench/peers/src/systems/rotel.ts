@@ -30,7 +30,7 @@ export function rotel(place: PeerPlace, exporter: 'kafka' | 'clickhouse'): Syste
         throw error;
       }
       const parts = [{ name: 'rotel', stage: 'edge', pid: () => processes.pid('rotel') }] as const;
-      return runningPeer(place, peer, processes, parts, exporter);
+      return runningPeer(place, peer, processes, parts, [exporter]);
     },
   };
 }

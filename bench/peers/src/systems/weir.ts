@@ -1,5 +1,5 @@
 import type { LoadSignal } from '@weir/bench-load';
-import type { TestStack } from '@weir/testkit';
+import { pause, type TestStack } from '@weir/testkit';
 import { checkStored, countRows, emptyTables } from '../stored-rows.ts';
 import type { Part, Running, Stage, System } from './system.ts';
 
@@ -11,6 +11,9 @@ export const TENANT_LIMITS = {
   activeSeries: 'none',
   partitions: 4,
 };
+
+const READY_MS = 60_000;
+const POLL_MS = 200;
 
 const PARTS: readonly (readonly [string, Stage])[] = [
   ['edge', 'edge'],
@@ -30,8 +33,21 @@ export function weir(stack: () => TestStack, through: 'edge' | 'envoy'): System 
     countsItems: true,
     durableIn: 'kafka',
     stages: envoy ? ['proxy', 'edge', 'sink'] : ['edge', 'sink'],
-    start: async (signal) => running(stack(), signal, envoy),
+    start: async (signal) => {
+      await untilReady(stack());
+      return running(stack(), signal, envoy);
+    },
   };
+}
+
+/** One that was killed is started again by the stack. */
+async function untilReady(stack: TestStack): Promise<void> {
+  for (let waitedMs = 0; waitedMs < READY_MS; waitedMs += POLL_MS) {
+    const ready = await Promise.all(['edge', 'normalizer', 'sink'].map((name) => stack.ready(name)));
+    if (ready.every(Boolean)) return;
+    await pause(POLL_MS);
+  }
+  throw new Error('the services do not become ready');
 }
 
 function running(stack: TestStack, signal: LoadSignal, envoy: boolean): Running {
