@@ -22,7 +22,7 @@ export function describeMachine(clickhouse: string): Machine {
   return {
     cores: availableParallelism(),
     memoryGib: Math.round(totalmem() / 1024 ** 3),
-    kernel: `${type()} ${release()}`,
+    kernel: `${type()} ${/^[\d.]+/.exec(release())?.[0] ?? ''}`,
     commit: currentCommit(),
     versions: {
       Node: process.versions.node,
