@@ -20,7 +20,7 @@ async function main(): Promise<void> {
   const pool = createPool(signal, load.run, load.items, load.itemsPerExport);
   const ca = target.caFile === undefined ? undefined : readFileSync(target.caFile);
   const sender = createSender({ http: target.http, grpc: target.grpc, ca }, transport, {
-    gzip: false,
+    gzip: load.gzip,
     connections: transport === 'grpc' ? Math.min(CONNECTIONS_GRPC, inFlight) : inFlight,
   });
   const lines = createInterface({ input: process.stdin });

@@ -22,6 +22,7 @@ export interface GeneratorLoad {
   readonly items: number;
   readonly itemsPerExport: number;
   readonly inFlight: number;
+  readonly gzip: boolean;
   readonly retries: boolean;
   readonly endsEarly: boolean;
   readonly target: LoadTarget;

@@ -14,6 +14,8 @@ export interface SeriesLoad {
   readonly items: number;
   readonly itemsPerExport: number;
   readonly inFlight: number;
+  /** The generator compresses each export as it sends it; over HTTP. */
+  readonly gzip: boolean;
 }
 
 /** What one process cost in one run. */
@@ -72,12 +74,13 @@ export async function measureRun(system: System, load: SeriesLoad, pair: number)
 /** A load of a process of its own. */
 export function generatorLoad(
   running: Running,
-  { signal, transport, itemsPerExport, inFlight }: SeriesLoad,
+  { signal, transport, itemsPerExport, inFlight, gzip }: SeriesLoad,
   run: string,
   items: number,
   { retries, endsEarly }: Pick<GeneratorLoad, 'retries' | 'endsEarly'> = { retries: true, endsEarly: false },
 ): GeneratorLoad {
-  return { run, signal, transport, items, itemsPerExport, inFlight, retries, endsEarly, target: running.target };
+  const load = { run, signal, transport, items, itemsPerExport, inFlight, gzip };
+  return { ...load, retries, endsEarly, target: running.target };
 }
 
 async function warmUp(running: Running, system: System, load: SeriesLoad): Promise<void> {

@@ -5,7 +5,9 @@ test('without options all systems run a million spans over HTTP five times', () 
   expect(parsePeers([])).toEqual({
     kind: 'run',
     options: {
-      loads: [{ signal: 'traces', transport: 'http', items: 1_000_000, itemsPerExport: 1_000, inFlight: 16 }],
+      loads: [
+        { signal: 'traces', transport: 'http', items: 1_000_000, itemsPerExport: 1_000, inFlight: 16, gzip: false },
+      ],
       systems: SYSTEM_NAMES,
       pairs: 5,
       promises: true,
@@ -48,6 +50,7 @@ test.each([
   [['--pairs', '0'], '--pairs must be'],
   [['--items', '5000001'], '--items must be'],
   [['--export', 'many'], '--export must be'],
+  [['--gzip', '--transports', 'http,grpc'], '--gzip is over HTTP'],
   [['--in-flight', '1.5'], '--in-flight must be'],
   [['--nonsense'], '--nonsense'],
 ])('wrong usage says why: %j', (args, why) => {

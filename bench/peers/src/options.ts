@@ -41,6 +41,7 @@ export const PEERS_HELP = `Weir and what a user would run instead, on the same l
   --items N           spans, log records or data points of a run (default 1000000, at most ${ITEMS_MAX})
   --export N          items of an export (default 1000)
   --in-flight N       exports under way at once (default 16)
+  --gzip              compressed exports, over HTTP
   --no-promises       do not freeze and kill to try what an answer is worth
   --quick             ${QUICK.items} items, ${QUICK.pairs} pair
   --out DIR           where results go (default bench/results, with --quick nowhere)
@@ -74,8 +75,9 @@ export function parsePeers(args: readonly string[]): ParsedPeers {
   if (!isWhole(items, ITEMS_MAX)) return fault(`--items must be a whole number from 1 to ${ITEMS_MAX}`);
   if (!isWhole(itemsPerExport, 8_000)) return fault('--export must be a whole number from 1 to 8000');
   if (!isWhole(inFlight, 1_000)) return fault('--in-flight must be a whole number from 1 to 1000');
+  if (values.gzip && transports.includes('grpc')) return fault('--gzip is over HTTP alone');
   const loads = transports.flatMap((transport) =>
-    signals.map((signal): SeriesLoad => ({ signal, transport, items, itemsPerExport, inFlight })),
+    signals.map((signal): SeriesLoad => ({ signal, transport, items, itemsPerExport, inFlight, gzip: values.gzip })),
   );
   const promises = !values['no-promises'] && !values.quick;
   return {
@@ -95,6 +97,7 @@ function parse(args: readonly string[]) {
       items: { type: 'string' },
       export: { type: 'string', default: '1000' },
       'in-flight': { type: 'string', default: '16' },
+      gzip: { type: 'boolean', default: false },
       'no-promises': { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
       out: { type: 'string' },

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { RunResult } from './measure-run.ts';
 import { renderPlots } from './plots.ts';
 import { renderPage } from './report.ts';
-import { type ResultFile, type Series, withPromises, withSeries } from './result-file.ts';
+import { type ResultFile, type Series, seriesName, withPromises, withSeries } from './result-file.ts';
 import { orderOf } from './run-series.ts';
 
 const TITLES = [
@@ -34,7 +34,7 @@ function run(system: string, pair: number, edgeCpuS: number, more: Partial<RunRe
 }
 
 const SERIES: Series = {
-  load: { signal: 'traces', transport: 'http', items: 500_000, itemsPerExport: 1_000, inFlight: 16 },
+  load: { signal: 'traces', transport: 'http', items: 500_000, itemsPerExport: 1_000, inFlight: 16, gzip: false },
   machine: { cores: 2, memoryGib: 8, kernel: 'Linux 6.1', commit: 'abc1234', versions: { Node: '26.0.0' } },
   runs: [
     run('weir', 1, 1),
@@ -95,12 +95,15 @@ test('each series has its plots, which the page shows', () => {
 
 test('a series takes the place of the former one of its kind', () => {
   const grpc: Series = { ...SERIES, load: { ...SERIES.load, transport: 'grpc' } };
-  const first: ResultFile = withSeries(withSeries({ series: [], promises: [] }, SERIES), grpc);
+  const small: Series = { ...SERIES, load: { ...SERIES.load, itemsPerExport: 10, gzip: true } };
+  const first: ResultFile = [SERIES, grpc, small].reduce(withSeries, { series: [], promises: [] });
   const second = withSeries(first, { ...SERIES, runs: [] });
   expect(second.series.map(({ load, runs }) => [load.transport, runs.length])).toEqual([
     ['grpc', 6],
+    ['http', 6],
     ['http', 0],
   ]);
+  expect(second.series.map(seriesName)).toEqual(['grpc-traces', 'http-traces-gzip-10-an-export', 'http-traces']);
 });
 
 test('systems take turns, each second time backwards', () => {

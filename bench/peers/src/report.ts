@@ -37,7 +37,7 @@ const GOALS = [
 const RULES = `## How it is measured
 
 - The load is encoded before the clock starts, every item once and with an id of its own, by a generator in a process of its own that
-  is not counted. It keeps a fixed number of exports under way (closed loop), uncompressed, and sends an export again after 1 s where
+  is not counted. It keeps a fixed number of exports under way (closed loop), uncompressed where no gzip is named, and sends an export again after 1 s where
   it was refused for now. Latency is from an export's sending to its answer; in a closed loop it follows from the throughput.
 - CPU is what the system says of each process (utime + stime of /proc/PID/stat, all threads and ended children) from the first export
   until 2 s after the last row could be queried; of ClickHouse until it has merged nothing and its parts have not changed for
@@ -78,7 +78,7 @@ function renderSeries(series: Series, titles: readonly SystemTitle[]): string {
   const { load, machine, runs, failures } = series;
   const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
   const plots = plotNames(series);
-  const title = `${{ traces: 'Spans', logs: 'Log records', metrics: 'Data points' }[load.signal]} over ${load.transport === 'http' ? 'HTTP' : 'gRPC'}`;
+  const title = `${{ traces: 'Spans', logs: 'Log records', metrics: 'Data points' }[load.signal]} over ${load.transport === 'http' ? 'HTTP' : 'gRPC'}${load.gzip ? ', gzip' : ''}${load.itemsPerExport === 1_000 ? '' : `, ${count(load.itemsPerExport)} an export`}`;
   const failed = failures.map((failure) => `- failed: ${escapeCell(failure)}\n`).join('');
   return `## ${title}
 

@@ -3,6 +3,9 @@ import type { Machine } from './machine.ts';
 import type { RunResult, SeriesLoad } from './measure-run.ts';
 import type { PromiseResult } from './promise.ts';
 
+/** Items of an export in the main series. */
+const USUAL_EXPORT = 1_000;
+
 /** Runs of several systems in alternation on one load, on one machine. */
 export interface Series {
   readonly load: SeriesLoad;
@@ -27,12 +30,13 @@ export function writeResults(path: string, file: ResultFile): void {
   writeFileSync(path, `${JSON.stringify(file, null, 1)}\n`);
 }
 
-/** `http-traces`. */
+/** `http-traces`, and what its exports have of their own. */
 export function seriesName({ load }: Pick<Series, 'load'>): string {
-  return `${load.transport}-${load.signal}`;
+  const size = load.itemsPerExport === USUAL_EXPORT ? '' : `-${load.itemsPerExport}-an-export`;
+  return `${load.transport}-${load.signal}${load.gzip ? '-gzip' : ''}${size}`;
 }
 
-/** A series takes the place of the former one of the same signal and transport. */
+/** A series takes the place of the former one of the same name. */
 export function withSeries(file: ResultFile, series: Series): ResultFile {
   const others = file.series.filter((each) => seriesName(each) !== seriesName(series));
   return { ...file, series: [...others, series] };

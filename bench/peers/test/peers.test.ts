@@ -8,7 +8,8 @@ afterAll(() => stands.stop());
 
 // A short one of Weir alone; the peers are measured by hand (npm run peers).
 test('a run of Weir costs something in every process, and every item is there once', async () => {
-  const load = { signal: 'traces', transport: 'http', items: 4_000, itemsPerExport: 200, inFlight: 4 } as const;
+  const size = { items: 4_000, itemsPerExport: 200, inFlight: 4 };
+  const load = { signal: 'traces', transport: 'http', gzip: false, ...size } as const;
   const result = await measureRun(stands.systems(['weir'])[0]!, load, 1);
   expect(result).toMatchObject({
     system: 'weir',
