@@ -22,7 +22,7 @@ export async function runSeries(
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
         failures.push(`${system.name}, ${pair}: ${why.split('\n')[0]}`);
-        say(`  ${pair}/${pairs} failed: ${why}`);
+        say(`  ${pair}/${pairs} ${system.name} failed: ${why}`);
       }
     }
   }

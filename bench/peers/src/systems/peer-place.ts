@@ -37,7 +37,10 @@ export async function preparePeer(place: PeerPlace, signal: LoadSignal, run: str
   const [httpPort, grpcPort] = [place.portBase() + PORTS_AT, place.portBase() + PORTS_AT + 1];
   const dir = join(place.stack().dataDir, 'peers', run);
   mkdirSync(dir, { recursive: true });
-  const topic = await PeerTopic.create(kafka.brokers, `peer_${signal}_${run}`, PARTITIONS);
+  const topic = await PeerTopic.create(kafka.brokers, `peer_${signal}_${run}`, PARTITIONS).catch((error: unknown) => {
+    const logs = ['weir', 'kafka'].map((name) => place.stack().log(name).slice(-2_000));
+    throw new Error(`no topic: ${error instanceof Error ? error.message : error}\n${logs.join('\n')}`);
+  });
   const database = { url: clickhouse.url, database: 'default' };
   return { signal, run, topic, dir, httpPort, grpcPort, broker: kafka.brokers[0]!, database };
 }
