@@ -41,6 +41,8 @@ export interface RunResult extends Pick<LoopResult, 'p50Ms' | 'p99Ms' | 'maxMs' 
   readonly quiet: boolean;
   readonly parts: readonly PartCost[];
   readonly stored: Stored;
+  /** Cores that what stands idle beside took meanwhile. */
+  readonly besideCores: number;
 }
 
 const POLL_MS = 100;
@@ -111,10 +113,13 @@ async function measure(
     const before = await running.arrived();
     const meters = running.parts.map((part) => ({ part, meter: new ProcessMeter(part.pid()) }));
     for (const { meter } of meters) meter.reset();
+    const beside = system.beside().map((pid) => new ProcessMeter(pid));
     const startedMs = performance.now();
     const result = await generator.go();
     const arrival = await untilArrived(running, system, before, result.acceptedItems);
     await systemClock.sleep(AFTERMATH_MS);
+    const besideCpuS = beside.reduce((sum, meter) => sum + meter.cpuS(), 0);
+    const besideCores = besideCpuS / ((performance.now() - startedMs) / 1_000);
     const costs = new Map(meters.map(({ part, meter }) => [part.name, meter.cpuS()]));
     const quiet = await untilQuiet(running);
     const parts = meters.map(({ part: { name, stage }, meter }): PartCost => {
@@ -126,7 +131,7 @@ async function measure(
     const arrivedS = (arrival.atMs - startedMs) / 1_000;
     return {
       ...{ sentItems, acceptedItems, retries, p50Ms, p99Ms, maxMs },
-      ...{ answeredS: seconds, arrivedS, quiet, parts, stored },
+      ...{ answeredS: seconds, arrivedS, quiet, parts, stored, besideCores },
     };
   } finally {
     generator.end();

@@ -24,6 +24,7 @@ function run(system: string, pair: number, edgeCpuS: number, more: Partial<RunRe
     answeredS: 5,
     arrivedS: 10,
     quiet: true,
+    besideCores: 0.05,
     parts: [
       { name: 'edge', stage: 'edge', cpuS: edgeCpuS, peakMib: 100 },
       { name: 'kafka', stage: 'kafka', cpuS: 1, peakMib: 300 },
@@ -67,7 +68,7 @@ test('a ratio is of runs that lie beside each other', () => {
 });
 
 test('what was lost and doubled is added up, and systems that did not run are left out', () => {
-  expect(lineOf('Collector, two hops | 3')).toContain('| 1,500,000 | 100,000 | 10 | 0 | 0 |');
+  expect(lineOf('Collector, two hops | 3')).toContain('| 1,500,000 | 100,000 | 10 | 0 | 0 | 0.05 (0.05–0.05) |');
   expect(page).not.toContain('| Rotel to Kafka');
   expect(page).toContain('- failed: rotel-kafka, 1: it \\| did not start');
 });

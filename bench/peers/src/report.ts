@@ -153,11 +153,12 @@ function renderServed(runs: readonly RunResult[], titles: readonly SystemTitle[]
       sum(({ stored }) => stored.doubled),
       sum(({ sentItems, acceptedItems }) => sentItems - acceptedItems),
       sum(({ retries }) => retries),
+      spread(overRuns(own, ({ besideCores }) => besideCores)),
     ];
     return `| ${[title, ...cells].join(' | ')} |`;
   });
-  return `| system | runs | answered, items/s | queryable, items/s | answer p50, ms | p99, ms | from the last answer until all is there, s | accepted | lost | doubled | not accepted | sent again |
-| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+  return `| system | runs | answered, items/s | queryable, items/s | answer p50, ms | p99, ms | from the last answer until all is there, s | accepted | lost | doubled | not accepted | sent again | cores of what stands idle |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 ${lines.join('\n')}
 `;
 }

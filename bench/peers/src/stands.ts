@@ -45,20 +45,30 @@ export class Stands {
       stack: () => this.#peers!.stack,
       portBase: () => this.#peers!.portBase,
     };
-    const made: Readonly<Record<SystemName, () => System>> = {
+    const made: Readonly<Record<SystemName, () => Omit<System, 'beside'>>> = {
       weir: () => weir(() => this.#weir!, 'edge'),
       'weir-envoy': () => weir(() => this.#weir!, 'envoy'),
       collector: () => collector({ ...place, binary: installCollector }),
       'rotel-kafka': () => rotel({ ...place, binary: installRotel }, 'kafka'),
       'rotel-clickhouse': () => rotel({ ...place, binary: installRotel }, 'clickhouse'),
     };
-    return names.map((name) => made[name]());
+    return names.map((name) => ({
+      ...made[name](),
+      beside: () => pidsOf(isWeir(name) ? this.#peers?.stack : this.#weir),
+    }));
   }
 
   async stop(): Promise<void> {
     await Promise.allSettled([this.#weir?.stop(), this.#peers?.stack.stop()]);
     rmSync(this.#scratch, { recursive: true, force: true });
   }
+}
+
+/** All processes of a stack; none where it was not started. */
+function pidsOf(stack: TestStack | undefined): readonly number[] {
+  if (stack === undefined) return [];
+  const { services, processes } = stack.local;
+  return [...Object.values(services).map(({ pid }) => pid), ...Object.values(processes)];
 }
 
 function isWeir(name: SystemName): boolean {

@@ -7,7 +7,7 @@ import { PeerProcesses } from './peer-processes.ts';
 import type { System } from './system.ts';
 
 /** The OpenTelemetry Collector in two hops. */
-export function collector(place: PeerPlace): System {
+export function collector(place: PeerPlace): Omit<System, 'beside'> {
   return {
     name: 'collector',
     title: 'Collector, two hops',

@@ -9,7 +9,7 @@ import type { System } from './system.ts';
 const SCHEMA = join(ROOT, 'bench/peers/programs/contrib-schema.sql');
 
 /** Rotel, one hop to Kafka or to ClickHouse. */
-export function rotel(place: PeerPlace, exporter: 'kafka' | 'clickhouse'): System {
+export function rotel(place: PeerPlace, exporter: 'kafka' | 'clickhouse'): Omit<System, 'beside'> {
   const toKafka = exporter === 'kafka';
   return {
     name: `rotel-${exporter}`,

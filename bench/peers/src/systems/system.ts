@@ -43,5 +43,7 @@ export interface System {
   readonly durableIn: 'kafka' | 'clickhouse';
   /** The stages that have processes of its own. */
   readonly stages: readonly Stage[];
+  /** Processes of the other stack, whose turn it is not. */
+  readonly beside: () => readonly number[];
   start(signal: LoadSignal, run: string): Promise<Running>;
 }

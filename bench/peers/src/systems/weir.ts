@@ -24,7 +24,7 @@ const PARTS: readonly (readonly [string, Stage])[] = [
 ];
 
 /** Weir on its own stack, whose services stay up from run to run. */
-export function weir(stack: () => TestStack, through: 'edge' | 'envoy'): System {
+export function weir(stack: () => TestStack, through: 'edge' | 'envoy'): Omit<System, 'beside'> {
   const envoy = through === 'envoy';
   return {
     name: envoy ? 'weir-envoy' : 'weir',
