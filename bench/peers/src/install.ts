@@ -39,7 +39,9 @@ async function mustBuild(
   cwd: string,
   env: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const ran = await run(command, args, { cwd, env, timeoutMs: BUILD_MS });
+  const ran = await run(command, args, { cwd, env, timeoutMs: BUILD_MS }).catch((error: unknown) => {
+    throw new Error(`${command} cannot be started (the Collector is built with Go 1.25 or newer)`, { cause: error });
+  });
   if (ran.status !== 0)
     throw new Error(`${command} ${args.join(' ')} failed:\n${(ran.stdout + ran.stderr).slice(-4_000)}`);
 }

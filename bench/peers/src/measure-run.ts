@@ -85,7 +85,8 @@ export function generatorLoad(
   return { ...load, retries, endsEarly, target: running.target };
 }
 
-async function warmUp(running: Running, system: System, load: SeriesLoad): Promise<void> {
+/** Sends a part of the load, waits until it has arrived, and takes it away again. @throws where nothing arrives */
+export async function warmUp(running: Running, system: System, load: SeriesLoad): Promise<void> {
   await running.empty();
   const items = Math.max(WARM_UP_ITEMS_MIN, Math.round(load.items * WARM_UP_SHARE));
   const run = randomBytes(4).toString('hex');

@@ -4,7 +4,7 @@ import { createSender } from '@weir/bench-load';
 import { systemClock } from '@weir/pipeline';
 import { createPool } from './export-pool.ts';
 import { Generator } from './generator.ts';
-import { generatorLoad, type SeriesLoad, unsent, untilArrived } from './measure-run.ts';
+import { generatorLoad, type SeriesLoad, unsent, untilArrived, warmUp } from './measure-run.ts';
 import type { Running, Stage, System } from './systems/system.ts';
 
 /** What came of a process killed in the middle of a load. */
@@ -26,7 +26,7 @@ export interface PromiseResult {
 const FROZEN_MS = 4_000;
 /** Peers that were cut off from Kafka or killed take their time until they read again. */
 const SETTLE_MS = 3_000;
-const KILLED_ITEMS = 100_000;
+const KILLED_ITEMS = 200_000;
 const BACK_MS = 500;
 
 /** Tries the promise of a system: by freezing what makes an export durable, and by killing each of its stages. */
@@ -76,6 +76,7 @@ async function answersFrozen(system: System, running: Running, load: SeriesLoad)
 
 async function kill(system: System, running: Running, load: SeriesLoad, stage: Stage): Promise<Killed> {
   const items = Math.min(load.items, KILLED_ITEMS);
+  await warmUp(running, system, { ...load, items });
   const run = randomBytes(4).toString('hex');
   // Nothing is sent twice: what is there twice then was not the client's doing.
   const sending = { retries: false, endsEarly: stage === 'edge' };

@@ -192,7 +192,7 @@ function renderPromises(promises: readonly PromiseResult[], titles: readonly Sys
   return `## What an answer is worth
 
 Tried once for each: whether an export is answered with success within 4 s while the Kafka (for Rotel to ClickHouse: the ClickHouse)
-behind it is frozen; and what a load of spans is missing after kill -9 of a stage's processes in the middle of it, once they are back.
+behind it is frozen; and what a load of spans, after one to warm up, is missing after kill -9 of a stage's processes in the middle of it, once they are back.
 
 | system | answers before the data is safe | first hop killed | what reads from Kafka killed |
 | --- | --- | --- | --- |
