@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { REPOSITORY } from '@weir/deploy-checks';
+import { readCommandLine, wrongUsage } from '@weir/testkit';
 import { ANSWER_CASES } from './answer-case.ts';
 import { type ClientResult, readClientResults, writeClientResults } from './client-results.ts';
 import { renderClientsPage } from './clients-page.ts';
@@ -34,19 +34,10 @@ async function measure(client: SdkClient): Promise<ClientResult> {
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      client: { type: 'string' },
-      page: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  });
+  const values = readCommandLine({ client: { type: 'string' }, page: { type: 'boolean', default: false } }, HELP);
   const names = values.client?.split(',') ?? SDK_CLIENTS.map(({ name }) => name);
   const clients = SDK_CLIENTS.filter(({ name }) => names.includes(name));
-  if (values.help || clients.length !== names.length) {
-    process.stdout.write(HELP);
-    return values.help ? 0 : 2;
-  }
+  if (clients.length !== names.length) wrongUsage(`--client names what is none: ${values.client}`);
   if (values.page) {
     writePage(readClientResults());
     return 0;

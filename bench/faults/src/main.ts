@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism, constants } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { ROOT } from '@weir/local';
+import { readCommandLine, wrongUsage } from '@weir/testkit';
 import { measureRate, searchPeak } from './peak.ts';
 import { renderReport } from './report.ts';
 import {
@@ -54,8 +54,8 @@ interface Wanted {
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
+  const values = readCommandLine(
+    {
       row: { type: 'string' },
       seeds: { type: 'string', default: '3' },
       rate: { type: 'string', default: '10000' },
@@ -65,20 +65,17 @@ async function main(): Promise<number> {
       resume: { type: 'boolean', default: false },
       peak: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h' },
     },
-  });
+    HELP,
+  );
   if (values.list) for (const { name, fault } of ROWS) print(`${name.padEnd(32)} ${fault}`);
   if (values.list) return 0;
   const rows = ROWS.filter(
     ({ name }) => values.row === 'all' || values.row?.split(',').some((part) => name.includes(part)),
   );
   const [seeds, rate, seconds] = [values.seeds, values.rate, values.seconds].map(Number);
-  const wrong = (rows.length === 0 && !values.peak) || ![seeds, rate, seconds].every((value) => value! > 0);
-  if (values.help === true || wrong) {
-    print(HELP);
-    return values.help === true ? 0 : 2;
-  }
+  if (rows.length === 0 && !values.peak) wrongUsage(`--row names none of the rows of --list: ${values.row ?? ''}`);
+  if (![seeds, rate, seconds].every((value) => value! > 0)) wrongUsage('--seeds, --rate and --seconds are more than 0');
   const wanted = { seeds: seeds!, rate: rate!, seconds: seconds!, commit: currentCommit() };
   const stacks = new Stacks({ shared: values['share-stack'] });
   endBy(stacks);

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { ROOT } from '@weir/local';
+import { readCommandLine, wrongUsage } from '@weir/testkit';
 import { type Campaign, type CampaignOptions, caseOf, type Failure, runCampaign, seedsOf } from './campaign.ts';
 import { Coverage } from './coverage.ts';
 import { renderReport } from './report.ts';
@@ -34,8 +34,8 @@ const SHOWN_BYTES = 300;
 const print = (text: string) => process.stdout.write(`${text}\n`);
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
+  const values = readCommandLine(
+    {
       cases: { type: 'string', default: '100000' },
       seed: { type: 'string', default: '1' },
       seconds: { type: 'string', default: 'Infinity' },
@@ -44,20 +44,17 @@ async function main(): Promise<number> {
       replay: { type: 'string' },
       unguided: { type: 'boolean', default: false },
       report: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h' },
     },
-  });
+    HELP,
+  );
   if (values.replay !== undefined) return replay(values.replay);
   const names = values.target?.split(',') ?? TARGETS.map(({ name }) => name);
   const targets = TARGETS.filter(({ name }) => names.includes(name));
   const [cases, seed, index] = [values.cases, values.seed, values.case ?? '0'].map(Number) as [number, number, number];
   const secondsMax = Number(values.seconds);
+  if (targets.length !== names.length) wrongUsage(`--target names what is none: ${values.target}`);
   const whole = [cases, seed, index].every(Number.isSafeInteger) && secondsMax > 0;
-  const wrong = targets.length !== names.length || !whole;
-  if (values.help === true || wrong) {
-    print(HELP);
-    return wrong ? 2 : 0;
-  }
+  if (!whole) wrongUsage('--cases, --seed, --case and --seconds are numbers');
   if (values.case !== undefined) {
     const made = targets.map((target) => runOne(target, caseOf(target, seedsOf(target, seed), seed, index)));
     return Math.max(...(await Promise.all(made)));

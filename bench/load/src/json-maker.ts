@@ -1,4 +1,4 @@
-import { FIXED_ATTRIBUTES, ID_ATTRIBUTE, itemId, type LoadSignal, type Payload } from './payload.ts';
+import { FIXED_ATTRIBUTES, ID_ATTRIBUTE, idPrefix, itemId, type LoadSignal, type Payload } from './payload.ts';
 import type { RandomBytes } from './random.ts';
 
 /** Makes the exports of one producer as OTLP/JSON: text put together around what changes, as cheap as JSON can be. */
@@ -46,7 +46,10 @@ export class JsonPayloadMaker {
     const traceId = random.toString('hex', at, at + 16);
     const spanId = random.toString('hex', at + 4, at + 12);
     const failed = random.readUInt16LE(at + 14) / 65_536 < this.#errors;
-    const attributes = `"attributes":[${FIXED},${attribute(ID_ATTRIBUTE, itemId(this.#run, this.#producer, this.#next++))}]`;
+    const number = this.#next++;
+    const isPoint = this.#signal === 'metrics';
+    const id = isPoint ? idPrefix(this.#run, this.#producer) : itemId(this.#run, this.#producer, number);
+    const attributes = `"attributes":[${FIXED},${attribute(ID_ATTRIBUTE, id)}]`;
     const time = `${timeMs}000000`;
     if (this.#signal === 'traces') {
       const end = timeMs + 1 + (random[at]! & 0x3f);
@@ -55,7 +58,7 @@ export class JsonPayloadMaker {
     if (this.#signal === 'logs') {
       return `{"timeUnixNano":"${time}","severityNumber":${failed ? 17 : 9},"severityText":"INFO","body":{"stringValue":"order 1234567 was read in 12 ms"},${attributes},"traceId":"${traceId}","spanId":"${spanId}"}`;
     }
-    return `{"name":"http.server.request.duration","unit":"ms","gauge":{"dataPoints":[{"timeUnixNano":"${time}","asDouble":12.5,${attributes}}]}}`;
+    return `{"name":"http.server.requests","unit":"{request}","gauge":{"dataPoints":[{"timeUnixNano":"${time}","asDouble":${number},${attributes}}]}}`;
   }
 }
 

@@ -62,9 +62,10 @@ function items(signal: LoadSignal, body: Buffer): Item[] {
   );
   return metrics.flatMap(({ data }) => {
     if (data.case !== 'gauge') throw new Error('not a gauge');
-    return data.value.dataPoints.map((point) =>
-      item(point.attributes, { timesNs: [point.timeUnixNano], traceId: '', failed: false }),
-    );
+    return data.value.dataPoints.map((point) => {
+      const made = item(point.attributes, { timesNs: [point.timeUnixNano], traceId: '', failed: false });
+      return { ...made, id: `${made.id}${String(point.value.value).padStart(12, '0')}` };
+    });
   });
 }
 

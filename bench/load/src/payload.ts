@@ -10,7 +10,10 @@ export interface Payload {
 
 export type LoadSignal = 'traces' | 'logs' | 'metrics';
 
-/** Name of the attribute that carries an item's id. */
+/**
+ * Name of the attribute that carries an item's id. That of a data point lacks the number, which is its value: otherwise every point
+ * would be a series of its own, and a tenant may have only so many.
+ */
 export const ID_ATTRIBUTE = 'weir.load.id';
 
 const ID_DIGITS = 12;
@@ -26,8 +29,10 @@ interface Template {
   readonly status: number;
   /** Time of the exception, -1 where there is none. */
   readonly event: number;
-  /** Of the last digit of the id. */
+  /** Of the last digit of the id; -1 where the number is the value. */
   readonly id: number;
+  /** Of a data point, -1 where there is none. */
+  readonly value: number;
 }
 
 /**
@@ -63,7 +68,7 @@ export class PayloadMaker {
     this.#timeMs = timeMs;
     this.#signal = signal;
     this.#errors = errors;
-    const prefix = `${run}/${producer}/`;
+    const prefix = idPrefix(run, producer);
     this.#template = template(signal, prefix);
     if (signal === 'traces' && exceptionEvery > 0) {
       this.#failing = { template: template(signal, prefix, EXCEPTION), every: exceptionEvery };
@@ -94,7 +99,7 @@ export class PayloadMaker {
   }
 
   #patch(template: Template, out: Buffer, at: number, random: Buffer, from: number, timeMs: number): void {
-    const { traceId, spanId, start, end, status, event, id } = template;
+    const { traceId, spanId, start, end, status, event, id, value } = template;
     const number = this.#next;
     if (traceId >= 0) random.copy(out, at + traceId, from, from + 16);
     if (spanId >= 0) random.copy(out, at + spanId, from + 4, from + 12);
@@ -103,8 +108,9 @@ export class PayloadMaker {
     if (event >= 0) writeNs(out, at + event, timeMs);
     const failed = random.readUInt16LE(from + 14) / 65_536 < this.#errors;
     if (status >= 0) out[at + status] = this.#signal === 'logs' ? (failed ? 17 : 9) : failed ? 2 : 1;
+    if (value >= 0) out.writeDoubleLE(number, at + value);
     let rest = number;
-    for (let digit = 0; digit < ID_DIGITS; digit++) {
+    for (let digit = 0; id >= 0 && digit < ID_DIGITS; digit++) {
       out[at + id - digit] = 0x30 + (rest % 10);
       rest = Math.floor(rest / 10);
     }
@@ -113,8 +119,16 @@ export class PayloadMaker {
 
 /** The id of an item as it is stored. */
 export function itemId(run: string, producer: number, number: number): string {
-  return `${run}/${producer}/${String(number).padStart(ID_DIGITS, '0')}`;
+  return `${idPrefix(run, producer)}${String(number).padStart(ID_DIGITS, '0')}`;
 }
+
+/** The id of an item without its number. */
+export function idPrefix(run: string, producer: number): string {
+  return `${run}/${producer}/`;
+}
+
+/** SQL of the ids of data points, whose numbers are their values. */
+export const POINT_ID = `concat(Attributes['${ID_ATTRIBUTE}'], leftPad(toString(toUInt64(Value)), ${ID_DIGITS}, '0'))`;
 
 function writeNs(out: Buffer, at: number, ms: number): void {
   const ns = BigInt(Math.floor(ms)) * 1_000_000n;
@@ -143,9 +157,12 @@ const EXCEPTION = Buffer.concat([
   field(3, attribute('exception.message', 'the database did not answer within 500 ms')),
 ]);
 
+const VALUE = Buffer.concat([tag(4, 1), Buffer.from(new Float64Array([12.5]).buffer)]);
+
 function template(signal: LoadSignal, prefix: string, event?: Buffer): Template {
+  const digits = signal === 'metrics' ? '' : '0'.repeat(ID_DIGITS);
   const attributes = (number: number) =>
-    [...FIXED_ATTRIBUTES, [ID_ATTRIBUTE, `${prefix}${'0'.repeat(ID_DIGITS)}`] as const].map(([key, value]) =>
+    [...FIXED_ATTRIBUTES, [ID_ATTRIBUTE, `${prefix}${digits}`] as const].map(([key, value]) =>
       field(number, attribute(key, value)),
     );
   const parts: Record<LoadSignal, () => Buffer> = {
@@ -173,12 +190,10 @@ function template(signal: LoadSignal, prefix: string, event?: Buffer): Template 
       ]),
     metrics: () =>
       Buffer.concat([
-        text(1, 'http.server.request.duration'),
-        text(3, 'ms'),
-        field(
-          5,
-          field(1, Buffer.concat([time(3), tag(4, 1), Buffer.from(new Float64Array([12.5]).buffer), ...attributes(7)])),
-        ),
+        text(1, 'http.server.requests'),
+        // Of a unit that is not converted: the value is the number of the item.
+        text(3, '{request}'),
+        field(5, field(1, Buffer.concat([time(3), VALUE, ...attributes(7)]))),
       ]),
   };
   const bytes = field(2, parts[signal]());
@@ -200,7 +215,8 @@ function template(signal: LoadSignal, prefix: string, event?: Buffer): Template 
           ? find(Buffer.from([2 << 3, 9]), 1)
           : -1,
     event: event === undefined ? -1 : find(event, 1),
-    id: bytes.indexOf('0'.repeat(ID_DIGITS)) + ID_DIGITS - 1,
+    id: signal === 'metrics' ? -1 : bytes.indexOf(digits) + ID_DIGITS - 1,
+    value: signal === 'metrics' ? find(VALUE, 1) : -1,
   };
 }
 

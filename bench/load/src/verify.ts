@@ -1,5 +1,5 @@
 import { request } from 'undici';
-import { ID_ATTRIBUTE, itemId, type LoadSignal } from './payload.ts';
+import { ID_ATTRIBUTE, itemId, type LoadSignal, POINT_ID } from './payload.ts';
 import type { Fate } from './run-load.ts';
 
 /** Which items of a run have been accepted, refused, or neither, by producer. */
@@ -50,12 +50,14 @@ interface SignalTable {
   readonly table: string;
   readonly attributes: string;
   readonly time: string;
+  /** SQL of an item's id. */
+  readonly id?: string;
 }
 
 const TABLES: Readonly<Record<LoadSignal, SignalTable>> = {
   traces: { table: 'otel_traces', attributes: 'SpanAttributes', time: 'Timestamp' },
   logs: { table: 'otel_logs', attributes: 'LogAttributes', time: 'Timestamp' },
-  metrics: { table: 'otel_metrics_gauge', attributes: 'Attributes', time: 'TimeUnix' },
+  metrics: { table: 'otel_metrics_gauge', attributes: 'Attributes', time: 'TimeUnix', id: POINT_ID },
 };
 
 const POLL_MS = 250;
@@ -169,11 +171,11 @@ export async function countDistinct(store: Store, run: string, range?: TimeRange
 }
 
 /** The id's expression, and the condition that a row is of the run. */
-function ofRun({ attributes, time }: SignalTable, run: string, range?: TimeRange): { id: string; where: string } {
-  const id = `${attributes}['${ID_ATTRIBUTE}']`;
+function ofRun({ attributes, time, id }: SignalTable, run: string, range?: TimeRange): { id: string; where: string } {
+  const kept = `${attributes}['${ID_ATTRIBUTE}']`;
   const at = (ms: number) => `fromUnixTimestamp64Nano(${Math.floor(ms)}000000)`;
   const during = range === undefined ? [] : [`${time} BETWEEN ${at(range.fromMs)} AND ${at(range.toMs)}`];
-  return { id, where: [...during, `startsWith(${id}, '${run}/')`].join(' AND ') };
+  return { id: id ?? kept, where: [...during, `startsWith(${kept}, '${run}/')`].join(' AND ') };
 }
 
 interface StoredItem {

@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { readCommandLine } from '@weir/testkit';
 import { FULL, QUICK } from './measure.ts';
 import { scanReport } from './scan.ts';
 import { transcodeReport } from './transcode.ts';
@@ -11,14 +11,9 @@ const HELP = `Speed of the hot path on one core: scan (edge), transcode (normali
   --quick   shorter rounds and no inserts: about 10 s
 `;
 
-const { values } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h' } },
-});
+const values = readCommandLine({ quick: { type: 'boolean', default: false } }, HELP);
 const print = (lines: readonly string[]) => process.stdout.write(`${lines.join('\n')}\n`);
-if (values.help === true) process.stdout.write(HELP);
-else {
-  const options = values.quick ? QUICK : FULL;
-  print(scanReport(options));
-  print(transcodeReport(options));
-  if (!values.quick) print(await insertReport());
-}
+const options = values.quick ? QUICK : FULL;
+print(scanReport(options));
+print(transcodeReport(options));
+if (!values.quick) print(await insertReport());

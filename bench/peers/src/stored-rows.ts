@@ -62,7 +62,9 @@ export async function checkStored(
   const id = `${attributes}['${ID_ATTRIBUTE}']`;
   const ranges = notAccepted.map(({ first, items }) => `(n >= ${first} AND n < ${first + items})`);
   const accepted = ranges.length === 0 ? '1' : `NOT (${ranges.join(' OR ')})`;
-  const numbers = `SELECT toUInt64(splitByChar('/', ${id})[3]) AS n FROM ${table} WHERE startsWith(${id}, '${run}/')`;
+  // Data points of a run are one series; their values tell them apart.
+  const number = signal === 'metrics' ? 'toUInt64(Value)' : `toUInt64(splitByChar('/', ${id})[3])`;
+  const numbers = `SELECT ${number} AS n FROM ${table} WHERE startsWith(${id}, '${run}/')`;
   const answer = await ask(
     database,
     `SELECT count(), uniqExact(n), uniqExactIf(n, ${accepted}) FROM (${numbers}) FORMAT TabSeparated`,

@@ -83,12 +83,20 @@ export function judgeCopies(copies: Uint8Array, notAccepted: readonly Unanswered
   return { rows, distinct, lost, doubled: rows - distinct };
 }
 
-/** Counts the items of a run by their ids in an encoded export, whatever else is in it. */
+/**
+ * Counts the items of a run by their ids in an encoded export, whatever else is in it. Data points have the run's part of an id
+ * alone: of them only how many there are is known, so one that is lost and one that is doubled make up for each other.
+ */
 export function countIds(value: Buffer, run: string, copies: Uint8Array): void {
   const prefix = Buffer.from(itemId(run, PRODUCER, 0).slice(0, -ID_DIGITS));
+  let free = 0;
   for (let at = value.indexOf(prefix); at >= 0; at = value.indexOf(prefix, at + prefix.length)) {
     const from = at + prefix.length;
-    const number = Number(value.toString('latin1', from, from + ID_DIGITS));
-    if (number < copies.length) copies[number]!++;
+    const digits = value.toString('latin1', from, from + ID_DIGITS);
+    if (/^\d+$/.test(digits)) copies[Number(digits)]!++;
+    else {
+      free = Math.max(0, copies.indexOf(0, free));
+      copies[free]!++;
+    }
   }
 }

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { readCommandLine, wrongUsage } from '@weir/testkit';
 import { isBad, runSeeds } from './campaign.ts';
 import { RULES, type Rule } from './rules.ts';
 import { type Verdict, World } from './world.ts';
@@ -24,22 +24,19 @@ const SEEDS_A_PROCESS = 4_000;
 const print = (text: string) => process.stdout.write(`${text}\n`);
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
+  const values = readCommandLine(
+    {
       seeds: { type: 'string', default: '2000' },
       from: { type: 'string', default: '1' },
       without: { type: 'string' },
       trace: { type: 'string' },
-      help: { type: 'boolean', short: 'h' },
     },
-  });
+    HELP,
+  );
   const [seeds, from, traced] = [values.seeds, values.from, values.trace ?? '1'].map(Number);
   const rule = RULES.find((known) => known === values.without);
-  const wrong = ![seeds, from, traced].every(Number.isSafeInteger) || (values.without !== undefined && !rule);
-  if (values.help === true || wrong) {
-    print(HELP);
-    return wrong ? 2 : 0;
-  }
+  if (![seeds, from, traced].every(Number.isSafeInteger)) wrongUsage('--seeds, --from and --trace are whole numbers');
+  if (values.without !== undefined && !rule) wrongUsage(`--without names no rule: ${values.without}`);
   if (values.trace !== undefined) {
     const verdict = await new World(traced!, { trace: print }).run();
     print(JSON.stringify(verdict));

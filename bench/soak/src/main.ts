@@ -1,10 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { currentCommit } from '@weir/bench-faults';
 import { ROOT } from '@weir/local';
-import { TestStack } from '@weir/testkit';
+import { readCommandLine, TestStack, wrongUsage } from '@weir/testkit';
 import { faultsOf } from './judge.ts';
 import { renderSoak } from './report.ts';
 import { type Round, runSoak, SERVICES } from './soak.ts';
@@ -25,18 +24,12 @@ const ROUND_S = 60;
 const print = (text: string) => process.stdout.write(`${text}\n`);
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      minutes: { type: 'string', default: '20' },
-      rate: { type: 'string', default: '3000' },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  });
+  const values = readCommandLine(
+    { minutes: { type: 'string', default: '20' }, rate: { type: 'string', default: '3000' } },
+    HELP,
+  );
   const [minutes, rate] = [Number(values.minutes), Number(values.rate)];
-  if (values.help || !(minutes >= 1) || !(rate > 0)) {
-    print(HELP);
-    return values.help ? 0 : 2;
-  }
+  if (!(minutes >= 1) || !(rate > 0)) wrongUsage('--minutes is 1 or more, --rate more than 0');
   const options = { rounds: Math.round((minutes * 60) / ROUND_S), roundS: ROUND_S, rate };
   const dataDir = mkdtempSync(join(tmpdir(), 'weir-soak-'));
   const stack = await TestStack.start(dataDir);

@@ -13,6 +13,8 @@ export interface NewRecord {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
   readonly meta: Buffer | null;
+  /** The value is not compressed: the log may compress it with others. */
+  readonly plain?: boolean;
 }
 
 /** One fetch of one partition. */
@@ -31,7 +33,10 @@ export interface LogPage {
  * All methods throw DependencyError: `timeout` where it is not known whether an append happened.
  */
 export interface Log {
-  /** Waits up to `maxWaitMs` for the first record at or after `offset`. An offset out of range throws code `rejected`. */
+  /**
+   * Waits up to `maxWaitMs` for the first record at or after `offset`. An offset out of range throws code `rejected`. `maxBytes` is about
+   * what the records hold; where they compress unusually well it may be up to 16 times as much.
+   */
   read(
     topic: string,
     partition: number,

@@ -227,7 +227,7 @@ export class PartitionLane {
 
   #encode(record: RawRecord): NewRecord {
     const meta = encodeRawMeta({ ...record.meta, edge: this.#options.edge, seq: this.#seq++ });
-    return { key: null, value: record.value, meta };
+    return { key: null, value: record.value, meta, plain: record.meta.encoding === 'identity' };
   }
 
   async #produce(records: readonly NewRecord[], dueMs: number): Promise<Published> {

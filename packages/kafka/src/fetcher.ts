@@ -1,6 +1,7 @@
 import type { LogPage, LogRecord } from '@weir/delivery';
 import type { Clock } from '@weir/pipeline';
 import { DependencyError } from '@weir/pipeline';
+import { batchExpansion, openedBatches, sawPlainPage } from './batch-zstd.ts';
 import type { KafkaConnection } from './connection.ts';
 import { type KafkaFetchedPartition, READ_COMMITTED } from './internals.ts';
 
@@ -21,6 +22,7 @@ interface Waiting {
 /** One long poll lasts at most this long, so that a read that comes meanwhile waits no longer. */
 const POLL_MS = 100;
 const RESPONSE_BYTES_MAX = 16 * 1024 ** 2;
+const READ_BYTES_MIN = 64 * 1024;
 
 /**
  * Reads of many partitions through one connection: whatever waits for a broker goes into one fetch. A read whose
@@ -113,6 +115,9 @@ export class Fetcher {
   async #request(nodeId: string, reads: readonly Waiting[]): Promise<Map<string, KafkaFetchedPartition>> {
     const now = this.#clock.nowMs();
     const waitMs = Math.min(POLL_MS, ...reads.map((read) => read.untilMs - now));
+    // What is asked for is counted as it is stored; what counts for the reader is what it becomes.
+    const shrunk = (bytes: number) => Math.min(bytes, Math.max(READ_BYTES_MIN, Math.floor(bytes / batchExpansion())));
+    const openedBefore = openedBatches();
     const response = await this.#connection.at(nodeId, (broker) =>
       broker.fetch({
         isolationLevel: READ_COMMITTED,
@@ -121,7 +126,7 @@ export class Fetcher {
         maxBytes: RESPONSE_BYTES_MAX,
         topics: reads.map(({ topic, partition, offset, maxBytes }) => ({
           topic,
-          partitions: [{ partition, fetchOffset: String(offset), maxBytes }],
+          partitions: [{ partition, fetchOffset: String(offset), maxBytes: shrunk(maxBytes) }],
         })),
       }),
     );
@@ -129,6 +134,8 @@ export class Fetcher {
     for (const { topicName, partitions } of response.responses) {
       for (const page of partitions) pages.set(keyOf(topicName, page.partition), page);
     }
+    const isPlain = openedBatches() === openedBefore;
+    if (isPlain && [...pages.values()].some(({ messages }) => messages.length > 0)) sawPlainPage();
     return pages;
   }
 }

@@ -22,6 +22,8 @@ export interface KafkaCluster {
 export interface KafkaBroker {
   produce(request: {
     acks: number;
+    /** Kafka's number of a codec, for all batches of the request. */
+    compression: number;
     timeout: number;
     topicData: {
       topic: string;
@@ -153,3 +155,20 @@ export const decodeAssignment = (
 ).MemberAssignment.decode;
 
 export const READ_COMMITTED = 1;
+
+/** Kafka's number of zstd. */
+export const ZSTD = 4;
+
+/** How a batch is compressed. Null: its records go as they are (a patch of ours). */
+export interface KafkaCodec {
+  compress(encoder: { readonly buffer: Buffer }): Promise<Buffer | null>;
+  decompress(buffer: Buffer): Promise<Buffer>;
+}
+
+/** Makes a codec known to kafkajs, which has gzip alone. */
+export function installCodec(codec: number, made: KafkaCodec): void {
+  const { Codecs } = require('kafkajs/src/protocol/message/compression') as {
+    Codecs: Record<number, () => KafkaCodec>;
+  };
+  Codecs[codec] = () => made;
+}

@@ -1,5 +1,6 @@
 import type { Log, NewRecord } from '@weir/delivery';
 import { type Clock, DependencyError } from '@weir/pipeline';
+import { batchCompression } from './batch-zstd.ts';
 import { type KafkaConfig, KafkaConnection, type KafkaLogger } from './connection.ts';
 import { Fetcher, META_HEADER } from './fetcher.ts';
 import { type KafkaBroker, READ_COMMITTED } from './internals.ts';
@@ -80,10 +81,21 @@ async function append(
   }));
   const answer = await broker.produce({
     acks: ACKS_ALL,
+    compression: compressionOf(records),
     timeout: APPEND_TIMEOUT_MS,
     topicData: [{ topic, partitions: [{ partition, firstSequence: 0, messages }] }],
   });
   const offset = Number(answer.topics[0]?.partitions[0]?.baseOffset);
   if (offset >= 0) return offset;
   throw new DependencyError('kafka', 'timeout', 'kafka: an append was answered without an offset', { retryable: true });
+}
+
+function compressionOf(records: readonly NewRecord[]): number {
+  let [plainBytes, bytes] = [0, 0];
+  for (const { value, plain } of records) {
+    const length = value?.length ?? 0;
+    bytes += length;
+    if (plain === true) plainBytes += length;
+  }
+  return batchCompression(plainBytes, bytes);
 }

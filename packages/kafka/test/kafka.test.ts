@@ -4,6 +4,7 @@ import { type DependencyError, systemClock } from '@weir/pipeline';
 import { pause } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { batchExpansion, openedBatches } from '../src/batch-zstd.ts';
 import { createKafkaAdmin, createKafkaLog, createMembership, type KafkaConfig, type KafkaLog } from '../src/index.ts';
 
 const QUIET = { warn: () => undefined, debug: () => undefined };
@@ -193,4 +194,20 @@ test('members share the partitions, and only the owner of one commits it', async
   await second.membership.leave(NEVER);
   await until(() => first.owned()?.length === 8);
   await first.membership.leave(NEVER);
+});
+
+test('many small plain values are compressed together; the same ones over and over go as they are', async () => {
+  const line = () => `${randomBytes(8).toString('hex')}: GET /api/users, 200, in 12 ms`;
+  const values = Array.from({ length: 200 }, () => Array.from({ length: 8 }, line).join());
+  const records = (texts: readonly string[]) => texts.map((text) => ({ ...record(text), plain: true }));
+  const first = await log.append(TOPIC, 5, records(values), NEVER);
+  const opened = openedBatches();
+  const page = await log.read(TOPIC, 5, first, READ, NEVER);
+  expect(page.records.map(({ value }) => String(value))).toEqual(values);
+  expect(openedBatches()).toBe(opened + 1);
+  expect(batchExpansion()).toBeGreaterThan(1);
+  const second = await log.append(TOPIC, 5, records(Array<string>(200).fill('a'.repeat(1_000))), NEVER);
+  const same = await log.read(TOPIC, 5, second, READ, NEVER);
+  expect(same.records).toHaveLength(200);
+  expect(openedBatches()).toBe(opened + 1);
 });

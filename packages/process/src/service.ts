@@ -5,6 +5,7 @@ import { type Clock, type Component, systemClock } from '@weir/pipeline';
 import { createLogger, LOG_LEVELS, type Logger, Registry } from '@weir/telemetry';
 import { z } from 'zod';
 import { type ConfigOf, type ConfigSpec, defineConfig, describeConfig, loadConfig, setting } from './config.ts';
+import { relaxExternalMemory } from './external-memory.ts';
 import { listenForFaults } from './fault-signal.ts';
 import { durationMs } from './parsers.ts';
 
@@ -95,6 +96,7 @@ async function serve<T extends ConfigSpec>(
   config: ConfigOf<T>,
   common: ConfigOf<typeof PROCESS_CONFIG>,
 ): Promise<number> {
+  relaxExternalMemory();
   const instance = randomBytes(8).toString('hex');
   const logger = createLogger({ service: service.name, version: VERSION, instance, level: common.logLevel });
   const ended = Promise.withResolvers<number>();

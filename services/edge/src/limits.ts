@@ -16,8 +16,8 @@ export const LIMITS = {
   forwardSlackBytes: 1_024,
   /** One produce of a lane: large enough to be cheap, small enough to be acknowledged soon. */
   produceBytesMax: MIB,
-  /** Identity bodies below this cost more to compress than to send. */
-  compressBytesMin: 1_024,
+  /** Plain bodies below this are compressed with the others of their produce: alone, setting the compressor up costs as much as its work. */
+  compressBytesMin: 32 * 1024,
   /** Compressed bodies above this are inflated off the event loop; so are those that inflate to more than a record. */
   inflateSyncBytesMax: 256 * 1024,
   /** Bodies of up to a record that are inflated at once: more than there are threads for it. */

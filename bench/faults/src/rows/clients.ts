@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stackPaths } from '@weir/local';
 import { createKey } from '@weir/tenancy';
-import { encodeExport, type HttpAnswer, OtlpClient, pause, type TestStack } from '@weir/testkit';
+import { caseTenant, encodeExport, type HttpAnswer, OtlpClient, pause, type TestStack } from '@weir/testkit';
 import { build } from 'hdr-histogram-js';
 import { parse, stringify } from 'yaml';
 import type { FaultStack } from '../fault-stack.ts';
@@ -11,8 +11,8 @@ import { SlowClients } from '../slow-clients.ts';
 import { expectThat, until } from '../until.ts';
 import type { FaultRow, RunningLoad } from './row.ts';
 
-const QUIET = ['demo', 'case-1', 'case-2'] as const;
-const GREEDY = 'case-0';
+const QUIET = Array.from({ length: 20 }, (_, at) => caseTenant(at + 1));
+const GREEDY = caseTenant(0);
 const QUOTA = 200;
 const GREEDY_S = 4;
 const ROUNDS = 4;
@@ -68,7 +68,7 @@ async function setQuota({ stack }: FaultStack): Promise<void> {
 
 const OVER_QUOTA: FaultRow = {
   name: 'tenant-over-quota',
-  fault: 'a tenant at 10 times its quota: only it gets 429, and the others are answered as before',
+  fault: 'a tenant at 10 times its quota beside twenty others: only it gets 429, and they are answered as before',
   prepare: setQuota,
   load: quietTenants,
   strike: async ({ stack }, _random, load) => {
@@ -165,7 +165,9 @@ async function withProbe<T>(
 ): Promise<T> {
   const client = new OtlpClient(stack, options);
   try {
-    return await use((key = stack.key('case-3')) => client.export('traces', span(), { key }).catch(() => undefined));
+    return await use((key = stack.key(caseTenant(30))) =>
+      client.export('traces', span(), { key }).catch(() => undefined),
+    );
   } finally {
     await client.close();
   }
