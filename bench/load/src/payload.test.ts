@@ -140,3 +140,20 @@ test('the same seed and producer make the same bytes but for the time, another o
   expect(traceIds('a', '1')).not.toEqual(traceIds('a', '2'));
   expect(traceIds('a', '1')).not.toEqual(traceIds('b', '1'));
 });
+
+test('every so many spans the last has an exception, at the time of the span', () => {
+  const maker = new PayloadMaker('traces', 'run', 1, 0, random, () => 86_400_001, { exceptionEvery: 10 });
+  for (const expected of [9, 4]) {
+    const request = decodeExport('traces', maker.make(25).body);
+    const spans = request.resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans));
+    const withEvent = spans.flatMap(({ events }, at) => (events.length > 0 ? [at] : []));
+    expect(withEvent).toEqual(Array.from({ length: expected === 9 ? 2 : 3 }, (_, i) => expected + i * 10));
+    const [event] = spans[expected]!.events;
+    expect([event!.name, event!.timeUnixNano, event!.attributes.map(({ key }) => key)]).toEqual([
+      'exception',
+      86_400_001_000_000n,
+      ['exception.type', 'exception.message'],
+    ]);
+    expect(spans.map(({ startTimeUnixNano }) => startTimeUnixNano)).toEqual(spans.map(() => 86_400_001_000_000n));
+  }
+});

@@ -19,6 +19,14 @@ export const ID_ATTRIBUTE = 'weir.load.id';
 const ID_DIGITS = 12;
 const TWO_32 = 2 ** 32;
 
+/** What an item is like. */
+export interface ItemShape {
+  /** Of an item, its id among them. */
+  readonly attributes?: number | undefined;
+  /** Of so many spans the last has an event of an exception; 0 for none. */
+  readonly exceptionEvery?: number;
+}
+
 /** Where the parts of an item that change lie in its template. */
 interface Template {
   readonly bytes: Buffer;
@@ -27,6 +35,8 @@ interface Template {
   readonly start: number;
   readonly end: number;
   readonly status: number;
+  /** Time of the exception, -1 where there is none. */
+  readonly event: number;
   /** Of the last digit of the id; -1 where the number is the value. */
   readonly id: number;
   /** Of a data point, -1 where there is none. */
@@ -41,6 +51,8 @@ export class PayloadMaker {
   readonly #signal: LoadSignal;
   readonly #errors: number;
   readonly #template: Template;
+  /** Of a span with an exception, every so many. */
+  readonly #failing: { readonly template: Template; readonly every: number } | undefined;
   readonly #head: Buffer;
   readonly #random: RandomBytes;
   readonly #timeMs: () => number;
@@ -50,7 +62,7 @@ export class PayloadMaker {
   /**
    * @param errors share of items with an error, 0 to 1
    * @param timeMs the time of an item
-   * @param attributes of an item, its id among them
+   * @param shape of an item, where it is another than that of all
    */
   constructor(
     signal: LoadSignal,
@@ -59,38 +71,50 @@ export class PayloadMaker {
     errors: number,
     random = createRandom(undefined, ''),
     timeMs = Date.now,
-    attributes = ATTRIBUTES,
+    { attributes = ATTRIBUTES, exceptionEvery = 0 }: ItemShape = {},
   ) {
     this.#random = random;
     this.#timeMs = timeMs;
     this.#signal = signal;
     this.#errors = errors;
-    this.#template = template(signal, idPrefix(run, producer), attributes);
+    const prefix = idPrefix(run, producer);
+    this.#template = template(signal, prefix, attributes);
+    if (signal === 'traces' && exceptionEvery > 0) {
+      this.#failing = { template: template(signal, prefix, attributes, EXCEPTION), every: exceptionEvery };
+    }
     this.#head = field(1, field(1, attribute('service.name', `load-${producer % 20}`)));
   }
 
   make(items: number): Payload {
-    const { bytes } = this.#template;
     const first = this.#next;
-    const scope = Buffer.allocUnsafe(bytes.length * items);
+    let size = 0;
+    for (let i = 0; i < items; i++) size += this.#templateOf(first + i).bytes.length;
+    const scope = Buffer.allocUnsafe(size);
     const random = this.#random(items * 16);
-    for (let i = 0; i < items; i++) {
-      const at = i * bytes.length;
-      bytes.copy(scope, at);
-      this.#patch(scope, at, random, i * 16, this.#timeMs());
+    for (let i = 0, at = 0; i < items; i++) {
+      const template = this.#templateOf(this.#next);
+      template.bytes.copy(scope, at);
+      this.#patch(template, scope, at, random, i * 16, this.#timeMs());
+      at += template.bytes.length;
       this.#next++;
     }
     const scopes = field(2, Buffer.concat([field(1, text(1, 'weir.load')), scope]));
     return { body: field(1, Buffer.concat([this.#head, scopes])), items, first };
   }
 
-  #patch(out: Buffer, at: number, random: Buffer, from: number, timeMs: number): void {
-    const { traceId, spanId, start, end, status, id, value } = this.#template;
+  #templateOf(number: number): Template {
+    const failing = this.#failing;
+    return failing !== undefined && number % failing.every === failing.every - 1 ? failing.template : this.#template;
+  }
+
+  #patch(template: Template, out: Buffer, at: number, random: Buffer, from: number, timeMs: number): void {
+    const { traceId, spanId, start, end, status, event, id, value } = template;
     const number = this.#next;
     if (traceId >= 0) random.copy(out, at + traceId, from, from + 16);
     if (spanId >= 0) random.copy(out, at + spanId, from + 4, from + 12);
     this.#writeNs(out, at + start, timeMs, 0);
     if (end >= 0) this.#writeNs(out, at + end, timeMs, 1 + (random[from]! & 0x3f));
+    if (event >= 0) this.#writeNs(out, at + event, timeMs, 0);
     const failed = random.readUInt16LE(from + 14) / 65_536 < this.#errors;
     if (status >= 0) out[at + status] = this.#signal === 'logs' ? (failed ? 17 : 9) : failed ? 2 : 1;
     if (value >= 0) out.writeDoubleLE(number, at + value);
@@ -137,6 +161,16 @@ export const FIXED_ATTRIBUTES: readonly (readonly [key: string, value: string])[
   ['deployment.environment.name', 'bench'],
 ];
 
+const time = (number: number): Buffer => Buffer.concat([tag(number, 1), Buffer.alloc(8)]);
+
+/** An event of a span, without what says so. */
+const EXCEPTION = Buffer.concat([
+  time(1),
+  text(2, 'exception'),
+  field(3, attribute('exception.type', 'TimeoutError')),
+  field(3, attribute('exception.message', 'the database did not answer within 500 ms')),
+]);
+
 const VALUE = Buffer.concat([tag(4, 1), Buffer.from(new Float64Array([12.5]).buffer)]);
 
 /** As many as an item has where nothing else is asked for. */
@@ -151,14 +185,13 @@ function fixedAttributes(count: number): (readonly [key: string, value: string])
   return [...FIXED_ATTRIBUTES.slice(0, count - 1), ...(more as [string, string][])];
 }
 
-function template(signal: LoadSignal, prefix: string, count: number): Template {
+function template(signal: LoadSignal, prefix: string, count: number, event?: Buffer): Template {
   const fixed = fixedAttributes(count);
   const digits = signal === 'metrics' ? '' : '0'.repeat(ID_DIGITS);
   const attributes = (number: number) =>
     [...fixed, [ID_ATTRIBUTE, `${prefix}${digits}`] as const].map(([key, value]) =>
       field(number, attribute(key, value)),
     );
-  const time = (number: number) => Buffer.concat([tag(number, 1), Buffer.alloc(8)]);
   const parts: Record<LoadSignal, () => Buffer> = {
     traces: () =>
       Buffer.concat([
@@ -170,6 +203,7 @@ function template(signal: LoadSignal, prefix: string, count: number): Template {
         time(8),
         field(15, Buffer.from([3 << 3, 1])),
         ...attributes(9),
+        ...(event === undefined ? [] : [field(11, event)]),
       ]),
     logs: () =>
       Buffer.concat([
@@ -207,6 +241,7 @@ function template(signal: LoadSignal, prefix: string, count: number): Template {
         : signal === 'logs'
           ? find(Buffer.from([2 << 3, 9]), 1)
           : -1,
+    event: event === undefined ? -1 : find(event, 1),
     id: signal === 'metrics' ? -1 : bytes.lastIndexOf(digits) + ID_DIGITS - 1,
     value: signal === 'metrics' ? find(VALUE, 1) : -1,
   };

@@ -223,7 +223,7 @@ function createProducers(options: LoadOptions, run: string, senders: readonly Se
     const maker =
       transport === 'http-json'
         ? new JsonPayloadMaker(signal, run, number, errors, random, timeMs)
-        : new PayloadMaker(signal, run, number, errors, random, timeMs, attributes);
+        : new PayloadMaker(signal, run, number, errors, random, timeMs, { attributes });
     return {
       number,
       tenant,

@@ -36,7 +36,8 @@ export function describeStack(
     for (const [name, ports] of Object.entries(admins)) {
       for (const [index, port] of ports.entries()) {
         const full = serviceName(name, track, index);
-        services[full] = { pid: pids.get(full) ?? 0, admin: `http://127.0.0.1:${port}` };
+        const pid = pids.get(full);
+        if (pid !== undefined) services[full] = { pid, admin: `http://127.0.0.1:${port}` };
       }
     }
   }

@@ -9,6 +9,8 @@ export interface StartOptions {
   readonly portBase: number;
   readonly detach: boolean;
   readonly envoy: boolean;
+  /** Edge, normalizer and sink; without them Envoy is left out too. */
+  readonly services: boolean;
   readonly tracks: readonly string[];
   /** Of each track. */
   readonly counts: ProcessCounts;
@@ -32,6 +34,7 @@ Brings up Kafka, ClickHouse, Envoy, edge, normalizer and sink on this machine.
   --data-dir DIR       where everything is kept (default ${DEFAULT_DATA_DIR})
   --port-base N        first port; all others follow from it (default ${DEFAULT_PORT_BASE})
   --no-envoy           without Envoy: clients speak to the edge itself
+  --no-services        Kafka and ClickHouse alone, with their topics and tables
   --tracks v1,v2       tracks to run (default v1)
   --edges N            edge processes of each track, 1 to ${PROCESSES_MAX}; Envoy gives each its part (default 1)
   --normalizers N      likewise; they share the partitions
@@ -76,6 +79,7 @@ export function parseStart(args: readonly string[]): ParsedOptions {
     return fault(`--edges, --normalizers and --sinks must be whole numbers from 1 to ${PROCESSES_MAX}`);
   }
   const envoy = values['no-envoy'] !== true;
+  const services = values['no-services'] !== true;
   if (!envoy && counts.edge > 1) return fault('--edges needs Envoy: without it nothing gives each edge its part');
   return {
     kind: 'start',
@@ -83,7 +87,8 @@ export function parseStart(args: readonly string[]): ParsedOptions {
       dataDir: resolve(values['data-dir'] ?? DEFAULT_DATA_DIR),
       portBase,
       detach: values.detach ?? false,
-      envoy,
+      envoy: envoy && services,
+      services,
       tracks,
       counts,
     },
@@ -98,6 +103,7 @@ function parse(args: readonly string[]) {
       'data-dir': { type: 'string' },
       'port-base': { type: 'string' },
       'no-envoy': { type: 'boolean' },
+      'no-services': { type: 'boolean' },
       tracks: { type: 'string' },
       edges: { type: 'string' },
       normalizers: { type: 'string' },

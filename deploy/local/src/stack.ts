@@ -57,7 +57,8 @@ export class Stack {
     }, HOUSEKEEPING_MS);
     await this.#bringUp(storeSpecs(parts), signal);
     await this.#setUp(parts);
-    for (const group of serviceSpecs(parts)) await this.#bringUp(group, signal);
+    const services = this.#options.services ? serviceSpecs(parts) : [];
+    for (const group of services) await this.#bringUp(group, signal);
     if (parts.envoyBinary !== undefined) await this.#bringUp([envoySpec(parts, parts.envoyBinary)], signal);
     this.#up = true;
     return this.#writeFiles();

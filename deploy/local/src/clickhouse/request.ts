@@ -10,6 +10,10 @@ export interface ClickHouseRequest {
   readonly queryId: string | undefined;
   /** The client asked for a compressed answer. */
   readonly compress: boolean;
+  /** Version of the protocol that the client reads Native blocks by; 0 where it named none. */
+  readonly revision: number;
+  /** The body comes in ClickHouse's own compressed blocks, or the answer is to. */
+  readonly ownCompression: boolean;
 }
 
 /** Parameters of the interface itself, and settings that only a server knows; neither goes to the engine. */
@@ -59,6 +63,8 @@ export function readRequest(message: IncomingMessage): ClickHouseRequest {
     format: url.searchParams.get('default_format') ?? header(message, 'x-clickhouse-format'),
     queryId: url.searchParams.get('query_id') ?? undefined,
     compress: url.searchParams.get('enable_http_compression') === '1' && /\bgzip\b/.test(wanted),
+    revision: Number.parseInt(url.searchParams.get('client_protocol_version') ?? '0', 10) || 0,
+    ownCompression: ['compress', 'decompress'].some((name) => url.searchParams.get(name) === '1'),
   };
 }
 

@@ -4,11 +4,13 @@ import type { Readable } from 'node:stream';
 import { createGunzip, createInflate, createZstdDecompress, gzipSync } from 'node:zlib';
 import { type Engine, EngineError, type EngineResult } from './engine.ts';
 import type { Inserts } from './inserts.ts';
+import { forRevision } from './native-revision.ts';
 import { answerFormat, type ClickHouseRequest, dataInsert, readRequest } from './request.ts';
 
 const QUERY_BYTES_MAX = 16 * 1024 ** 2;
 const KEEP_ALIVE_MS = 30_000;
 const DEFAULT_FORMAT = 'TabSeparated';
+const NOT_IMPLEMENTED = 48;
 
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
   JSON: 'application/json; charset=UTF-8',
@@ -75,6 +77,10 @@ async function answer(
   message: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  if (request.ownCompression) {
+    const text = "Code: 48. DB::Exception: ClickHouse's own compression over HTTP. (NOT_IMPLEMENTED)";
+    throw new EngineError(NOT_IMPLEMENTED, text);
+  }
   const insert = request.query === '' ? undefined : dataInsert(request.query);
   if (insert !== undefined) {
     const result = await inserts.insert(insert, message, request.scope);
@@ -84,7 +90,8 @@ async function answer(
   const format = answerFormat(query) ?? request.format ?? DEFAULT_FORMAT;
   const result = await engine.query(query, format, request.scope);
   if (DEFINES.test(query)) inserts.forgetColumns();
-  succeed(response, request, result, format);
+  const bytes = format === 'Native' ? forRevision(result.bytes, request.revision) : result.bytes;
+  succeed(response, request, { ...result, bytes }, format);
 }
 
 function succeed(response: ServerResponse, request: ClickHouseRequest, result: EngineResult, format: string): void {

@@ -30,6 +30,8 @@ export interface StackOptions {
   readonly envoy?: boolean;
   /** Processes of each service, one where it is left out. */
   readonly counts?: Partial<ProcessCounts>;
+  /** Without them Kafka and ClickHouse run alone. */
+  readonly services?: boolean;
   /** First of the ports; free ones are looked for where it is left out. */
   readonly portBase?: number;
   /** Settings of the services. */
@@ -61,6 +63,7 @@ export class TestStack {
     args.push('--tracks', (options.tracks ?? ['v1']).join(','));
     for (const [service, count] of Object.entries(options.counts ?? {})) args.push(`--${service}s`, String(count));
     if (options.envoy === false) args.push('--no-envoy');
+    if (options.services === false) args.push('--no-services');
     await runNode(['deploy/local/src/start.ts', ...args], options.env ?? {}, START_MS);
     return new TestStack(dataDir);
   }

@@ -1,0 +1,2 @@
+export { measureRun, type RunResult, type SeriesLoad } from './measure-run.ts';
+export { Stands } from './stands.ts';
