@@ -11,6 +11,8 @@ import { LIMITS } from '../limits.ts';
 import { createAdmission } from './admission.ts';
 
 const { signal } = new AbortController();
+/** Makes exports of 50 spans long enough to be compressed alone. */
+const LONG_NAME = 'n'.repeat(LIMITS.compressBytesMin / 50);
 const STATUS_ERROR = 2;
 
 function spans(count: number, fields: object = {}) {
@@ -126,7 +128,7 @@ describe('an export that is admitted', () => {
 
   test('is compressed when it came without, and becomes protobuf when it came as JSON', async () => {
     const { admission, next } = setUp();
-    const large = encodeExport('traces', spans(50) as never);
+    const large = encodeExport('traces', spans(50, { name: LONG_NAME }) as never);
     await admission.consume(export_(large), signal);
     const json = Buffer.from(encodeJsonExport('traces', large));
     await admission.consume(export_(json, { format: 'json' }), signal);
@@ -298,7 +300,7 @@ describe('what is full', () => {
     const admission = createAdmission(parts, next);
     const send = (body: Uint8Array, fields: Partial<RawExport> = {}) =>
       admission.consume(export_(body, { tenant: unlimited, ...fields }), signal);
-    const large = encodeExport('traces', spans(50, { status: { code: STATUS_ERROR } }) as never);
+    const large = encodeExport('traces', spans(50, { name: LONG_NAME, status: { code: STATUS_ERROR } }) as never);
     await send(large);
     await send(Buffer.from(encodeJsonExport('traces', large)), { format: 'json' });
     await send(deflateSync(large), { encoding: 'deflate' });
