@@ -35,12 +35,12 @@ export function compareExports(fates: ExportFates, itemsPerExport: number, rows:
 
 /** Asks the stack for the rows of a run, an export each. Numbers are told apart by a bitmap: of millions of ids a set would fill the memory. */
 export function exportRows(stack: TestStack, run: string, { signal, itemsPerExport }: LoadSpec): Promise<ExportRow[]> {
-  const { table, attributes } = SIGNAL_TABLES[signal];
-  const id = `${attributes}['${ID_ATTRIBUTE}']`;
+  const { table, attributes, id } = SIGNAL_TABLES[signal];
+  const kept = `${attributes}['${ID_ATTRIBUTE}']`;
   return stack.query<ExportRow>(
-    `WITH splitByChar('/', ${id}) AS parts, toUInt64(parts[3]) AS item
+    `WITH splitByChar('/', ${id ?? kept}) AS parts, toUInt64(parts[3]) AS item
      SELECT toUInt32(parts[2]) AS producer, toUInt32(intDiv(item, ${itemsPerExport})) AS number,
             count() AS rows, groupBitmap(toUInt32(item % ${itemsPerExport})) AS ids
-     FROM ${table} WHERE startsWith(${id}, '${run}/') GROUP BY producer, number`,
+     FROM ${table} WHERE startsWith(${kept}, '${run}/') GROUP BY producer, number`,
   );
 }
