@@ -6,7 +6,7 @@ import { ask } from './ask.ts';
 import { Database } from './database.ts';
 import { fill, type TableFill } from './fill.ts';
 import { renderReport } from './report.ts';
-import type { RowsShape } from './rows.ts';
+import { type RowsShape, usualStartNs } from './rows.ts';
 import { SCHEMAS } from './schemas.ts';
 
 const HELP = `The usual questions, timed on Weir's tables beside those of the Collector's ClickHouse exporter, with the same rows.
@@ -37,12 +37,6 @@ const print = (text: string) => process.stdout.write(`${new Date().toISOString()
 interface Kept {
   readonly shape: Omit<RowsShape, 'startNs'> & { readonly startNs: string };
   readonly fills: readonly TableFill[];
-}
-
-/** Yesterday's 06:00: the rows are younger than any retention when the tables are merged. */
-function startNs(): bigint {
-  const day = 24 * 3600_000;
-  return BigInt(Math.floor(Date.now() / day - 1) * day + day / 4) * 1_000_000n;
 }
 
 function options() {
@@ -83,7 +77,7 @@ function options() {
     seed: number('seed'),
     granuleRows: number('granule'),
     oneRetention: values['one-retention'],
-    startNs: startNs(),
+    startNs: usualStartNs(Date.now()),
   };
   return { ...values, dir: values['data-dir'], schemas, shape, rounds: number('rounds'), threads: number('threads') };
 }

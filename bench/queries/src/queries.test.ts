@@ -6,7 +6,7 @@ import { ask } from './ask.ts';
 import { Database } from './database.ts';
 import { fill, type TableFill } from './fill.ts';
 import { holds, renderReport } from './report.ts';
-import type { RowsShape } from './rows.ts';
+import { type RowsShape, usualStartNs } from './rows.ts';
 import { SCHEMAS } from './schemas.ts';
 
 const ROWS = 8_000;
@@ -20,7 +20,7 @@ const shape: RowsShape = {
   seed: 7,
   granuleRows: 256,
   oneRetention: false,
-  startNs: BigInt(Date.now()) * 1_000_000n,
+  startNs: usualStartNs(Date.now()),
 };
 const schemas = ['weir', 'contrib-0.149', 'contrib-0.161'].map((name) => SCHEMAS.find((one) => one.name === name)!);
 const quiet = () => undefined;

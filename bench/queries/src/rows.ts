@@ -156,3 +156,9 @@ function body(seed: number): string {
   h % 5 = 3, 'Processing request for tenant shard ' || toString(h % 128) || ' with correlation id ' || toString(h % 1000000),
   'Published 1 message to topic ' || splitByChar('-', ServiceName)[1] || '-events partition ' || toString(h % 16) || ' at offset ' || toString(n))`;
 }
+
+/** Yesterday's 06:00: the rows of some hours are of one day, and younger than any retention when the tables are merged. */
+export function usualStartNs(nowMs: number): bigint {
+  const day = 24 * 3600_000;
+  return BigInt(Math.floor(nowMs / day - 1) * day + day / 4) * 1_000_000n;
+}
