@@ -1,3 +1,4 @@
+import { median } from '@weir/testkit';
 import { lineChart } from './line-chart.ts';
 import { isSustained, type PointResult, PROCESSES, type ProcessKind } from './point.ts';
 import { type CapacityFile, highestSustained } from './result-file.ts';
@@ -204,9 +205,4 @@ function percent(share: number): string {
 export function table(heads: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   return [line(heads), line(heads.map(() => '---')), ...rows.map(line)];
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? 0;
 }

@@ -1,8 +1,8 @@
 import { bootstrapStatements, MIGRATIONS } from '@weir/clickhouse';
 import { TABLE_COLUMNS, type TableName } from '@weir/records';
-import { Engine } from '@weir/testkit';
+import { Engine, median } from '@weir/testkit';
 import type { BenchExport } from './exports.ts';
-import { type Compared, cpuMs, median } from './measure.ts';
+import { type Compared, cpuMs } from './measure.ts';
 import { blocksOf, DAY } from './pairs.ts';
 import { plainRows } from './plain-rows.ts';
 

@@ -1,3 +1,4 @@
+import { median } from '@weir/testkit';
 /** Work on one batch, done in two ways. */
 export interface Pair {
   /** Names it in the file of known ratios. */
@@ -67,10 +68,4 @@ export function cpuMs(work: () => unknown): number {
   work();
   const { user, system } = process.cpuUsage(before);
   return (user + system) / 1_000;
-}
-
-/** The middle value. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? Number.NaN;
 }

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { parseProcStat } from '@weir/testkit';
 import { expect, test, vi } from 'vitest';
-import { cpuSeconds, ProcessMeter, parsePeakMib, parseProcStat } from './process-cost.ts';
+import { cpuSeconds, ProcessMeter, parsePeakMib } from './process-cost.ts';
 
 const LINE =
   '4242 (we (ir) 1) S 1 4242 4242 0 -1 4194560 81003 512 3 0 1234 567 89 10 20 0 11 0 99887766 10198468000 102702 18446744073709551615 1 1 0 0 0 0 0 16781312 134234626 0 0 0 17 1 0 0 0 0 0\n';

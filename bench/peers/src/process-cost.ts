@@ -1,36 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-
-/** What the system says of a process, with all its threads, and of its children that have ended. */
-export interface ProcStat {
-  /** In clock ticks: in the process, in the kernel for it, and both for ended children. */
-  readonly userTicks: number;
-  readonly systemTicks: number;
-  readonly childUserTicks: number;
-  readonly childSystemTicks: number;
-  readonly threads: number;
-  /** Ticks since the machine's start. With the pid it names the process for good. */
-  readonly startTicks: number;
-}
-
-/** Reads /proc/PID/stat. The command's name stands in parentheses and may hold any character, parentheses too. */
-export function parseProcStat(text: string): ProcStat {
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  // The first behind the name is field 3 of proc(5).
-  const field = (number: number): number => {
-    const value = Number(fields[number - 3]);
-    if (!Number.isFinite(value)) throw new Error(`field ${number} of a process's stat is no number`);
-    return value;
-  };
-  return {
-    userTicks: field(14),
-    systemTicks: field(15),
-    childUserTicks: field(16),
-    childSystemTicks: field(17),
-    threads: field(20),
-    startTicks: field(22),
-  };
-}
+import { type ProcStat, readProcStat, ticksPerSecond } from '@weir/testkit';
 
 /** CPU seconds of a process since it started. */
 export function cpuSeconds(stat: ProcStat, ticksPerSecond: number): number {
@@ -45,8 +14,6 @@ export function parsePeakMib(status: string): number {
   return Number(found[1]) / 1024;
 }
 
-const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
-
 /** What one process costs from one moment to another. */
 export class ProcessMeter {
   readonly #pid: number;
@@ -58,12 +25,12 @@ export class ProcessMeter {
     this.#pid = pid;
     const stat = this.#stat();
     this.#startTicks = stat.startTicks;
-    this.#fromS = cpuSeconds(stat, TICKS_PER_SECOND);
+    this.#fromS = cpuSeconds(stat, ticksPerSecond());
   }
 
   /** Counts from now on. */
   reset(): void {
-    this.#fromS = cpuSeconds(this.#stat(), TICKS_PER_SECOND);
+    this.#fromS = cpuSeconds(this.#stat(), ticksPerSecond());
     // 5: the peak of resident memory is what is resident now (proc(5)).
     writeFileSync(`/proc/${this.#pid}/clear_refs`, '5');
   }
@@ -72,7 +39,7 @@ export class ProcessMeter {
   cpuS(): number {
     const stat = this.#stat();
     if (stat.startTicks !== this.#startTicks) throw new Error(`process ${this.#pid} is another one now`);
-    return cpuSeconds(stat, TICKS_PER_SECOND) - this.#fromS;
+    return cpuSeconds(stat, ticksPerSecond()) - this.#fromS;
   }
 
   peakMib(): number {
@@ -80,6 +47,6 @@ export class ProcessMeter {
   }
 
   #stat(): ProcStat {
-    return parseProcStat(readFileSync(`/proc/${this.#pid}/stat`, 'utf8'));
+    return readProcStat(this.#pid);
   }
 }

@@ -1,5 +1,6 @@
+import { median } from '@weir/testkit';
 import type { Cost, Database, Measured } from './database.ts';
-import { median, turned } from './order.ts';
+import { turned } from './order.ts';
 import { needle, QUESTIONS } from './questions.ts';
 import type { RowsShape } from './rows.ts';
 import type { Schema } from './schemas.ts';

@@ -1,5 +1,6 @@
+import { median } from '@weir/testkit';
 import type { Database } from './database.ts';
-import { median, turned } from './order.ts';
+import { turned } from './order.ts';
 import { logs, type RowsShape, spans } from './rows.ts';
 import { type Schema, TABLES } from './schemas.ts';
 

@@ -2,19 +2,12 @@ import { cpus } from 'node:os';
 import type { Answered } from './ask.ts';
 import type { Cost } from './database.ts';
 import { rowsOfInsert, type TableFill } from './fill.ts';
+import type { RowsShape } from './rows.ts';
 import { TABLES } from './schemas.ts';
 
 /** All that one run found. */
 export interface QueriesResult {
-  readonly shape: {
-    readonly rows: number;
-    readonly tenants: number;
-    readonly services: number;
-    readonly hours: number;
-    readonly seed: number;
-    readonly granuleRows: number;
-    readonly oneRetention: boolean;
-  };
+  readonly shape: Omit<RowsShape, 'startNs'>;
   readonly engine: string;
   readonly threads: number;
   readonly rounds: number;

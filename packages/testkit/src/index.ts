@@ -5,6 +5,7 @@ export { Engine, type EngineRow } from './engine/engine.ts';
 export { FakeClock } from './fakes/fake-clock.ts';
 export { RecordingConsumer } from './fakes/recording-consumer.ts';
 export { RefusingConsumer } from './fakes/refusing-consumer.ts';
+export { median } from './median.ts';
 export { decodeJsonExport, encodeJsonExport, readSample, SAMPLES } from './oracle/json.ts';
 export {
   decodeExport,
@@ -22,6 +23,7 @@ export type { ExpectedRow, ExpectedRows, RowOwner } from './oracle-rows/row.ts';
 export { type LogFaults, SimulatedLog } from './simulation/simulated-log.ts';
 export { createRandom, VirtualTime } from './simulation/virtual-time.ts';
 export { type GrpcAnswer, type HttpAnswer, OtlpClient } from './stack/otlp-client.ts';
+export { type ProcStat, parseProcStat, readProcStat, ticksPerSecond } from './stack/proc-stat.ts';
 export { type ProcessUsage, readUsage } from './stack/process-usage.ts';
 export {
   caseTenant,

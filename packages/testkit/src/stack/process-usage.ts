@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { readProcStat, ticksPerSecond } from './proc-stat.ts';
 
 /** What a process has used. */
 export interface ProcessUsage {
@@ -9,20 +9,9 @@ export interface ProcessUsage {
   readonly rssBytes: number;
 }
 
-let ticksPerS: number | undefined;
-
-/** Linux's clock ticks, in which it counts CPU time. */
-function ticks(): number {
-  ticksPerS ??= Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
-  return ticksPerS;
-}
-
 /** Reads /proc, so on Linux alone. @throws where there is no such process */
 export function readUsage(pid: number): ProcessUsage {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  // The command stands in parentheses, and may hold anything.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const [user, system] = [Number(fields[11]), Number(fields[12])];
+  const { userTicks, systemTicks } = readProcStat(pid);
   const resident = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return { cpuS: (user + system) / ticks(), rssBytes: Number(resident?.[1] ?? 0) * 1024 };
+  return { cpuS: (userTicks + systemTicks) / ticksPerSecond(), rssBytes: Number(resident?.[1] ?? 0) * 1024 };
 }
