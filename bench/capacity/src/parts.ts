@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os';
+import { searchRate } from '@weir/bench-load';
 import type { ProcessCounts } from '@weir/local';
 import { backlogPart } from './backlog-part.ts';
 import { boundRawTopic } from './capacity-stack.ts';
 import { ITEMS, loadOf } from './load-of.ts';
 import { isSustained, type LoadSpec, type StackSpec } from './point.ts';
 import type { Run } from './run.ts';
-import { searchRate } from './search.ts';
 
 /** A part of the report. */
 export interface Part {

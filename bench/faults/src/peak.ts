@@ -1,4 +1,4 @@
-import { countRows, Journal, runLoad, untilStored } from '@weir/bench-load';
+import { countRows, Journal, runLoad, searchRate, untilStored } from '@weir/bench-load';
 import { faultLoad } from './fault-load.ts';
 import type { FaultStack } from './fault-stack.ts';
 
@@ -43,24 +43,8 @@ export async function searchPeak(measure: (rate: number) => Promise<PeakStep>): 
     steps.push(step);
     return isBorne(step);
   };
-  let low = 0;
-  let high = FIRST_RATE;
-  while (await bears(high)) {
-    low = high;
-    high = round(high * GROWTH);
-  }
-  while (low === 0 && high > RATE_MIN) {
-    const lower = round(high / GROWTH);
-    if (await bears(lower)) low = lower;
-    else high = lower;
-  }
-  for (let refinement = 0; low > 0 && refinement < REFINEMENTS; refinement++) {
-    const middle = round((low + high) / 2);
-    if (middle <= low || middle >= high) break;
-    if (await bears(middle)) low = middle;
-    else high = middle;
-  }
-  return { rate: low, steps };
+  const search = { from: FIRST_RATE, growth: GROWTH, refinements: REFINEMENTS, round: ROUND, least: RATE_MIN };
+  return { rate: await searchRate(search, bears), steps };
 }
 
 /** Loads the stack at one rate, without a fault. */
@@ -80,8 +64,4 @@ export async function measureRate({ stack }: FaultStack, rate: number, seconds =
     p99Ms: latency.getValueAtPercentile(99) / 1_000,
     recoveryS: storedMs === undefined ? GIVE_UP_MS / 1_000 : (storedMs - endedMs) / 1_000,
   };
-}
-
-function round(rate: number): number {
-  return Math.max(RATE_MIN, Math.round(rate / ROUND) * ROUND);
 }

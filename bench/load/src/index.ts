@@ -10,6 +10,7 @@ export {
   type LoadTotals,
   runLoad,
 } from './run-load.ts';
+export { searchRate } from './search-rate.ts';
 export { createSender } from './sender.ts';
 export type { LoadTransport, Sender, Sent, Target } from './sent.ts';
 export {

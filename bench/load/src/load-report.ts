@@ -1,6 +1,6 @@
 import type { Histogram } from 'hdr-histogram-js';
 import type { ExportFates } from './export-fates.ts';
-import type { LoadResult } from './run-load.ts';
+import type { LoadResult, LoadTotals } from './run-load.ts';
 
 /** Percentiles of a time, ms. */
 export interface Percentiles {
@@ -35,15 +35,10 @@ export function loadReport(
   generatorCpuS: number,
   fates: ExportFates,
 ): LoadReport {
-  const { sentItems, acceptedItems, refusedItems, unknownItems, unsentItems } = totals;
   return {
     run,
     seconds,
-    sentItems,
-    acceptedItems,
-    refusedItems,
-    unknownItems,
-    unsentItems,
+    ...itemsOf(totals),
     reasons: Object.fromEntries(totals.reasons),
     answerMs: percentiles(totals.latency),
     latenessMs: percentiles(totals.lateness),
@@ -52,7 +47,14 @@ export function loadReport(
   };
 }
 
-function percentiles(times: Histogram): Percentiles {
+/** How many items had which fate. */
+export function itemsOf(totals: LoadTotals) {
+  const { sentItems, acceptedItems, refusedItems, unknownItems, unsentItems } = totals;
+  return { sentItems, acceptedItems, refusedItems, unknownItems, unsentItems };
+}
+
+/** Of times in microseconds. */
+export function percentiles(times: Histogram): Percentiles {
   const at = (percentile: number) => times.getValueAtPercentile(percentile) / 1_000;
   return { p50: at(50), p95: at(95), p99: at(99), max: times.maxValue / 1_000 };
 }

@@ -1,3 +1,4 @@
+import { itemsOf, percentiles } from './load-report.ts';
 import type { LoadResult, LoadTotals } from './run-load.ts';
 import type { Verdict } from './verify.ts';
 
@@ -21,21 +22,18 @@ export function summaryText(
   json: boolean,
 ): string {
   const { totals, seconds, run } = result;
-  const at = (percentile: number) => totals.latency.getValueAtPercentile(percentile) / 1_000;
+  const { p50, p95, p99 } = percentiles(totals.latency);
+  const items = itemsOf(totals);
   const queryable = (percentile: number) =>
     queryableMs[Math.min(queryableMs.length - 1, Math.floor((percentile / 100) * queryableMs.length))] ?? null;
-  const { sentItems, acceptedItems, refusedItems, unknownItems, unsentItems } = totals;
+  const { sentItems, acceptedItems, refusedItems, unknownItems, unsentItems } = items;
   const summary = {
     run,
     seconds,
-    sentItems,
-    acceptedItems,
-    refusedItems,
-    unknownItems,
-    unsentItems,
+    ...items,
     acceptedPerSecond: acceptedItems / seconds,
     reasons: Object.fromEntries(totals.reasons),
-    answerMs: { p50: at(50), p95: at(95), p99: at(99) },
+    answerMs: { p50, p95, p99 },
     queryableMs: { p50: queryable(50), p95: queryable(95), p99: queryable(99), probes: queryableMs.length },
     ...(verdict === undefined ? {} : { verdict }),
   };
@@ -50,7 +48,7 @@ export function summaryText(
     `  unknown     ${unknownItems}`,
     `  not sent    ${unsentItems} (too many exports under way)`,
     ...[...totals.reasons].map(([reason, items]) => `    ${reason}: ${items}`),
-    `  answer      p50 ${ms(at(50))}  p95 ${ms(at(95))}  p99 ${ms(at(99))}`,
+    `  answer      p50 ${ms(p50)}  p95 ${ms(p95)}  p99 ${ms(p99)}`,
     `  queryable   p50 ${ms(queryable(50))}  p95 ${ms(queryable(95))}  p99 ${ms(queryable(99))} after the answer (${queryableMs.length} probes)`,
   ];
   if (verdict !== undefined) {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { searchRate } from './search.ts';
+import { searchRate } from './search-rate.ts';
 
 const OPTIONS = { from: 20_000, growth: 1.5, refinements: 3, round: 500 };
 

@@ -4,23 +4,25 @@ export interface SearchOptions {
   readonly growth: number;
   /** Halvings of the distance between what is sustained and what is not. */
   readonly refinements: number;
-  /** Rates are multiples of it, and none is below. */
+  /** Rates are multiples of it. */
   readonly round: number;
+  /** None is below; `round` where it is left out. */
+  readonly least?: number;
 }
 
 /** Grows a rate until it is not sustained any more, shrinks it where the first is not, and halves the distance. 0 where none is. */
 export async function searchRate(
-  { from, growth, refinements, round }: SearchOptions,
+  { from, growth, refinements, round, least = round }: SearchOptions,
   sustains: (rate: number) => Promise<boolean>,
 ): Promise<number> {
-  const rounded = (rate: number) => Math.max(round, Math.round(rate / round) * round);
+  const rounded = (rate: number) => Math.max(least, Math.round(rate / round) * round);
   let low = 0;
   let high = rounded(from);
   while (await sustains(high)) {
     low = high;
     high = Math.max(high + round, rounded(high * growth));
   }
-  while (low === 0 && high > round) {
+  while (low === 0 && high > least) {
     const lower = rounded(high / growth);
     if (lower >= high) break;
     if (await sustains(lower)) low = lower;
