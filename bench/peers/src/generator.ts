@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { LoadSignal, LoadTransport } from '@weir/bench-load';
 import type { LoopResult } from './closed-loop.ts';
+import type { SeriesLoad } from './series-load.ts';
 
 /** Where a system takes exports. */
 export interface LoadTarget {
@@ -14,15 +14,9 @@ export interface LoadTarget {
 }
 
 /** What a generator sends. */
-export interface GeneratorLoad {
+export interface GeneratorLoad extends SeriesLoad {
   /** Names the run in every item's id. */
   readonly run: string;
-  readonly signal: LoadSignal;
-  readonly transport: LoadTransport;
-  readonly items: number;
-  readonly itemsPerExport: number;
-  readonly inFlight: number;
-  readonly gzip: boolean;
   readonly retries: boolean;
   readonly endsEarly: boolean;
   readonly target: LoadTarget;

@@ -1,2 +1,3 @@
-export { measureRun, type RunResult, type SeriesLoad } from './measure-run.ts';
+export { measureRun, type RunResult } from './measure-run.ts';
+export type { SeriesLoad } from './series-load.ts';
 export { Stands } from './stands.ts';

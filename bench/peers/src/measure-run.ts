@@ -1,22 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import type { LoadSignal, LoadTransport } from '@weir/bench-load';
 import { systemClock } from '@weir/pipeline';
 import type { LoopResult } from './closed-loop.ts';
 import { Generator, type GeneratorLoad } from './generator.ts';
 import { ProcessMeter } from './process-cost.ts';
+import type { SeriesLoad } from './series-load.ts';
 import { mergeState, type Stored } from './stored-rows.ts';
 import type { Running, Stage, System } from './systems/system.ts';
-
-/** The load of a series; the same for every system. */
-export interface SeriesLoad {
-  readonly signal: LoadSignal;
-  readonly transport: LoadTransport;
-  readonly items: number;
-  readonly itemsPerExport: number;
-  readonly inFlight: number;
-  /** The generator compresses each export as it sends it; over HTTP. */
-  readonly gzip: boolean;
-}
 
 /** What one process cost in one run. */
 export interface PartCost {

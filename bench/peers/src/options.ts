@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { LoadSignal, LoadTransport } from '@weir/bench-load';
-import type { SeriesLoad } from './measure-run.ts';
+import type { SeriesLoad } from './series-load.ts';
 
 export const SYSTEM_NAMES = ['weir', 'weir-envoy', 'collector', 'rotel-kafka', 'rotel-clickhouse'] as const;
 export type SystemName = (typeof SYSTEM_NAMES)[number];

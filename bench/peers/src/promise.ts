@@ -4,7 +4,8 @@ import { createSender } from '@weir/bench-load';
 import { systemClock } from '@weir/pipeline';
 import { createPool } from './export-pool.ts';
 import { Generator } from './generator.ts';
-import { generatorLoad, type SeriesLoad, unsent, untilArrived, warmUp } from './measure-run.ts';
+import { generatorLoad, unsent, untilArrived, warmUp } from './measure-run.ts';
+import type { SeriesLoad } from './series-load.ts';
 import type { Running, Stage, System } from './systems/system.ts';
 
 /** What came of a process killed in the middle of a load. */

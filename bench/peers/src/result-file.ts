@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Machine } from './machine.ts';
-import type { RunResult, SeriesLoad } from './measure-run.ts';
+import type { RunResult } from './measure-run.ts';
 import type { PromiseResult } from './promise.ts';
+import type { SeriesLoad } from './series-load.ts';
 
 /** Items of an export in the main series. */
 const USUAL_EXPORT = 1_000;

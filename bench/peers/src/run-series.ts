@@ -1,4 +1,5 @@
-import { measureRun, type RunResult, type SeriesLoad } from './measure-run.ts';
+import { measureRun, type RunResult } from './measure-run.ts';
+import type { SeriesLoad } from './series-load.ts';
 import type { System } from './systems/system.ts';
 
 /** Who is told how it goes. */
