@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ClickHouse, createClickHouse } from '@weir/clickhouse';
 import { createKafkaAdmin, createKafkaLog, type KafkaAdmin, type KafkaLog } from '@weir/kafka';
@@ -145,10 +144,11 @@ export class Context {
 
 function readLocal(outside: Outside, dataDir: string | undefined): LocalFile {
   const path = join(dataDir ?? DEFAULT_DATA_DIR, 'local.json');
-  if (dataDir === undefined && !existsSync(path)) return {};
   try {
     return JSON.parse(outside.readFile(path)) as LocalFile;
-  } catch {
+  } catch (error) {
+    // Nobody named it, and there need not be one.
+    if (dataDir === undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') return {};
     throw new UsageError(`${path} cannot be read: is there a local stack in that directory?`);
   }
 }

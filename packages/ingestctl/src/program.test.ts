@@ -23,7 +23,7 @@ async function ingestctl(
     env: given.env ?? {},
     readFile: (path) => {
       const text = given.files?.[path];
-      if (text === undefined) throw new Error('ENOENT');
+      if (text === undefined) throw Object.assign(new Error('ENOENT'), { code: 'ENOENT' });
       return text;
     },
     writeFile: () => {
@@ -57,6 +57,14 @@ const COMMANDS = [
   'status',
   'config',
 ];
+
+test('what a local stack says of itself is read in the world that the command is given, and must be readable', async () => {
+  const local = JSON.stringify({ clickhouse: { url: 'http://127.0.0.1:4711' } });
+  const found = await ingestctl(['config'], { files: { '.weir/local.json': local } });
+  expect(found).toMatchObject({ status: 0, out: expect.stringContaining('http://127.0.0.1:4711') });
+  const torn = await ingestctl(['config'], { files: { '.weir/local.json': '{' } });
+  expect(torn).toMatchObject({ status: 2, err: expect.stringContaining('.weir/local.json cannot be read') });
+});
 
 test.each(COMMANDS)('%s --help has an example and ends with 0', async (command) => {
   const { status, out } = await ingestctl([...command.split(' '), '--help']);
