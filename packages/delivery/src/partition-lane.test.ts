@@ -13,7 +13,7 @@ interface Append {
   fail(code: 'unavailable' | 'rejected'): void;
 }
 
-function setUp(batchBytesMax = 100, batchRecordsMax?: number) {
+function setUp(batchBytesMax = 100, batchRecordsMax?: number, pace?: { ms: number; bytesMax: number }) {
   const clock = new FakeClock();
   const appends: Append[] = [];
   const log: Pick<Log, 'append'> = {
@@ -31,6 +31,7 @@ function setUp(batchBytesMax = 100, batchRecordsMax?: number) {
     edge: '0'.repeat(16),
     batchBytesMax,
     ...(batchRecordsMax === undefined ? {} : { batchRecordsMax }),
+    ...(pace === undefined ? {} : { pace }),
     deadlineMs: DEADLINE_MS,
     onLost: (items) => void lost.push(items),
   });
@@ -83,6 +84,36 @@ test('where a produce is one record, each is answered on its own, and one is in 
     await clock.advance(0);
     expect(seen).toEqual(outcomes);
   }
+});
+
+test('with a pace produces of little begin so far apart, and what comes meanwhile goes together', async () => {
+  const { clock, appends, lane, seqs } = setUp(1_000, undefined, { ms: 5, bytesMax: 100 });
+  void lane.publish(record());
+  await clock.advance(2);
+  appends[0]!.done();
+  await clock.advance(0);
+  void lane.publish(record());
+  await clock.advance(2);
+  void lane.publish(record());
+  await clock.advance(0);
+  expect(appends).toHaveLength(1);
+  await clock.advance(1);
+  expect(seqs(1)).toEqual([1, 2]);
+  void lane.publish(record(100));
+  appends[1]!.done();
+  await clock.advance(0);
+  expect(seqs(2)).toEqual([3]);
+});
+
+test('a lane at rest produces at once whatever its pace', async () => {
+  const { clock, appends, lane } = setUp(1_000, undefined, { ms: 5, bytesMax: 100 });
+  void lane.publish(record());
+  await clock.advance(0);
+  appends[0]!.done();
+  await clock.advance(5);
+  void lane.publish(record());
+  await clock.advance(0);
+  expect(appends).toHaveLength(2);
 });
 
 test('one that waits for its turn behind others waits no longer than its deadline', async () => {

@@ -21,6 +21,11 @@ export interface LaneOptions {
   readonly batchBytesMax: number;
   /** And at most so many records; left out, as many as there are. */
   readonly batchRecordsMax?: number;
+  /**
+   * While less than `bytesMax` waits, produces begin at least so far apart, so that small records go together; left out, as fast as
+   * the log takes them. What comes to a lane at rest goes at once.
+   */
+  readonly pace?: { readonly ms: number; readonly bytesMax: number };
   /** A record that is not acknowledged after this long is answered. */
   readonly deadlineMs: number;
   /** Called with the seconds that each acknowledged produce took. */
@@ -68,6 +73,8 @@ export class PartitionLane {
   #failing = false;
   #seq = 0;
   #pumping: Promise<void> | undefined;
+  /** When the newest produce of records began. */
+  #producedAtMs = Number.NEGATIVE_INFINITY;
   #expiring = false;
 
   constructor(log: Log, clock: Clock, options: LaneOptions) {
@@ -137,9 +144,12 @@ export class PartitionLane {
       if (this.#notes.length > 0 || this.#doubt !== undefined) await this.#writeNote();
       // A note that was refused leaves the doubt: what went before the next one would stand for what is in doubt.
       if (this.#doubt !== undefined) continue;
+      const paceMs = this.#paceMs();
+      if (paceMs > 0) await this.#clock.sleep(paceMs, this.#stopping.signal).catch(() => undefined);
       const batch = this.#take();
       if (batch.length === 0) continue;
       this.#inFlight = batch;
+      this.#producedAtMs = this.#clock.nowMs();
       const records = batch.map((entry) => this.#encode(entry.record));
       const outcome = await this.#produce(records, batch[0]!.dueMs);
       this.#inFlight = [];
@@ -150,6 +160,13 @@ export class PartitionLane {
       for (const entry of batch) entry.settle(outcome);
     }
     this.#pumping = undefined;
+  }
+
+  /** How long the next produce waits for more to go with it. */
+  #paceMs(): number {
+    const { pace } = this.#options;
+    if (pace === undefined || this.#queuedBytes >= pace.bytesMax) return 0;
+    return this.#producedAtMs + pace.ms - this.#clock.nowMs();
   }
 
   /** Tells of what was answered as unknown and is in the log after all. The lane's own note: it does not end before. */

@@ -42,7 +42,7 @@ export function kafkaLogCreator(logger: KafkaLogger) {
 
 /**
  * One TCP connection to each broker. A broker answers the requests of a connection in order, so a long poll delays what
- * follows it: appends, long polls and quick look-ups each have a connection of their own.
+ * follows it: appends, reads of what is there, long polls and quick look-ups each have a connection of their own.
  */
 export class KafkaConnection {
   readonly #create: () => KafkaCluster;

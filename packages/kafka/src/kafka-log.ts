@@ -19,12 +19,13 @@ export interface KafkaLog extends Log {
 /** Opens the partitions of a Kafka cluster for reading and appending without a group. Connects when first used. */
 export function createKafkaLog(config: KafkaConfig, logger: KafkaLogger, clock: Clock): KafkaLog {
   const appends = new KafkaConnection(config, logger);
+  const asks = new KafkaConnection(config, logger);
   const polls = new KafkaConnection(config, logger);
   const lookups = new KafkaConnection(config, logger);
-  const fetcher = new Fetcher(polls, clock);
+  const read = readAtOnce(new Fetcher(asks, clock), new Fetcher(polls, clock), clock);
   return {
     read: (topic, partition, offset, options, signal) =>
-      unless(signal, fetcher.read(topic, partition, offset, options, signal)),
+      unless(signal, read(topic, partition, offset, options, signal)),
     bounds: async (topic, partition, signal) => {
       signal.throwIfAborted();
       const nodeId = await unless(signal, lookups.leaderOf(topic, partition));
@@ -43,8 +44,19 @@ export function createKafkaLog(config: KafkaConfig, logger: KafkaLogger, clock: 
       );
     },
     close: async () => {
-      await Promise.all([appends.close(), polls.close(), lookups.close()]);
+      await Promise.all([appends, asks, polls, lookups].map((connection) => connection.close()));
     },
+  };
+}
+
+/** What is there comes at once; only for what is not there yet a read waits in a long poll, which holds up whoever comes to it. */
+function readAtOnce(asks: Fetcher, polls: Fetcher, clock: Clock): Log['read'] {
+  return async (topic, partition, offset, options, signal) => {
+    const untilMs = clock.nowMs() + options.maxWaitMs;
+    const page = await asks.read(topic, partition, offset, { ...options, maxWaitMs: 0 }, signal);
+    const maxWaitMs = untilMs - clock.nowMs();
+    if (page.records.length > 0 || maxWaitMs <= 0) return page;
+    return polls.read(topic, partition, offset, { ...options, maxWaitMs }, signal);
   };
 }
 

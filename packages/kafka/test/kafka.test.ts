@@ -128,6 +128,33 @@ test('long polls do not hold up appends', async () => {
   await polls;
 });
 
+test('long polls do not hold up reads of what is there', async () => {
+  const { end } = await log.bounds(TOPIC, 5, NEVER);
+  const first = await log.append(TOPIC, 6, [record('r0')], NEVER);
+  for (let i = 1; i < 40; i++) await log.append(TOPIC, 6, [record(`r${i}`)], NEVER);
+  const ended: string[] = [];
+  const idle = log.read(TOPIC, 5, end, { ...READ, maxWaitMs: 2_000 }, NEVER).then(() => ended.push('the wait'));
+  for (let i = 0; i < 40; i++) {
+    const page = await log.read(TOPIC, 6, first + i, { ...READ, maxBytes: 1 }, NEVER);
+    expect(String(page.records[0]?.value)).toBe(`r${i}`);
+  }
+  ended.push('the reads');
+  await idle;
+  expect(ended).toEqual(['the reads', 'the wait']);
+});
+
+test('values and headers of every length come back as they were, in one append', async () => {
+  const lengths = [0, 1, 511, 2_047, 2_048, 2_049, 5_000, 0, 100_000, 3, 70_000];
+  const records = lengths.map((length, i) => ({
+    key: i % 2 === 0 ? null : randomBytes(lengths[lengths.length - 1 - i]!),
+    value: randomBytes(length),
+    meta: randomBytes(lengths[(i + 3) % lengths.length]!),
+  }));
+  const first = await log.append(TOPIC, 4, records, NEVER);
+  const page = await log.read(TOPIC, 4, first, READ, NEVER);
+  expect(page.records.map(({ key, value, meta }) => ({ key, value, meta }))).toEqual(records);
+});
+
 test('failures say whether trying again may help', async () => {
   const { end } = await log.bounds(TOPIC, 5, NEVER);
   expect(await codeOf(log.read(TOPIC, 5, end + 1_000, READ, NEVER))).toBe('rejected');

@@ -16,6 +16,8 @@ export const LIMITS = {
   forwardSlackBytes: 1_024,
   /** One produce of a lane: large enough to be cheap, small enough to be acknowledged soon. */
   produceBytesMax: MIB,
+  /** A produce costs the edge and the broker as much as some ten small exports, and no client notices 5 ms. */
+  producePace: { ms: 5, bytesMax: 32 * 1024 },
   /** Plain bodies below this are compressed with the others of their produce: alone, setting the compressor up costs as much as its work. */
   compressBytesMin: 32 * 1024,
   /** Compressed bodies above this are inflated off the event loop; so are those that inflate to more than a record. */

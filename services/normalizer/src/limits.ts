@@ -7,6 +7,9 @@ export const LIMITS = {
   /** One read of a raw partition; a larger record comes alone. */
   readBytesMax: MIB,
   readWaitMs: 500,
+  /** After less than so many bytes, with nothing behind them, a partition is read again only so long after it was read. */
+  gatherBytesMax: 256 * 1024,
+  gatherMs: 100,
   /** Read once to learn how large records are before any is worked on. */
   sampleBytesMax: 64 * 1024,
   /** Decompressed exports of one rows record: its Native blocks are about as large. */

@@ -11,7 +11,7 @@ import {
   takeOver,
 } from '@weir/delivery';
 import { type Clock, faultPoint, heardClock } from '@weir/pipeline';
-import { type RawPage, readRaw } from './consume/raw-source.ts';
+import { pauseAfter, type RawPage, readRaw } from './consume/raw-source.ts';
 import { LIMITS } from './limits.ts';
 import type { Normalized, Normalizer } from './normalize.ts';
 import { publishDeadLetters } from './publish/dead-letters.ts';
@@ -155,6 +155,8 @@ export class PartitionWorker implements PartitionWork {
         this.#moved();
         this.#commitLater(session);
       }
+      const pauseMs = this.progress.endSeenMs + pauseAfter(page) - this.#parts.clock.nowMs();
+      if (pauseMs > 0) await this.#clock.sleep(pauseMs, stop).catch(() => undefined);
     }
     await appending;
   }

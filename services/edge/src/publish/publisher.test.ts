@@ -63,7 +63,7 @@ async function setUp(
   const acknowledge = async () => {
     while (done.length > 0) {
       for (const answer of done.splice(0)) answer();
-      await clock.advance(0);
+      await clock.advance(LIMITS.producePace.ms);
     }
   };
   return { publisher, budget, appended, asked, done, broken, acknowledge, clock, booked, lost };

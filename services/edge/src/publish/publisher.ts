@@ -122,7 +122,10 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
   async #discover(): Promise<void> {
     const { log, clock, topic, edge, deadlineMs, batches, onProduced, partitions, onLost } = this.#parts;
     const count = await partitions(this.#stopping.signal).catch(() => 0);
-    const batch = { batchBytesMax: LIMITS.produceBytesMax, ...(batches ? {} : { batchRecordsMax: 1 }) };
+    const batch = {
+      batchBytesMax: LIMITS.produceBytesMax,
+      ...(batches ? { pace: LIMITS.producePace } : { batchRecordsMax: 1 }),
+    };
     const options = { topic, edge, ...batch, deadlineMs, onProduced, onLost };
     this.#shards = new ShardMap(count);
     this.#lanes = Array.from(

@@ -1,6 +1,7 @@
 import type { Log, LogRecord } from '@weir/delivery';
 import { decodeNote, decodeRawMeta, isNote } from '@weir/records';
 import type { RawEntry } from '../exports.ts';
+import { LIMITS } from '../limits.ts';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -27,6 +28,15 @@ export async function readRaw(
   const entries = page.records.map(toEntry);
   const bytes = page.records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
   return { entries, bytes, nextOffset: page.nextOffset, endOffset: page.endOffset };
+}
+
+/**
+ * How long after a page was read the next one is: where little came, and nothing is behind it, more comes together
+ * meanwhile. A rows record, its blocks and its part of an insert cost much beside the rows of a small export.
+ */
+export function pauseAfter({ entries, bytes, nextOffset, endOffset }: RawPage): number {
+  const little = entries.length > 0 && bytes < LIMITS.gatherBytesMax && nextOffset >= endOffset;
+  return little ? LIMITS.gatherMs : 0;
 }
 
 function toEntry({ offset, timestampMs: appendedMs, meta: header, value }: LogRecord): RawEntry {
