@@ -39,7 +39,7 @@ test('a worker that a dependency fails is begun anew after a second', async () =
     await untilAborted(session);
   });
   await workers.start(new AbortController().signal);
-  group().assigned([3]);
+  group().assigned([3], 1);
   await clock.advance(999);
   expect([runs, told]).toEqual([1, ['owns ', 'owns 3', 'failed 3 no answer']]);
   const failed = workers.workers.get(3);
@@ -47,7 +47,7 @@ test('a worker that a dependency fails is begun anew after a second', async () =
   expect(runs).toBe(2);
   // What is known of the partition outlives the worker; another assignment begins without.
   expect(formers).toEqual([undefined, failed]);
-  group().assigned([3]);
+  group().assigned([3], 1);
   expect(formers.slice(2)).toEqual([undefined]);
 });
 
@@ -67,7 +67,7 @@ test('a broken invariant is fatal, and not tried again', async () => {
     throw new InvariantError('two owners');
   });
   await workers.start(new AbortController().signal);
-  group().assigned([0]);
+  group().assigned([0], 1);
   await clock.advance(60_000);
   expect([runs, told]).toEqual([1, ['owns ', 'owns 0', 'fatal two owners']]);
 });
@@ -80,7 +80,7 @@ test('what is given away ends at once, and what it throws then is nobody’s bus
     throw new Error('aborted');
   });
   await workers.start(new AbortController().signal);
-  group().assigned([0]);
+  group().assigned([0], 1);
   await clock.advance(10);
   group().revoked();
   await clock.advance(10_000);
@@ -94,7 +94,7 @@ test('stopping lets the workers drain before it leaves the group', async () => {
     told.push('drained');
   });
   await workers.start(new AbortController().signal);
-  group().assigned([0]);
+  group().assigned([0], 1);
   await workers.stop(new AbortController().signal);
   expect(told.slice(-2)).toEqual(['drained', 'left']);
 });

@@ -1,4 +1,11 @@
-import { type Committed, encodeCommitMetadata, INITIAL_STATE, type Log, type Membership } from '@weir/delivery';
+import {
+  type Committed,
+  encodeCommitMetadata,
+  INITIAL_STATE,
+  type Log,
+  type Membership,
+  REVISIONS,
+} from '@weir/delivery';
 import { Breaker, createBacklogReporter } from '@weir/flow';
 import { CONTROL_TOPICS } from '@weir/records';
 import { FakeClock } from '@weir/testkit';
@@ -39,10 +46,11 @@ function setUp(committed: Committed | null = null) {
   const parts: WorkerParts = {
     log,
     membership,
-    inserter: { insert: (_batch, _ledger, signal) => clock.sleep(1e9, signal) },
+    inserter: { insert: (_batch, _ledger, signal) => clock.sleep(1e9, signal), paysApart: () => false },
     clock,
     topic: TOPIC,
     bounds: { ageMsMax: 100, bytesMax: 10 * RECORD_BYTES, rowsMax: 1_000, blockBytesMax: 1e9 },
+    revision: REVISIONS.lanes,
     onStored: () => undefined,
     onTakeOver: () => undefined,
   };
