@@ -8,8 +8,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 /** Of 7, 30 and 90 days. */
 const TENANTS = ['weekly', caseTenant(1), 'quarterly'];
 const TABLES = ['otel_traces', 'otel_logs'] as const;
-const SPANS = 1_000;
-const EXPORTS = 6;
+const SPANS = 2_000;
+const EXPORTS = 3;
 
 const scratch = mkdtempSync(join(tmpdir(), 'weir-lanes-'));
 const dataDir = join(scratch, 'data');
