@@ -22,11 +22,13 @@ function setUp(run: PartitionWork['run']) {
     fatal: (error: unknown) => void told.push(`fatal ${(error as Error).message}`),
   };
   const formers: unknown[] = [];
-  const workers = new GroupWorkers<PartitionWork>(membership, clock, events, (_partition, former) => {
+  const revisions: number[] = [];
+  const workers = new GroupWorkers<PartitionWork>(membership, clock, events, (_partition, former, revision) => {
     formers.push(former);
+    revisions.push(revision);
     return { run };
   });
-  return { clock, told, formers, workers, group: () => group! };
+  return { clock, told, formers, revisions, workers, group: () => group! };
 }
 
 const untilAborted = (signal: AbortSignal) =>
@@ -49,6 +51,20 @@ test('a worker that a dependency fails is begun anew after a second', async () =
   expect(formers).toEqual([undefined, failed]);
   group().assigned([3], 1);
   expect(formers.slice(2)).toEqual([undefined]);
+});
+
+test('each worker knows what all members understand since its partition was given', async () => {
+  let runs = 0;
+  const { clock, revisions, workers, group } = setUp(async (session) => {
+    if (++runs === 2) throw new DependencyError('kafka', 'timeout', 'no answer', { retryable: true });
+    await untilAborted(session);
+  });
+  await workers.start(new AbortController().signal);
+  group().assigned([3], 1);
+  group().assigned([3], 2);
+  await clock.advance(1_000);
+  group().assigned([3], 1);
+  expect(revisions).toEqual([1, 2, 2, 1]);
 });
 
 test('the membership’s sign of life is the group’s', async () => {
