@@ -123,7 +123,7 @@ describe('the schema on ClickHouse', () => {
     engine.execute('SYSTEM STOP MERGES heavier.otel_traces');
     const insert = (from: number) =>
       engine.execute(
-        `INSERT INTO heavier.otel_traces (TenantId, RetentionDays, ReceivedDay, Timestamp, TraceId, ServiceName, SpanAttributes) SELECT 'a', 30, '2100-01-01', now64(9), toString(number), 'shop', map('order', 'o-' || toString(number), 'pad', repeat('x', 200)) FROM numbers(${from}, 40000)`,
+        `INSERT INTO heavier.otel_traces (TenantId, RetentionDays, ReceivedDay, Timestamp, TraceId, ServiceName, SpanAttributes) SELECT 'a', 30, '2100-01-01', now64(9), toString(number), 'shop', map('order', 'o-' || toString(number), 'pad', repeat('x', 400)) FROM numbers(${from}, 40000)`,
       );
     const kinds = () =>
       engine.select(
