@@ -66,11 +66,11 @@ export function settingsOf(spec: ConfigSpec): Setting[] {
 export function loadConfig<T extends ConfigSpec>(
   spec: T,
   source: ConfigSource,
-  faultsBetween: (config: ConfigOf<T>) => readonly string[] = () => [],
+  faultsBetween: (config: ConfigOf<T>, source: ConfigSource) => readonly string[] = () => [],
 ): LoadedConfig<T> {
   const faults: string[] = [];
   const config = read(spec, source, faults) as ConfigOf<T>;
-  if (faults.length === 0) faults.push(...faultsBetween(config));
+  if (faults.length === 0) faults.push(...faultsBetween(config, source));
   return faults.length === 0 ? { ok: true, config } : { ok: false, faults };
 }
 
