@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { wantsKafkaSecurity } from './kafka-security.ts';
 import { parseStart, START_HELP, type StartOptions } from './options.ts';
 import { endLeftovers, supervisorOf } from './ownership.ts';
 import { stackPaths } from './paths.ts';
@@ -48,6 +49,7 @@ async function whyNot(options: StartOptions): Promise<string | undefined> {
   let brokers: number;
   try {
     brokers = brokerCount(process.env);
+    wantsKafkaSecurity(process.env);
   } catch (error) {
     return (error as Error).message;
   }

@@ -49,6 +49,7 @@ export function createProgram(outside: Outside): Program {
     .option('--clickhouse <URL>', 'HTTP interface of ClickHouse')
     .option('--database <NAME>', 'database of the tables')
     .option('--cluster <NAME>', 'ClickHouse cluster: replicated tables, ON CLUSTER')
+    .option('--config <FILE>', 'configuration file (default: ./weir.yaml, or weir/config.yaml of the user)')
     .option('--data-dir <DIR>', 'data directory of a local stack')
     .option('--json', 'print JSON')
     .addHelpText('after', EXIT_HELP)
