@@ -68,7 +68,8 @@ export function securedListener(security: KafkaSecurity): Record<string, string 
     'sasl.mechanism.inter.broker.protocol': MECHANISM,
     [`listener.name.sasl_ssl.${MECHANISM.toLowerCase()}.sasl.jaas.config`]: login,
     'connections.max.reauth.ms': REAUTHENTICATION_MS,
-    'ssl.client.auth': 'required',
+    // Only so: of SASL listeners Kafka asks for no certificates by the setting for all.
+    'listener.name.sasl_ssl.ssl.client.auth': 'required',
     'ssl.keystore.type': 'PEM',
     'ssl.keystore.location': security.keystore,
     'ssl.truststore.type': 'PEM',
