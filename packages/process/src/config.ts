@@ -95,7 +95,7 @@ function readText(entry: Setting, source: ConfigSource, faults: string[]): strin
   const text = source.env[entry.env];
   const file = entry.secret ? source.env[`${entry.env}_FILE`] : undefined;
   if (file === undefined || file === '') return text;
-  if (text !== undefined) faults.push(`${entry.env}: set it or ${entry.env}_FILE, not both`);
+  if (text !== undefined && text !== '') faults.push(`${entry.env}: set it or ${entry.env}_FILE, not both`);
   try {
     return source.readFile(file).trimEnd();
   } catch {
