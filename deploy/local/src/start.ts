@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { embeddedRefusal } from './embedded.ts';
 import { wantsKafkaSecurity } from './kafka-security.ts';
 import { parseStart, START_HELP, type StartOptions } from './options.ts';
 import { endLeftovers, supervisorOf } from './ownership.ts';
@@ -28,6 +29,11 @@ async function main(): Promise<number> {
     return EXIT_USAGE;
   }
   const { options } = parsed;
+  const refusal = embeddedRefusal(process.env);
+  if (refusal !== undefined) {
+    process.stderr.write(`weir: ${refusal}\n`);
+    return EXIT_USAGE;
+  }
   const fault = await whyNot(options);
   if (fault !== undefined) {
     process.stderr.write(`weir: ${fault}\n`);
