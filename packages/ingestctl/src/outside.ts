@@ -6,8 +6,10 @@ export interface Outside {
   writeFile(path: string, text: string): void;
   out(text: string): void;
   err(text: string): void;
-  /** Whether the output is a terminal that may be coloured and redrawn. */
+  /** Whether the output is a terminal, which may be redrawn. */
   readonly terminal: boolean;
+  /** Whether it may be coloured; left out: as it is a terminal. */
+  readonly colours?: boolean;
 }
 
 /** Options that every command takes. */
