@@ -1,8 +1,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
+import { allCommands, commandTree } from './completion/command-tree.ts';
 import type { Outside } from './context.ts';
-import { createProgram } from './program.ts';
+import { buildProgram, createProgram } from './program.ts';
 
 interface Run {
   readonly status: number;
@@ -10,6 +11,14 @@ interface Run {
   readonly err: string;
 }
 
+const NOBODY: Outside = {
+  env: {},
+  readFile: () => '',
+  writeFile: () => undefined,
+  out: () => undefined,
+  err: () => undefined,
+  terminal: false,
+};
 const NOWHERE = '127.0.0.1:1';
 const PEPPER = 'b7c1f09e5a3d4826917fe0cc6d2b8a45e9';
 
@@ -41,22 +50,10 @@ async function ingestctl(
   return { status, out, err };
 }
 
-const COMMANDS = [
-  'topics apply',
-  'topics status',
-  'schema apply',
-  'schema status',
-  'tenants apply',
-  'tenants list',
-  'tenants show',
-  'keys create',
-  'keys list',
-  'keys rotate',
-  'keys revoke',
-  'lag',
-  'status',
-  'config',
-];
+/** Every command and group there is, as it is written. */
+const COMMANDS = allCommands(commandTree(buildProgram(NOBODY, {}, () => undefined))).map(({ path }) =>
+  path.split('/').slice(1),
+);
 
 test('what a local stack says of itself is read in the world that the command is given, and must be readable', async () => {
   const local = JSON.stringify({ clickhouse: { url: 'http://127.0.0.1:4711' } });
@@ -66,10 +63,11 @@ test('what a local stack says of itself is read in the world that the command is
   expect(torn).toMatchObject({ status: 2, err: expect.stringContaining('.weir/local.json cannot be read') });
 });
 
-test.each(COMMANDS)('%s --help has an example and ends with 0', async (command) => {
-  const { status, out } = await ingestctl([...command.split(' '), '--help']);
+test.each(COMMANDS.map((command) => [command]))('%j --help has an example and ends with 0', async (command) => {
+  const { status, out } = await ingestctl([...command, '--help']);
   expect(status).toBe(0);
   expect(out).toMatch(/Examples?:\n {2}.*ingestctl/);
+  expect(out).toContain(`Usage: ${['ingestctl', ...command].join(' ')}`);
 });
 
 test.each(['topics apply', 'topics status', 'lag', 'status'])(
