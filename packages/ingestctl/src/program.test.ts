@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { allCommands, commandTree } from './completion/command-tree.ts';
 import type { Outside } from './context.ts';
-import { buildProgram, createProgram } from './program.ts';
+import { buildProgram, commandFault, createProgram } from './program.ts';
 
 interface Run {
   readonly status: number;
@@ -51,7 +51,7 @@ async function ingestctl(
 }
 
 /** Every command and group there is, as it is written. */
-const COMMANDS = allCommands(commandTree(buildProgram(NOBODY, {}, () => undefined))).map(({ path }) =>
+const COMMANDS = allCommands(commandTree(buildProgram(NOBODY, {}, async () => undefined))).map(({ path }) =>
   path.split('/').slice(1),
 );
 
@@ -232,4 +232,12 @@ test('ClickHouse is asked with the password of the file', async () => {
     server.close();
   }
   expect(asked[0]).toBe(`Basic ${Buffer.from('weir:hunter2').toString('base64')}`);
+});
+
+test('a command line is judged without being carried out', async () => {
+  expect(await commandFault(['tenants', 'apply', '-f', 'tenants.yaml', '--dry-run'])).toBeUndefined();
+  expect(await commandFault(['status', '--json', '--brokers', 'a:1'])).toBeUndefined();
+  expect(await commandFault(['tenants', 'apply'])).toContain('--file');
+  expect(await commandFault(['topics', 'make'])).toContain('make');
+  expect(await commandFault(['lag', '--track', 'v1'])).toContain('--track');
 });

@@ -37,6 +37,7 @@ export interface Program {
 }
 
 type Action = (context: Context, signal: AbortSignal) => Promise<number> | number;
+type Act = (action: Action) => Promise<void>;
 
 /** The command line. */
 export function createProgram(outside: Outside): Program {
@@ -44,8 +45,13 @@ export function createProgram(outside: Outside): Program {
     run: async (args) => {
       let status: number = EXIT.ok;
       try {
-        const program = buildProgram(outside, defaultsOf(outside, args), (ended) => {
-          status = ended;
+        const program = buildProgram(outside, defaultsOf(outside, args), async (action) => {
+          const context = new Context(outside, program.opts<GlobalOptions>());
+          try {
+            status = await action(context, AbortSignal.timeout(TIMEOUT_MS));
+          } finally {
+            await context.close();
+          }
         });
         await program.parseAsync([...args], { from: 'user' });
         return status;
@@ -56,18 +62,13 @@ export function createProgram(outside: Outside): Program {
   };
 }
 
-/** The tree of commands. @param env where their defaults come from */
-export function buildProgram(outside: Outside, env: Outside['env'], ended: (status: number) => void): Command {
+/**
+ * The tree of commands.
+ * @param env where their defaults come from
+ * @param act carries out what a command is for
+ */
+export function buildProgram(outside: Outside, env: Outside['env'], act: Act): Command {
   const program = new Command('ingestctl');
-  const act = async (action: Action): Promise<void> => {
-    const context = new Context(outside, program.opts<GlobalOptions>());
-    try {
-      const status = await action(context, AbortSignal.timeout(TIMEOUT_MS));
-      ended(status);
-    } finally {
-      await context.close();
-    }
-  };
   program
     .description('Operates a Weir pipe.')
     .version('0.1.0')
@@ -92,6 +93,26 @@ export function buildProgram(outside: Outside, env: Outside['env'], ended: (stat
   return program;
 }
 
+/** Why there is no such command line; undefined where there is. Carries nothing out. */
+export async function commandFault(args: readonly string[]): Promise<string | undefined> {
+  const nothing = () => undefined;
+  const outside: Outside = {
+    env: {},
+    readFile: () => '',
+    writeFile: nothing,
+    out: nothing,
+    err: nothing,
+    terminal: false,
+  };
+  try {
+    await buildProgram(outside, {}, async () => undefined).parseAsync([...args], { from: 'user' });
+    return undefined;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.message;
+    throw error;
+  }
+}
+
 /** What the environment, or else the configuration file, says. A file that is of no use is told by the command itself. */
 function defaultsOf(outside: Outside, args: readonly string[]): Outside['env'] {
   const at = args.indexOf('--config');
@@ -104,8 +125,6 @@ function defaultsOf(outside: Outside, args: readonly string[]): Outside['env'] {
     throw error;
   }
 }
-
-type Act = (action: Action) => Promise<void>;
 
 /** The track that the services of this environment serve. */
 function trackOf(env: Outside['env']): string {

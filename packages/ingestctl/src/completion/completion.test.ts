@@ -40,7 +40,7 @@ const quiet: Outside = {
   err: () => undefined,
   terminal: false,
 };
-const tree = commandTree(buildProgram(quiet, {}, () => undefined));
+const tree = commandTree(buildProgram(quiet, {}, async () => undefined));
 
 test('the tree has every command with its options, and says what is wanted where a value is', () => {
   const paths = allCommands(tree).map(({ path }) => path);
