@@ -9,7 +9,7 @@ const BEHIND = ['normalizer', 'sink'];
 const REPORTS_STALE_MS = 12_000;
 
 /** Normalizers and sinks that stand still, as if they were cut off, and go on. */
-function behindOf(stack: TestStack) {
+export function behindOf(stack: TestStack) {
   const signal = (what: NodeJS.Signals) => {
     for (const { kind, pid } of processesOf(stack)) if (BEHIND.includes(kind)) process.kill(pid, what);
   };

@@ -15,7 +15,7 @@ export interface PointSpec {
   readonly commit: string;
   readonly stack: StackSpec;
   readonly load: LoadSpec;
-  /** Keeps what is behind the edges still while the load runs, and counts only what is used once it goes on. */
+  /** Keeps what is behind the edges still while the load runs; a backlog counts only what is used once it goes on. */
   readonly behind?: { hold(): Promise<void>; release(): Promise<void> };
 }
 
@@ -67,7 +67,7 @@ async function runPoint(stack: TestStack, { load, behind }: PointSpec, usage: Us
   const report = await runLoadProcess(loadOptions(stack, name, load));
   let endedMs = performance.now();
   if (behind !== undefined) {
-    before = usage.mark();
+    if (load.answersOnly !== true) before = usage.mark();
     endedMs = performance.now();
     await behind.release();
   }
@@ -124,7 +124,7 @@ function loadOptions(stack: TestStack, run: string, load: LoadSpec) {
   const connections = Math.max(CONNECTIONS.least, Math.ceil(exportsPerS / EXPORTS_A_CONNECTION));
   const bytes = (load.itemsPerExport * ITEM_BYTES * Math.max(8, load.attributes)) / 8;
   return {
-    target: { ...stack.local.otlp, ca: stack.ca },
+    target: { ...(load.answersOnly === true ? stack.local.edge : stack.local.otlp), ca: stack.ca },
     tenants: Array.from({ length: load.tenants }, (_, number) => {
       const name = tenantName(number);
       return { name, key: stack.key(name), weight: 1 };

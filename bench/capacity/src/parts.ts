@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { searchRate } from '@weir/bench-load';
 import type { ProcessCounts } from '@weir/local';
-import { backlogPart } from './backlog-part.ts';
+import { backlogPart, behindOf } from './backlog-part.ts';
 import { boundRawTopic } from './capacity-stack.ts';
 import { ITEMS, loadOf } from './load-of.ts';
 import { isSustained, type LoadSpec, type StackSpec } from './point.ts';
@@ -29,7 +29,8 @@ async function search(run: Run, part: string, stack: StackSpec, own: Partial<Loa
   const options = { from: first, growth, refinements, round: Math.max(100, first / 40) };
   return searchRate(options, async (rate) => {
     const load = loadOf(run, { ...own, rate });
-    return isSustained(await run.measure(part, { name, round: 0, stack, load }), goal);
+    const wanted = { name, round: 0, stack, load, ...(own.answersOnly === true ? { behindOf } : {}) };
+    return isSustained(await run.measure(part, wanted), goal);
   });
 }
 
@@ -91,9 +92,19 @@ function rateFor(rate: number, itemsPerExport: number): number {
 async function smallPart(run: Run): Promise<void> {
   const own = { itemsPerExport: SMALL_ITEMS };
   const peak = await search(run, 'small', STACK, own, 'search');
+  if (peak > 0) await run.measure('small', { name: 'half', round: 0, stack: STACK, load: halfOf(run, own, peak) });
+}
+
+/** As gateways with a log of their own are measured. */
+async function durablePart(run: Run): Promise<void> {
+  const own = { itemsPerExport: SMALL_ITEMS, answersOnly: true } as const;
+  const peak = await search(run, 'durable', STACK, own, 'search');
   if (peak === 0) return;
-  const load = loadOf(run, { ...own, rate: Math.round(peak / 20) * 10 });
-  await run.measure('small', { name: 'half', round: 0, stack: STACK, load });
+  await run.measure('durable', { name: 'half', round: 0, stack: STACK, load: halfOf(run, own, peak), behindOf });
+}
+
+function halfOf(run: Run, own: Partial<LoadSpec>, peak: number): LoadSpec {
+  return loadOf(run, { ...own, rate: Math.round(peak / 20) * 10 });
 }
 
 async function memoryPart(run: Run): Promise<void> {
@@ -185,5 +196,10 @@ export const PARTS: readonly Part[] = [
     run: (run) => backlogPart(run, STACK),
   },
   { name: 'small', what: '10 spans an export: the highest sustained rate, and latency at half of it', run: smallPart },
+  {
+    name: 'durable',
+    what: '10 spans an export, answers alone: at the edge itself, while normalizers and sinks stand still',
+    run: durablePart,
+  },
   { name: 'memory', what: 'memory at twice the highest sustained rate', run: memoryPart },
 ];

@@ -5,7 +5,8 @@ import type { TestStack } from '@weir/testkit';
 export const PROBE_TENANT = 'probe';
 
 const EVERY_MS = 200;
-const POLL_MS = 100;
+/** Each look costs ClickHouse as much as some thousand rows; what is seen is at most this much too late. */
+const POLL_MS = 500;
 /** What cannot be queried by then counts as having taken this long. */
 const GIVE_UP_MS = 60_000;
 

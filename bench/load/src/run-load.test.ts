@@ -92,6 +92,18 @@ test('exports leave though the earlier ones have no answer, up to the bound; the
   expect(totals.acceptedItems).toBe(150);
 });
 
+test('what is not sent while connections are opened is not counted', async () => {
+  const open: ServerResponse[] = [];
+  const url = await endpoint((response) => {
+    open.push(response);
+  });
+  setTimeout(() => {
+    for (const response of open) response.end();
+  }, 800);
+  const { totals } = await runLoad(options(url, { outstandingMax: 15, connections: 15, settleSeconds: 10 }));
+  expect(totals).toMatchObject({ sentItems: 150, unsentItems: 0 });
+});
+
 test('refusals are counted by status, and what is cut off is unknown', async () => {
   let number = 0;
   const url = await endpoint((response) => {

@@ -37,7 +37,7 @@ export interface LoadOptions {
   readonly ready?: number;
   /** OTLP/HTTP without a general client, for many small exports: see `lean-http.ts`. Not where exports are compressed when they are due. */
   readonly lean?: boolean;
-  /** Answers to what was due before are not in the latencies: connections are opened then. */
+  /** What was due before is not in the latencies, nor in what was not sent: connections are opened then. */
   readonly settleSeconds?: number;
   /** The time of an item, ms since the epoch; the machine's clock where it is left out. */
   readonly timeMs?: () => number;
@@ -127,9 +127,10 @@ export async function runLoad(options: LoadOptions, hooks: LoadHooks = {}): Prom
       // What was due before the end is sent though we come late.
       while (producer.dueMs <= elapsedMs && producer.dueMs < endMs) {
         producer.dueMs += intervalMs;
-        if (totals.outstanding >= options.outstandingMax) totals.unsentItems += options.itemsPerExport;
-        else {
-          const dueMs = startedMs + producer.dueMs - intervalMs;
+        const dueMs = startedMs + producer.dueMs - intervalMs;
+        if (totals.outstanding >= options.outstandingMax) {
+          if (dueMs >= startedMs + settleMs) totals.unsentItems += options.itemsPerExport;
+        } else {
           const flight = fly(producer, dueMs, startedMs + settleMs, { options, totals, hooks });
           flying.add(flight);
           void flight.finally(() => flying.delete(flight));

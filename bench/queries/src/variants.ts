@@ -32,6 +32,12 @@ const drop = (table: string, index: string) => `ALTER TABLE ${table} DROP INDEX 
 const dropService = (db: string) => TABLES.map((table) => drop(`${db}.${table}`, 'idx_service'));
 const dropLookup = (db: string) => [drop(`${db}.otel_traces_trace_id_ts`, 'idx_trace_id')];
 
+/** What step 7 changed, as the engine has it by itself. */
+const FORMER_PARTS = 'min_level_for_wide_part = 0, propagate_types_serialization_versions_to_nested_types = 1';
+const FORMER_STATISTICS = "auto_statistics_types = 'basic, uniq_v2'";
+const setAll = (db: string, settings: string) =>
+  [...TABLES, 'otel_traces_trace_id_ts'].map((table) => `ALTER TABLE ${db}.${table} MODIFY SETTING ${settings}`);
+
 export const VARIANTS: readonly Variant[] = [
   { name: 'no-service-index', statements: dropService },
   { name: 'no-lookup-index', statements: dropLookup },
@@ -63,5 +69,7 @@ export const VARIANTS: readonly Variant[] = [
     statements: () => [],
     rewrite: (statement) => statement.replace('toStartOfFiveMinutes(', 'toStartOfHour('),
   },
+  { name: 'before-lean-parts', statements: (db) => setAll(db, `${FORMER_PARTS}, ${FORMER_STATISTICS}`) },
+  { name: 'statistics', statements: (db) => setAll(db, FORMER_STATISTICS) },
   { name: 'sorted', statements: () => [], sorted: true },
 ];

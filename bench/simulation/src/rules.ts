@@ -2,8 +2,8 @@ import { CutLedger, EdgeMarks, PartitionLane, ProgressLog, RowsReader, RowsWrite
 import { Books } from '@weir/edge';
 
 /**
- * The rules of the protocol; each is needed. `token` and `view` are ClickHouse's own and are switched off in the simulated
- * one; `settle` is inside the lane and is switched off by taking it out of what the lane sends.
+ * The rules of the protocol; each is needed. `token`, `view` and `lane` are ClickHouse's own and are switched off in the
+ * simulated one; `rule` and `agree` are switched off around the sinks; `settle` is inside the lane and is switched off by taking it out of what the lane sends.
  */
 export const RULES = [
   'seq',
@@ -15,6 +15,9 @@ export const RULES = [
   'progress',
   'token',
   'view',
+  'lane',
+  'rule',
+  'agree',
   'doubt',
   'settle',
   'late',
@@ -85,6 +88,12 @@ const SWITCHES: Readonly<Record<Rule, () => () => void>> = {
   token: () => () => undefined,
   /** What a view throws on counts as refused, though the table has it. */
   view: () => () => undefined,
+  /** Lanes of a cut have the same token. */
+  lane: () => () => undefined,
+  /** A cut is made again by the rule of who does it, and not by the one that is recorded. */
+  rule: () => () => undefined,
+  /** Lanes go in apart while a sink of the group knows nothing of them. */
+  agree: () => () => undefined,
 };
 
 /** Puts another method in place of one; returns what puts it back. */

@@ -22,7 +22,7 @@ const LATENCY_MS = 15;
 const CLIENT_TIMEOUT_MS = 60;
 const LATE_MS_MAX = 1_500;
 /** Tokens that a table remembers: fewer than the inserts of a run, as in the real one. */
-const WINDOW = 200;
+const WINDOW = 400;
 /** An item whose name ends so is one that ClickHouse refuses. */
 export const BAD = '!';
 /** One with which it refuses other rows for a while, and never alone. */
@@ -32,6 +32,8 @@ export const PASSING = '~';
 /** One on which a view throws: the table has the rows then, and the insert fails. */
 export const OFFENDING = '^';
 const DOUBTFUL_MS = 300;
+/** What tells the token of one lane from that of another. */
+const LANE = /:lane-\d+/;
 
 /** Tables of ids that drop an insert whose token they know, as ClickHouse does within its window. */
 export class SimulatedClickHouse {
@@ -95,7 +97,8 @@ export class SimulatedClickHouse {
     return seen;
   }
 
-  #apply({ table, token }: BlocksInsert, ids: readonly string[]): void {
+  #apply({ table, ...insert }: BlocksInsert, ids: readonly string[]): void {
+    const token = this.#without === 'lane' ? insert.token.replace(LANE, '') : insert.token;
     const known = this.#tokens.get(table) ?? [];
     this.#tokens.set(table, known);
     if (this.#without !== 'token' && known.includes(token)) return;

@@ -1,4 +1,4 @@
-import type { Committed, Membership, MembershipEvents } from '@weir/delivery';
+import { type Committed, type Membership, type MembershipEvents, REVISIONS } from '@weir/delivery';
 import { DependencyError } from '@weir/pipeline';
 import type { VirtualTime } from '@weir/testkit';
 import type { SimulatedProcess } from './simulated-process.ts';
@@ -38,6 +38,9 @@ const NONE = -1;
 export class SimulatedGroup {
   readonly #time: VirtualTime;
   readonly #members: Member[] = [];
+  /** Processes that joined or will, and what each understands: one that has not joined yet is to be reckoned with. */
+  readonly #revisions = new Map<SimulatedProcess, number>();
+  readonly #isAgreed: boolean;
   #generation = 0;
   #owner: Member | undefined;
   #silentMs = 0;
@@ -45,9 +48,11 @@ export class SimulatedGroup {
   readonly #committed = new Map<number, Committed>();
   faults: CommitFaults;
 
-  constructor(time: VirtualTime, faults: CommitFaults, partitions: readonly number[]) {
+  /** @param isAgreed whether members heed what the others understand */
+  constructor(time: VirtualTime, faults: CommitFaults, partitions: readonly number[], isAgreed = true) {
     this.#partitions = partitions;
     this.#time = time;
+    this.#isAgreed = isAgreed;
     this.faults = faults;
     void this.#watch();
   }
@@ -74,7 +79,9 @@ export class SimulatedGroup {
     return true;
   }
 
-  membership(process: SimulatedProcess): Membership {
+  /** @param revision what the process understands */
+  membership(process: SimulatedProcess, revision: number = REVISIONS.lanes): Membership {
+    this.#revisions.set(process, revision);
     const events = { assigned: () => undefined, revoked: () => undefined };
     const member: Member = { process, events, generation: NONE, told: Promise.resolve() };
     let left = false;
@@ -89,6 +96,7 @@ export class SimulatedGroup {
       },
       leave: async () => {
         left = true;
+        this.#revisions.delete(process);
         const at = this.#members.indexOf(member);
         if (at >= 0) this.#members.splice(at, 1);
         if (this.#owner === member) this.#rebalance();
@@ -153,11 +161,17 @@ export class SimulatedGroup {
     }
     if (owner === undefined) return;
     const generation = this.#generation;
+    const revision = this.#isAgreed ? this.#revision() : REVISIONS.lanes;
     this.#tell(owner, () => {
       if (this.#generation !== generation) return;
       owner.generation = generation;
-      owner.events.assigned(this.#partitions);
+      owner.events.assigned(this.#partitions, revision);
     });
+  }
+
+  #revision(): number {
+    const living = [...this.#revisions].filter(([process]) => !process.dead);
+    return Math.min(REVISIONS.lanes, ...living.map(([, revision]) => revision));
   }
 
   #tell(member: Member, news: () => void): void {

@@ -6,10 +6,12 @@ import { bookRows } from './simulated-books.ts';
 
 const ENTRIES_MAX = 3;
 const TABLES: readonly TableName[] = ['otel_traces', 'otel_logs'];
+/** Mixed rows, and two lanes. */
+const LANES = 3;
 
 /**
  * Stands where exports are transcoded: what an export holds is its ids, and its rows are the same ids, spread over two
- * tables; the books have the ids of what was taken, and of what edges tell. Which records are taken is decided by the real
+ * tables and their lanes; the books have the ids of what was taken, and of what edges tell. Which records are taken is decided by the real
  * marks.
  */
 export function normalizeIds(
@@ -37,15 +39,21 @@ export function normalizeIds(
   const frames: Buffer[] = [];
   const sections: RowsSection[] = [];
   let start = 0;
-  const rowsOf = TABLES.map((table, index) => ({
-    table,
-    ids: ids.filter((id) => idNumber(id) % TABLES.length === index),
-  }));
-  for (const { table, ids: own } of [...rowsOf, { table: 'weir_usage' as const, ids: bookRows(booked) }]) {
+  const rowsOf = TABLES.flatMap((table, index) =>
+    Array.from({ length: LANES }, (_, lane) => ({
+      table,
+      lane,
+      ids: ids.filter((id) => idNumber(id) % (TABLES.length * LANES) === lane * TABLES.length + index),
+    })),
+  );
+  for (const { table, lane, ids: own } of [
+    ...rowsOf,
+    { table: 'weir_usage' as const, lane: 0, ids: bookRows(booked) },
+  ]) {
     if (own.length === 0) continue;
     const frame = Buffer.from(own.join(','));
     frames.push(frame);
-    sections.push({ lane: 0, table, rows: own.length, blockBytes: frame.length, start, end: start + frame.length });
+    sections.push({ lane, table, rows: own.length, blockBytes: frame.length, start, end: start + frame.length });
     start += frame.length;
   }
   const range = { rawFirst: entries[from]!.offset, rawLast: entries[next - 1]!.offset };

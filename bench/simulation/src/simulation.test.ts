@@ -11,7 +11,7 @@ test(`${SEEDS} seeds of kills, pauses, lost answers, late appends and refused ro
   const { acked, bad } = await runSeeds({ from: 1, seeds: SEEDS });
   expect(bad).toEqual([]);
   expect(acked).toBeGreaterThan(SEEDS * 100);
-}, 120_000);
+}, 300_000);
 
 test.each(RULES)(
   'with %s switched off something is lost, doubled or wrong in the books',

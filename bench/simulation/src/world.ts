@@ -1,4 +1,4 @@
-import { GroupWorkers, type Log } from '@weir/delivery';
+import { GroupWorkers, type Log, REVISIONS } from '@weir/delivery';
 import { PartitionWorker as NormalizerWorker } from '@weir/normalizer';
 import { InvariantError } from '@weir/pipeline';
 import { CONTROL_TOPICS, decodeDlqMeta, dlqKey } from '@weir/records';
@@ -13,6 +13,7 @@ import { SimulatedEdge } from './simulated-edge.ts';
 import { SimulatedGroup } from './simulated-group.ts';
 import { normalizeIds } from './simulated-normalizer.ts';
 import { SimulatedProcess } from './simulated-process.ts';
+import { ALWAYS_APART, BEFORE_LANES, logReading, memberReading, type Reading } from './simulated-reading.ts';
 
 /** What one run of a world showed. */
 export interface Verdict {
@@ -54,6 +55,9 @@ const TROUBLED: readonly (readonly [end: string, share: number])[] = [
 ];
 /** Few, so that it is reached. */
 const SPLITS_MAX = 5;
+const LANE_ROWS_MIN = 2;
+/** Until some time before this the sinks that start know nothing of lanes. */
+const UPGRADED_MS_MAX = 4_000;
 const REWIND_SHARE = 0.04;
 /** Exports that an edge does not let in, appends that Kafka refuses, and exports behind which an edge stands still. */
 const OVER_LIMIT_SHARE = 0.02;
@@ -86,6 +90,7 @@ export class World {
   readonly #services: readonly Service[];
   readonly #partitions: readonly number[];
   readonly #without: Rule | undefined;
+  readonly #upgradedMs: number;
   readonly #edges: { readonly edge: SimulatedEdge; killed: boolean }[] = [];
   readonly #trace: (line: string) => void;
   #names = 0;
@@ -104,7 +109,8 @@ export class World {
     const onApplied = (token: string, ids: string) => this.#say('clickhouse', `has ${token}: ${ids}`);
     this.#clickhouse = new SimulatedClickHouse(this.#time, INSERT_FAULTS, options.without, onApplied);
     const rawGroup = new SimulatedGroup(this.#time, COMMIT_FAULTS, this.#partitions);
-    const rowsGroup = new SimulatedGroup(this.#time, COMMIT_FAULTS, this.#partitions);
+    const rowsGroup = new SimulatedGroup(this.#time, COMMIT_FAULTS, this.#partitions, options.without !== 'agree');
+    this.#upgradedMs = this.#time.random() * UPGRADED_MS_MAX;
     this.#services = [
       { name: 'normalizer', group: rawGroup, create: (process) => this.#normalizer(process, rawGroup), running: [] },
       { name: 'sink', group: rowsGroup, create: (process) => this.#sink(process, rowsGroup), running: [] },
@@ -264,8 +270,11 @@ export class World {
   }
 
   #sink(process: SimulatedProcess, group: SimulatedGroup): GroupWorkers<SinkWorker> {
-    const membership = group.membership(process);
-    const log = process.log(this.#log);
+    const isOld = this.#time.nowMs() < this.#upgradedMs;
+    const reading = this.#readingOf(isOld);
+    const revision = isOld ? REVISIONS.first : REVISIONS.lanes;
+    const membership = memberReading(group.membership(process, revision), reading);
+    const log = logReading(process.log(this.#log), reading);
     const clickhouse: Inserts = {
       insertBlocks: (insert) =>
         process.through(() => this.#clickhouse.insertBlocks(insert, () => group.isOwner(process))),
@@ -277,13 +286,13 @@ export class World {
       passedOverView: (table) => this.#tell(process, `passed over a view of ${table}`),
       deadLettered: (reason) => this.#tell(process, `dead-lettered: ${reason}`),
     };
-    const seams = { blocks: SIMULATED_BLOCKS, splitsMax: SPLITS_MAX };
+    const seams = { blocks: SIMULATED_BLOCKS, splitsMax: SPLITS_MAX, laneRowsMin: LANE_ROWS_MIN };
     const inserter = new BatchInserter(clickhouse, log, ROWS, process.clock, events, seams);
     return new GroupWorkers(
       membership,
       process.clock,
       this.#events(process),
-      (partition) =>
+      (partition, _former, agreed) =>
         new SinkWorker(partition, {
           log,
           membership,
@@ -291,10 +300,16 @@ export class World {
           clock: process.clock,
           topic: ROWS,
           bounds: BOUNDS,
+          revision: agreed,
           onStored: ({ first, last }) => this.#tell(process, `stored ${first}..${last}`),
           onTakeOver: (cut) => this.#tell(process, cut ? 'takes over with a cut' : 'takes over'),
         }),
     );
+  }
+
+  #readingOf(isOld: boolean): Reading {
+    if (isOld) return BEFORE_LANES;
+    return this.#without === 'rule' ? ALWAYS_APART : (metadata) => metadata;
   }
 
   #events(process: SimulatedProcess) {

@@ -12,27 +12,52 @@ export interface SinkStart {
   readonly cut: number | null;
   /** The reading rule's state before `offset`. */
   readonly state: ReaderState;
-  /** What was refused of the cut, by the wire index of the table. */
+  /** Whether its lanes go in apart. */
+  readonly apart: boolean;
+  /** What was refused of the cut, by part. */
   readonly refused: RefusedOfCut;
   /** Which owner this one is, counted. */
   readonly term: number;
 }
 
-/** Marks of RefusedUnits by the wire index of their table. */
+/** What a batch is, and how it goes in. */
+export interface Cut {
+  readonly first: number;
+  /** Inclusive. */
+  readonly last: number;
+  /** Whether its lanes go in apart. */
+  readonly apart: boolean;
+  /** What was recorded of it before. */
+  readonly refused?: RefusedOfCut;
+}
+
+/** Marks of RefusedUnits by the number of their part. */
 export type RefusedOfCut = ReadonlyMap<number, string>;
 
 const NOTHING: RefusedOfCut = new Map();
 
 /** What the committed position says. Without one reading starts at the first retained record. */
 export function sinkStart(committed: Committed | null, logStart: number): SinkStart {
-  if (committed === null) return { offset: logStart, cut: null, state: INITIAL_STATE, refused: NOTHING, term: 1 };
-  const { mark, state, refused = NOTHING, term = 0 } = decodeCommitMetadata(committed.metadata);
-  return { offset: committed.offset, cut: mark, state, refused, term: term + 1 };
+  const nothing = { cut: null, apart: false, refused: NOTHING } as const;
+  if (committed === null) return { ...nothing, offset: logStart, state: INITIAL_STATE, term: 1 };
+  const { mark, state, refused = NOTHING, term = 0, apart = false } = decodeCommitMetadata(committed.metadata);
+  return { offset: committed.offset, cut: mark, apart, state, refused, term: term + 1 };
 }
 
-/** Name of one table's part of one batch; ClickHouse drops an insert whose token it knows. */
-export function insertToken(table: string, topic: string, partition: number, first: number, last: number): string {
-  return `${table}:${topic}:${partition}:${first}-${last}`;
+/**
+ * Name of a part of one batch: all rows of a table, or those of one lane; ClickHouse drops an insert whose token it knows. A
+ * lane needs one of its own: a view's table may have the rows of several lanes in one partition, and there the token counts.
+ *
+ * @param lane 0 for what does not go in apart
+ */
+export function insertToken(
+  table: string,
+  topic: string,
+  partition: number,
+  { first, last }: Pick<Cut, 'first' | 'last'>,
+  lane = 0,
+): string {
+  return `${table}:${topic}:${partition}:${first}-${last}${lane === 0 ? '' : `:lane-${lane}`}`;
 }
 
 /** After this long a pause may have let another owner in: the cut is committed again before its insert starts. */
@@ -64,18 +89,9 @@ export class CutLedger {
     this.#clock = clock;
   }
 
-  /** Records the cut [first..last]; `state` is the reading rule's before `first`, `refused` what was recorded of it before. */
-  record(
-    first: number,
-    last: number,
-    state: ReaderState,
-    signal: AbortSignal,
-    refused: RefusedOfCut = NOTHING,
-  ): Promise<void> {
-    const position = {
-      offset: first,
-      metadata: encodeCommitMetadata({ mark: last, state, term: this.#term, refused }),
-    };
+  /** Records a cut; `state` is the reading rule's before its first record. */
+  record({ first, ...cut }: Cut, state: ReaderState, signal: AbortSignal): Promise<void> {
+    const position = { offset: first, metadata: this.#metadata(cut, state) };
     return this.#inTurn(async () => {
       faultPoint('sink.before_cut');
       await this.#commit(position, signal);
@@ -93,24 +109,35 @@ export class CutLedger {
   }
 
   /**
-   * Records what was refused of a table's part of the cut, all of it, before anything is done about it: parts of what was
+   * Records what was refused of a part of the cut, all of it, before anything is done about it: parts of what was
    * refused go in under tokens of their own, or to the DLQ, so whoever takes over must not insert it as a whole.
    */
-  refuse(table: number, marks: string, signal: AbortSignal): Promise<void> {
+  refuse(part: number, marks: string, signal: AbortSignal): Promise<void> {
     return this.#inTurn(async () => {
       const committed = this.#committed;
       if (committed === undefined) return;
       const metadata = decodeCommitMetadata(committed.metadata);
-      const refused = new Map([...(metadata.refused ?? []), [table, marks]]);
+      const refused = new Map([...(metadata.refused ?? []), [part, marks]]);
       await this.#commit({ ...committed, metadata: encodeCommitMetadata({ ...metadata, refused }) }, signal);
       faultPoint('sink.after_refusal');
     });
   }
 
-  /** The batch up to `last` is in ClickHouse; `nextLast` records the next cut with the same commit. */
-  settle(last: number, state: ReaderState, nextLast: number | null, signal: AbortSignal): Promise<void> {
-    const position = { offset: last + 1, metadata: encodeCommitMetadata({ mark: nextLast, state, term: this.#term }) };
+  /** The batch up to `last` is in ClickHouse; `next` records the cut that follows with the same commit. */
+  settle(last: number, state: ReaderState, next: Omit<Cut, 'first'> | null, signal: AbortSignal): Promise<void> {
+    const position = { offset: last + 1, metadata: this.#metadata(next, state) };
     return this.#inTurn(() => this.#commit(position, signal));
+  }
+
+  #metadata(cut: Omit<Cut, 'first'> | null, state: ReaderState): string {
+    const { last: mark, apart, refused } = cut ?? { last: null, apart: false };
+    return encodeCommitMetadata({
+      mark,
+      state,
+      term: this.#term,
+      apart,
+      ...(refused === undefined ? {} : { refused }),
+    });
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {

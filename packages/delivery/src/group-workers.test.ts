@@ -22,11 +22,13 @@ function setUp(run: PartitionWork['run']) {
     fatal: (error: unknown) => void told.push(`fatal ${(error as Error).message}`),
   };
   const formers: unknown[] = [];
-  const workers = new GroupWorkers<PartitionWork>(membership, clock, events, (_partition, former) => {
+  const revisions: number[] = [];
+  const workers = new GroupWorkers<PartitionWork>(membership, clock, events, (_partition, former, revision) => {
     formers.push(former);
+    revisions.push(revision);
     return { run };
   });
-  return { clock, told, formers, workers, group: () => group! };
+  return { clock, told, formers, revisions, workers, group: () => group! };
 }
 
 const untilAborted = (signal: AbortSignal) =>
@@ -39,7 +41,7 @@ test('a worker that a dependency fails is begun anew after a second', async () =
     await untilAborted(session);
   });
   await workers.start(new AbortController().signal);
-  group().assigned([3]);
+  group().assigned([3], 1);
   await clock.advance(999);
   expect([runs, told]).toEqual([1, ['owns ', 'owns 3', 'failed 3 no answer']]);
   const failed = workers.workers.get(3);
@@ -47,8 +49,22 @@ test('a worker that a dependency fails is begun anew after a second', async () =
   expect(runs).toBe(2);
   // What is known of the partition outlives the worker; another assignment begins without.
   expect(formers).toEqual([undefined, failed]);
-  group().assigned([3]);
+  group().assigned([3], 1);
   expect(formers.slice(2)).toEqual([undefined]);
+});
+
+test('each worker knows what all members understand since its partition was given', async () => {
+  let runs = 0;
+  const { clock, revisions, workers, group } = setUp(async (session) => {
+    if (++runs === 2) throw new DependencyError('kafka', 'timeout', 'no answer', { retryable: true });
+    await untilAborted(session);
+  });
+  await workers.start(new AbortController().signal);
+  group().assigned([3], 1);
+  group().assigned([3], 2);
+  await clock.advance(1_000);
+  group().assigned([3], 1);
+  expect(revisions).toEqual([1, 2, 2, 1]);
 });
 
 test('the membership’s sign of life is the group’s', async () => {
@@ -67,7 +83,7 @@ test('a broken invariant is fatal, and not tried again', async () => {
     throw new InvariantError('two owners');
   });
   await workers.start(new AbortController().signal);
-  group().assigned([0]);
+  group().assigned([0], 1);
   await clock.advance(60_000);
   expect([runs, told]).toEqual([1, ['owns ', 'owns 0', 'fatal two owners']]);
 });
@@ -80,7 +96,7 @@ test('what is given away ends at once, and what it throws then is nobody’s bus
     throw new Error('aborted');
   });
   await workers.start(new AbortController().signal);
-  group().assigned([0]);
+  group().assigned([0], 1);
   await clock.advance(10);
   group().revoked();
   await clock.advance(10_000);
@@ -94,7 +110,7 @@ test('stopping lets the workers drain before it leaves the group', async () => {
     told.push('drained');
   });
   await workers.start(new AbortController().signal);
-  group().assigned([0]);
+  group().assigned([0], 1);
   await workers.stop(new AbortController().signal);
   expect(told.slice(-2)).toEqual(['drained', 'left']);
 });

@@ -1,5 +1,5 @@
 import { type Clock, type Component, DependencyError } from '@weir/pipeline';
-import type { Membership } from './log.ts';
+import { type Membership, REVISIONS } from './log.ts';
 
 /** The work on one partition, from when it is given to this process until it is taken away. */
 export interface PartitionWork {
@@ -28,19 +28,23 @@ export class GroupWorkers<W extends PartitionWork> implements Component {
   readonly #membership: Membership;
   readonly #clock: Clock;
   readonly #events: GroupEvents;
-  readonly #create: (partition: number, former: W | undefined) => W;
+  readonly #create: (partition: number, former: W | undefined, revision: number) => W;
   readonly #running = new Map<number, { worker: W; done: Promise<void> }>();
   readonly #draining = new AbortController();
   #session = new AbortController();
   #joined = false;
+  #revision: number = REVISIONS.first;
   #aliveMs: number;
 
-  /** @param create makes the worker of a partition; `former` is the one that failed, undefined where the partition was just given */
+  /**
+   * @param create makes the worker of a partition; `former` is the one that failed, undefined where the partition was just
+   * given, and `revision` what all members understand
+   */
   constructor(
     membership: Membership,
     clock: Clock,
     events: GroupEvents,
-    create: (partition: number, former: W | undefined) => W,
+    create: (partition: number, former: W | undefined, revision: number) => W,
   ) {
     this.#membership = membership;
     this.#clock = clock;
@@ -67,7 +71,7 @@ export class GroupWorkers<W extends PartitionWork> implements Component {
   async start(signal: AbortSignal): Promise<void> {
     await this.#membership.join(
       {
-        assigned: (partitions) => this.#assign(partitions),
+        assigned: (partitions, revision) => this.#assign(partitions, revision),
         revoked: () => this.#revoke(),
         alive: () => {
           this.#aliveMs = this.#clock.nowMs();
@@ -85,8 +89,9 @@ export class GroupWorkers<W extends PartitionWork> implements Component {
     await this.#membership.leave(signal);
   }
 
-  #assign(partitions: readonly number[]): void {
+  #assign(partitions: readonly number[], revision: number): void {
     this.#revoke();
+    this.#revision = revision;
     this.#joined = true;
     this.#session = new AbortController();
     this.#events.owned(partitions);
@@ -101,7 +106,7 @@ export class GroupWorkers<W extends PartitionWork> implements Component {
   }
 
   #begin(partition: number, session: AbortSignal): void {
-    const worker = this.#create(partition, undefined);
+    const worker = this.#create(partition, undefined, this.#revision);
     this.#running.set(partition, { worker, done: this.#keepRunning(partition, worker, session) });
   }
 
@@ -119,7 +124,7 @@ export class GroupWorkers<W extends PartitionWork> implements Component {
         this.#events.failed(partition, error);
       }
       await this.#clock.sleep(RESTART_MS, session).catch(() => undefined);
-      worker = this.#create(partition, worker);
+      worker = this.#create(partition, worker, this.#revision);
       const entry = this.#running.get(partition);
       if (entry !== undefined && !session.aborted) entry.worker = worker;
     }

@@ -1,8 +1,17 @@
 export { type CommitMetadata, decodeCommitMetadata, encodeCommitMetadata } from './commit-metadata.ts';
-export { CutLedger, insertToken, type RefusedOfCut, type SinkStart, sinkStart } from './cut-ledger.ts';
+export { type Cut, CutLedger, insertToken, type RefusedOfCut, type SinkStart, sinkStart } from './cut-ledger.ts';
 export { EdgeMarks } from './edge-marks.ts';
 export { type GroupEvents, GroupWorkers, type PartitionWork } from './group-workers.ts';
-export type { Committed, Log, LogPage, LogRecord, Membership, MembershipEvents, NewRecord } from './log.ts';
+export {
+  type Committed,
+  type Log,
+  type LogPage,
+  type LogRecord,
+  type Membership,
+  type MembershipEvents,
+  type NewRecord,
+  REVISIONS,
+} from './log.ts';
 export { type LaneOptions, PartitionLane, type Published, type RawRecord } from './partition-lane.ts';
 export { ProgressLog, sinkPosition } from './progress-log.ts';
 export { RefusedUnits, type Unit, type UnitState } from './refused-units.ts';

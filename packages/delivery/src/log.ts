@@ -64,10 +64,19 @@ export interface Committed {
   readonly metadata: string;
 }
 
+/**
+ * Revisions of the delivery protocol among the members of a group. From `lanes` on a member understands a cut whose lanes go in
+ * apart; one that does not would repeat such a cut under other tokens.
+ */
+export const REVISIONS = { first: 1, lanes: 2 } as const;
+
 /** What a group tells its member. Both are called in order, never overlapping. */
 export interface MembershipEvents {
-  /** The partitions that this process owns from now on; those not named are no longer its own. */
-  assigned(partitions: readonly number[]): void;
+  /**
+   * The partitions that this process owns from now on; those not named are no longer its own. `revision` is the newest of the
+   * protocol that all members of the group understand: what only a later one does must not be begun.
+   */
+  assigned(partitions: readonly number[], revision: number): void;
   /** Nothing is owned until the next `assigned`: a rebalance began, or the group was lost. */
   revoked(): void;
   /** The loop that joins and heartbeats begins another round, whatever came of the last one. */

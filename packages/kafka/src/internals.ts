@@ -56,6 +56,8 @@ export interface KafkaBroker {
     groupProtocols: { name: string; metadata: Buffer }[];
   }): Promise<{
     generationId: number;
+    /** Name of the one that all members offered. */
+    groupProtocol: string;
     leaderId: string;
     memberId: string;
     members: { memberId: string; memberMetadata: Buffer }[];

@@ -1,4 +1,4 @@
-import type { Committed, Membership, MembershipEvents } from '@weir/delivery';
+import { type Committed, type Membership, type MembershipEvents, REVISIONS } from '@weir/delivery';
 import { type Clock, DependencyError } from '@weir/pipeline';
 import { KafkaConnection } from './connection.ts';
 import { createAssigner, decodeAssignment, type KafkaAssigner } from './internals.ts';
@@ -14,6 +14,11 @@ const RETRY_DELAY_MS = 200;
 const METADATA_MS_MAX = 10_000;
 const LEAVE_MS_MAX = 3_000;
 const UNKNOWN_MEMBER_ID = 25;
+/**
+ * What a member offers beside the first revision, whose name is the assigner's own. The broker takes one that all members have,
+ * so a generation that has this name has no member that is older.
+ */
+const LANES_PROTOCOL = 'weir-lanes';
 
 export interface MembershipOptions {
   readonly groupId: string;
@@ -24,6 +29,7 @@ export interface MembershipOptions {
 interface Session {
   readonly memberId: string;
   readonly generationId: number;
+  readonly revision: number;
   readonly owned: ReadonlySet<number>;
   readonly ending: AbortController;
   /** A commit of it had no answer, and may still arrive. */
@@ -139,7 +145,7 @@ class KafkaMembership implements Membership {
         if (leaving.aborted) return;
         failures = 0;
         this.#session = session;
-        this.#events.assigned([...session.owned]);
+        this.#events.assigned([...session.owned], session.revision);
         await this.#heartbeats(session);
         this.#end(session);
         // Only as another member does it get another generation for certain.
@@ -174,20 +180,22 @@ class KafkaMembership implements Membership {
   async #joinGroup(): Promise<Session> {
     const { groupId, topic } = this.#options;
     this.#partitions = await this.#connection.partitionsOf(topic);
+    const first = this.#assigner.protocol({ topics: [topic] });
     return this.#connection.atCoordinator(groupId, topic, async (broker) => {
       const joined = await broker.joinGroup({
         groupId,
         sessionTimeout: SESSION_TIMEOUT_MS,
         rebalanceTimeout: REBALANCE_TIMEOUT_MS,
         memberId: this.#memberId,
-        groupProtocols: [this.#assigner.protocol({ topics: [topic] })],
+        groupProtocols: [{ ...first, name: LANES_PROTOCOL }, first],
       });
-      const { memberId, generationId, leaderId, members } = joined;
+      const { memberId, generationId, leaderId, members, groupProtocol } = joined;
       this.#memberId = memberId;
       const groupAssignment = leaderId === memberId ? await this.#assigner.assign({ members, topics: [topic] }) : [];
       const { memberAssignment } = await broker.syncGroup({ groupId, generationId, memberId, groupAssignment });
       const owned = new Set(decodeAssignment(memberAssignment)?.assignment[topic] ?? []);
-      return { memberId, generationId, owned, ending: new AbortController(), doubtful: false };
+      const revision = groupProtocol === LANES_PROTOCOL ? REVISIONS.lanes : REVISIONS.first;
+      return { memberId, generationId, revision, owned, ending: new AbortController(), doubtful: false };
     });
   }
 

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { type Log, type Membership, RowsWriter, takeOver } from '@weir/delivery';
+import { type Log, type Membership, REVISIONS, RowsWriter, takeOver } from '@weir/delivery';
 import { type DependencyError, systemClock } from '@weir/pipeline';
 import { pause } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
+import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { batchExpansion, openedBatches } from '../src/batch-zstd.ts';
 import { createKafkaAdmin, createKafkaLog, createMembership, type KafkaConfig, type KafkaLog } from '../src/index.ts';
@@ -182,14 +183,23 @@ test('of many that take a partition over only the newest owner can write', async
   expect([next.epoch, next.rawLast]).toEqual([newest + 1, 0]);
 });
 
-/** A member and what it owns at present; null between assignments. */
-function member(groupId: string): { membership: Membership; owned: () => readonly number[] | null } {
+interface Member {
+  readonly membership: Membership;
+  /** What it owns at present; null between assignments. */
+  readonly owned: () => readonly number[] | null;
+  /** What all members understood when it was given that. */
+  readonly revision: () => number;
+}
+
+function member(groupId: string): Member {
   let owned: readonly number[] | null = null;
+  let revision = 0;
   const membership = createMembership(config, { groupId, topic: TOPIC }, QUIET, systemClock);
   void membership.join(
     {
-      assigned: (partitions) => {
+      assigned: (partitions, understood) => {
         owned = partitions;
+        revision = understood;
       },
       revoked: () => {
         owned = null;
@@ -197,7 +207,7 @@ function member(groupId: string): { membership: Membership; owned: () => readonl
     },
     NEVER,
   );
-  return { membership, owned: () => owned };
+  return { membership, owned: () => owned, revision: () => revision };
 }
 
 async function until(satisfied: () => boolean): Promise<void> {
@@ -220,6 +230,25 @@ test('members share the partitions, and only the owner of one commits it', async
   expect(await codeOf(first.membership.commit(others, { offset: 9, metadata: '' }, NEVER))).toBe('fenced');
   await second.membership.leave(NEVER);
   await until(() => first.owned()?.length === 8);
+  await first.membership.leave(NEVER);
+});
+
+test('as long as one member is from before lanes, all are told so', async () => {
+  const groupId = `${TOPIC}.old`;
+  const first = member(groupId);
+  await until(() => first.owned()?.length === 8);
+  expect(first.revision()).toBe(REVISIONS.lanes);
+  // kafkajs's own consumer offers what members offered then: its assigner's name and nothing else.
+  const kafka = new Kafka({ brokers: [...config.brokers], logLevel: logLevel.NOTHING });
+  const old = kafka.consumer({ groupId });
+  await old.connect();
+  await old.subscribe({ topic: TOPIC });
+  await old.run({ autoCommit: false, eachMessage: async () => undefined });
+  await until(() => first.owned()?.length === 4);
+  expect(first.revision()).toBe(REVISIONS.first);
+  await old.disconnect();
+  await until(() => first.owned()?.length === 8);
+  expect(first.revision()).toBe(REVISIONS.lanes);
   await first.membership.leave(NEVER);
 });
 

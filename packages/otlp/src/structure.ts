@@ -43,10 +43,10 @@ export function checkAttribute(reader: WireReader, end: number, depth: number): 
     buf[keyEnd] === VALUE_TAG &&
     valueBytes < 0x80 &&
     keyEnd + 2 + valueBytes === end &&
-    isAscii(buf, pos + 2, keyEnd);
+    isAscii(reader, pos + 2, keyEnd);
   if (!usual) return checkMessage(reader, KEY_VALUE, end, depth);
   const at = keyEnd + 2;
-  if (buf[at] === STRING_TAG && at + 2 + buf[at + 1]! === end && isAscii(buf, at + 1, end)) {
+  if (buf[at] === STRING_TAG && at + 2 + buf[at + 1]! === end && isAscii(reader, at + 1, end)) {
     reader.pos = end;
     return true;
   }
@@ -69,7 +69,7 @@ export function checkField(reader: WireReader, message: number, tag: number, end
   const stop = reader.length(end);
   if (stop < 0) return false;
   if (kind === KIND.message) return checkMessage(reader, CHILDREN[at]!, stop, depth + 1);
-  if (kind === KIND.string && !isUtf8(reader.buf, reader.pos, stop)) return reader.fail('invalid_utf8');
+  if (kind === KIND.string && !isUtf8(reader, reader.pos, stop)) return reader.fail('invalid_utf8');
   reader.pos = stop;
   return true;
 }

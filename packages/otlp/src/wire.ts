@@ -22,6 +22,8 @@ const NATIVE_UTF8_MIN = 96;
  */
 export class WireReader {
   buf: Uint8Array = new Uint8Array(0);
+  /** The same bytes, four at a time. */
+  view: DataView = new DataView(new ArrayBuffer(0));
   pos = 0;
   /** Upper 32 bits of the last varint read by {@link varint64}; the lower are its result. */
   hi = 0;
@@ -30,6 +32,7 @@ export class WireReader {
 
   open(buf: Uint8Array): void {
     this.buf = buf;
+    this.view = new DataView(buf.buffer, buf.byteOffset, buf.byteLength);
     this.pos = 0;
     this.fault = undefined;
     this.faultAt = 0;
@@ -132,18 +135,22 @@ export class WireReader {
   }
 }
 
+/** The highest bit of each of four bytes. */
+const HIGH_BITS = 0x80808080 | 0;
+
 /** Whether the bytes [start, end) are ASCII. */
-export function isAscii(buf: Uint8Array, start: number, end: number): boolean {
-  let pos = start;
-  for (const last = end - 4; pos <= last; pos += 4) {
-    if ((buf[pos]! | buf[pos + 1]! | buf[pos + 2]! | buf[pos + 3]!) >= 0x80) return false;
+export function isAscii({ buf, view }: WireReader, start: number, end: number): boolean {
+  const last = end - 4;
+  if (start > last) {
+    for (let pos = start; pos < end; pos++) if (buf[pos]! >= 0x80) return false;
+    return true;
   }
-  while (pos < end) if (buf[pos++]! >= 0x80) return false;
-  return true;
+  for (let pos = start; pos < last; pos += 4) if ((view.getInt32(pos) & HIGH_BITS) !== 0) return false;
+  return (view.getInt32(last) & HIGH_BITS) === 0;
 }
 
 /** Whether the bytes [start, end) are valid UTF-8. Surrogates, overlong forms and code points above U+10FFFF are not. */
-export function isUtf8(buf: Uint8Array, start: number, end: number): boolean {
-  if (end - start < NATIVE_UTF8_MIN && isAscii(buf, start, end)) return true;
-  return isUtf8Native(buf.subarray(start, end));
+export function isUtf8(reader: WireReader, start: number, end: number): boolean {
+  if (end - start < NATIVE_UTF8_MIN && isAscii(reader, start, end)) return true;
+  return isUtf8Native(reader.buf.subarray(start, end));
 }

@@ -15,6 +15,7 @@ export {
   type FlowReport,
   type FlowRole,
 } from './flow.ts';
+export { laneOf, MIXED_LANE } from './lanes.ts';
 export type { Readable, Unreadable } from './layout.ts';
 export { decodeNote, encodeNote, isNote, type Note } from './note.ts';
 export { decodeProgress, encodeProgress, type Progress, progressKey } from './progress.ts';

@@ -12,7 +12,7 @@ export interface EdgeMark {
 
 /** One table's rows in the value of a rows record: one zstd frame that holds one Native block. */
 export interface RowsSection {
-  /** 0 is the live lane. */
+  /** What partitions of the table its rows are of, as `laneOf` says; 0: of any. Readers of before lanes pass over it. */
   readonly lane: number;
   readonly table: TableName;
   readonly rows: number;

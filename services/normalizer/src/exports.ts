@@ -1,4 +1,5 @@
 import type { DlqReason, Note, RawMeta } from '@weir/records';
+import type { Tenant } from '@weir/tenancy';
 
 /** A raw record that can be read: an export on its way. */
 export interface RawExport {
@@ -30,6 +31,13 @@ export interface RawNote {
 }
 
 export type RawEntry = RawExport | RawNote | PoisonRecord;
+
+/** An export whose body is at hand. */
+export interface OpenExport {
+  readonly raw: RawExport;
+  readonly tenant: Tenant;
+  readonly body: Buffer;
+}
 
 /** Bytes that go to weir.dlq, and why. */
 export interface DeadLetter {

@@ -20,6 +20,11 @@ export const LIMITS = {
    */
   recordBlockBytesMax: 32 * MIB,
   recordRowsMax: 250_000,
+  /**
+   * Exports of one lane that hold less together share a block with those of other lanes: with three lanes of 32 KiB, blocks of
+   * their own cost a quarter more than one, of 64 KiB and more nothing.
+   */
+  laneBodyBytesMin: 64 * 1024,
   /** Value of a rows record: the topic takes 12 MiB, header (4,096 edge marks: 96 KiB) and batch overhead included. */
   recordValueBytesMax: 11 * MIB,
   /** The edge splits what is larger; a body that inflates beyond it is not one of its records. */

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { zstdDecompressSync } from 'node:zlib';
 import { EdgeMarks } from '@weir/delivery';
+import { BlockRows } from '@weir/native';
 import { ITEM_FAULTS } from '@weir/otlp';
-import { encodeRejectedItems } from '@weir/records';
+import { encodeRejectedItems, laneOf, MIXED_LANE, TABLE_COLUMNS } from '@weir/records';
 import { effectiveTenant, type Tenant } from '@weir/tenancy';
 import { decodeExport, Engine, encodeExport } from '@weir/testkit';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { RawEntry, RawExport } from './exports.ts';
 import { LIMITS } from './limits.ts';
 import { Normalizer } from './normalize.ts';
@@ -143,6 +144,83 @@ test('each section is one zstd frame of the value', () => {
   for (const { start, end, blockBytes } of done.sections) {
     expect(zstdDecompressSync(done.value.subarray(start, end))).toHaveLength(blockBytes);
   }
+});
+
+describe('rows of several days and retentions', () => {
+  const tenants = { week: 7, month: 30, quarter: 90, year: 365 } as const;
+  const DAY_NS = 86_400_000_000_000n;
+
+  function lanes(entries: readonly RawEntry[]) {
+    const normalizer = new Normalizer(
+      (name) => ({ name, limits: { retentionDays: tenants[name as keyof typeof tenants] } }) as Tenant,
+      { ...NO_EVENTS, deadLettered: () => undefined },
+    );
+    const { next, done } = normalizer.run(entries, 0, new EdgeMarks());
+    const sections = done.sections.filter(({ table }) => table === 'otel_traces');
+    const blocks = sections.map(({ start, end }) => zstdDecompressSync(done.value.subarray(start, end)));
+    return { next, sections, blocks };
+  }
+
+  function later(entry: RawEntry): RawEntry {
+    const { meta, ...rest } = entry as RawExport;
+    return { ...rest, meta: { ...meta, receivedAtNs: meta.receivedAtNs + DAY_NS } };
+  }
+
+  test('are blocks of their own, and what is too little for one is mixed', () => {
+    const [large, small] = [spans(3, 2 * LIMITS.laneBodyBytesMin), spans(2, 16)];
+    const entries = [
+      raw(0, small, 'quarter'),
+      raw(1, large, 'month'),
+      raw(2, small, 'year'),
+      raw(3, large, 'week'),
+      later(raw(4, large, 'month')),
+      raw(5, small, 'month'),
+      raw(6, small, 'quarter'),
+    ];
+    const { next, sections, blocks } = lanes(entries);
+    expect(next).toBe(entries.length);
+    const day = Number(1_795_237_200_000_000_000n / DAY_NS);
+    const expected = [
+      { lane: MIXED_LANE, of: [90, 90, 365, 365, 90, 90].map((retention) => [retention, day]) },
+      { lane: laneOf(day, 30), of: Array.from({ length: 5 }, () => [30, day]) },
+      { lane: laneOf(day, 7), of: Array.from({ length: 3 }, () => [7, day]) },
+      { lane: laneOf(day + 1, 30), of: Array.from({ length: 3 }, () => [30, day + 1]) },
+    ];
+    const rows = blocks.map((block) => BlockRows.read(block, TABLE_COLUMNS.otel_traces)!);
+    expect(sections.map(({ lane }) => lane)).toEqual(expected.map(({ lane }) => lane));
+    for (const [at, { of }] of expected.entries()) {
+      const tenantsOf = Array.from({ length: rows[at]!.count }, (_, row) => rows[at]!.text('TenantId', row));
+      const days = Array.from({ length: rows[at]!.count }, (_, row) => rows[at]!.day('ReceivedDay', row));
+      expect(tenantsOf.map((name, row) => [tenants[name as keyof typeof tenants], days[row]])).toEqual(of);
+    }
+  });
+
+  test('are one block where there is one of them, or too little of all', () => {
+    const small = spans(2, 16);
+    const day = Number(1_795_237_200_000_000_000n / DAY_NS);
+    expect(lanes([raw(0, small, 'week'), raw(1, small, 'week')]).sections).toMatchObject([
+      { lane: laneOf(day, 7), rows: 4 },
+    ]);
+    expect(lanes([raw(0, small, 'week'), raw(1, small, 'year')]).sections).toMatchObject([
+      { lane: MIXED_LANE, rows: 4 },
+    ]);
+  });
+
+  test('are bounded together, whichever lane comes first in the log', () => {
+    const body = spans(250, 40_000);
+    const names = ['week', 'month', 'quarter'];
+    const entries = Array.from({ length: 12 }, (_, at) => raw(at, body, names[at % 3 === 0 ? 0 : 1 + (at % 2)]!));
+    let rows = 0;
+    for (let from = 0; from < entries.length; ) {
+      const { next, sections } = lanes(entries.slice(from));
+      expect(next).toBeGreaterThan(0);
+      const blockBytes = sections.reduce((sum, section) => sum + section.blockBytes, 0);
+      expect(blockBytes).toBeLessThan(LIMITS.recordBlockBytesMax + 16 * 1024 ** 2);
+      rows += sections.reduce((sum, section) => sum + section.rows, 0);
+      from += next;
+    }
+    expect(rows).toBe(3_000);
+  });
 });
 
 test('a page of small exports that repeat a large resource becomes several records, each bounded', () => {

@@ -13,7 +13,8 @@ import {
 } from '@weir/records';
 import type { Tenant } from '@weir/tenancy';
 import { inflate } from './consume/inflate.ts';
-import type { DeadLetter, RawEntry, RawExport } from './exports.ts';
+import type { DeadLetter, OpenExport, RawEntry, RawExport } from './exports.ts';
+import { lanesOf } from './lanes.ts';
 import { LIMITS } from './limits.ts';
 import { RowsRecordBuilder } from './publish/rows-record.ts';
 import { type Transcoded, type TranscodeFault, Transcoder } from './transcode/transcoder.ts';
@@ -37,13 +38,6 @@ export interface NormalizeEvents {
   /** Names brought to the semantic conventions of today. */
   renamed(signal: SignalKind, names: number): void;
   deadLettered(reason: DlqReason, items: number): void;
-}
-
-/** An export whose body is at hand. */
-interface OpenExport {
-  readonly raw: RawExport;
-  readonly tenant: Tenant;
-  readonly body: Buffer;
 }
 
 /** What an edge said, and whether what it doubted is in the log. */
@@ -177,16 +171,20 @@ export class Normalizer {
     return { raw, tenant, body };
   }
 
-  /** The record, or the index of the open export with which it becomes too large. */
+  /** The record, lane by lane, or the index of an open export: with those before it the record is smaller. */
   #transcode({ open, dead }: Attempt, written: Map<RawExport, Stored>): RowsRecordBuilder | number {
-    const broken = new Map<OpenExport, TranscodeFault>();
-    let letters = this.#addAll(open, broken, written);
-    // What is not an export leaves a part of itself in the columns: start anew without it.
-    while (letters === undefined) letters = this.#addAll(open, broken, written);
-    if (typeof letters === 'number') return letters;
-    dead.push(...letters);
     const record = new RowsRecordBuilder();
-    this.#transcoder.finish(({ table, rows, block }) => record.add(table, rows, block));
+    const lanes = lanesOf(open);
+    for (const [lane, exports] of lanes) {
+      const broken = new Map<OpenExport, TranscodeFault>();
+      let letters = this.#addAll(exports, record, broken, written);
+      // What is not an export leaves a part of itself in the columns: start anew without it.
+      while (letters === undefined) letters = this.#addAll(exports, record, broken, written);
+      // Of several lanes the last export may be the first of the log: then half of all.
+      if (typeof letters === 'number') return lanes.size === 1 ? letters : open.length >> 1;
+      dead.push(...letters);
+      this.#transcoder.finish(({ table, rows, block }) => record.add(table, rows, block, lane));
+    }
     this.#transcoder.clear();
     return record;
   }
@@ -197,11 +195,11 @@ export class Normalizer {
    */
   #addAll(
     open: readonly OpenExport[],
+    before: RowsRecordBuilder,
     broken: Map<OpenExport, TranscodeFault>,
     written: Map<RawExport, Stored>,
   ): DeadLetter[] | number | undefined {
     const letters: DeadLetter[] = [];
-    written.clear();
     this.#transcoder.clear();
     for (const [at, entry] of open.entries()) {
       const { raw, tenant, body } = entry;
@@ -228,8 +226,10 @@ export class Normalizer {
         broken.set(entry, result.reason);
         return undefined;
       }
-      const { rows, bytes } = this.#transcoder;
-      if (at > 0 && (rows > LIMITS.recordRowsMax || bytes > LIMITS.recordBlockBytesMax)) return at;
+      const rows = before.rows + this.#transcoder.rows;
+      const bytes = before.blockBytes + this.#transcoder.bytes;
+      const isFirst = at === 0 && before.rows === 0;
+      if (!isFirst && (rows > LIMITS.recordRowsMax || bytes > LIMITS.recordBlockBytesMax)) return at;
       written.set(raw, result);
     }
     return letters;

@@ -59,13 +59,14 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
         metrics.lag.reset();
       },
     },
-    (partition, former) => {
+    (partition, former, revision) => {
       const parts = {
         log,
         membership,
         inserter,
         clock,
         topic,
+        revision,
         // Two batches of a partition are in memory: one fills while the other is inserted.
         bounds: { ...bounds, bytesMax: Math.min(bounds.bytesMax, Math.floor(config.bufferBytesMax / owned / 2)) },
         onStored,

@@ -1,5 +1,5 @@
 import type { ReaderState } from '@weir/delivery';
-import type { DlqReason, RowsMeta, TableName } from '@weir/records';
+import type { DlqReason, RowsMeta } from '@weir/records';
 
 /** One record of a rows partition as the sink holds it. */
 export interface RowsEntry {
@@ -27,8 +27,10 @@ export interface Batch {
   readonly entries: readonly RowsEntry[];
   readonly bytes: number;
   readonly rows: number;
-  /** What a former owner recorded as refused, by table: the marks of RefusedUnits. */
-  readonly refused: ReadonlyMap<TableName, string>;
+  /** Whether its lanes go in apart, as its cut says. */
+  readonly apart: boolean;
+  /** What a former owner recorded as refused, by the number of the part: the marks of RefusedUnits. */
+  readonly refused: ReadonlyMap<number, string>;
 }
 
 /** When the first of its exports was received, ns since the epoch; undefined where it holds none, but notes or poison. */

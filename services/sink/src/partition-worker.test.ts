@@ -1,4 +1,12 @@
-import { type Committed, encodeCommitMetadata, INITIAL_STATE, type Log, type Membership } from '@weir/delivery';
+import {
+  type Committed,
+  decodeCommitMetadata,
+  encodeCommitMetadata,
+  INITIAL_STATE,
+  type Log,
+  type Membership,
+  REVISIONS,
+} from '@weir/delivery';
 import { Breaker, createBacklogReporter } from '@weir/flow';
 import { CONTROL_TOPICS } from '@weir/records';
 import { FakeClock } from '@weir/testkit';
@@ -39,10 +47,11 @@ function setUp(committed: Committed | null = null) {
   const parts: WorkerParts = {
     log,
     membership,
-    inserter: { insert: (_batch, _ledger, signal) => clock.sleep(1e9, signal) },
+    inserter: { insert: (_batch, _ledger, signal) => clock.sleep(1e9, signal), paysApart: () => false },
     clock,
     topic: TOPIC,
     bounds: { ageMsMax: 100, bytesMax: 10 * RECORD_BYTES, rowsMax: 1_000, blockBytesMax: 1e9 },
+    revision: REVISIONS.lanes,
     onStored: () => undefined,
     onTakeOver: () => undefined,
   };
@@ -91,4 +100,44 @@ test('begins with what the worker that failed knew of the backlog, and with noth
   const former = { ...known, bufferedBytes: 9, insertingSinceMs: -2, aliveMs: -1 };
   const fresh = { bufferedBytes: 0, insertingSinceMs: undefined, aliveMs: clock.nowMs() };
   expect(new PartitionWorker(0, parts, former).progress).toEqual({ ...known, ...fresh });
+});
+
+describe('a cut is made again by the rule by which it was recorded', () => {
+  const apart = { mark: 4, state: INITIAL_STATE, apart: true };
+  test.each<[string, number, Committed | null, boolean[]]>([
+    ['lanes apart', REVISIONS.first, { offset: 0, metadata: encodeCommitMetadata(apart) }, [true, false]],
+    [
+      'whole',
+      REVISIONS.lanes,
+      { offset: 0, metadata: encodeCommitMetadata({ ...apart, apart: false }) },
+      [false, true],
+    ],
+    ['none', REVISIONS.lanes, null, [true, true]],
+    ['none, beside a sink from before lanes', REVISIONS.first, null, [false, false]],
+  ])('%s', async (_what, revision, committed, expected) => {
+    const { clock, state, parts } = setUp(committed);
+    state.end = 10;
+    const recorded: boolean[] = [];
+    const inserted: boolean[] = [];
+    const membership: Membership = {
+      ...parts.membership,
+      commit: async (_partition, { metadata }) => {
+        const { mark, apart: said = false } = decodeCommitMetadata(metadata);
+        if (mark !== null) recorded.push(said);
+      },
+    };
+    const inserter: WorkerParts['inserter'] = {
+      insert: async (batch) => void inserted.push(batch.apart),
+      paysApart: () => true,
+    };
+    const bounds = { ...parts.bounds, bytesMax: 5 * RECORD_BYTES };
+    const worker = new PartitionWorker(0, { ...parts, membership, inserter, bounds, revision });
+    const session = new AbortController();
+    const running = worker.run(session.signal, new AbortController().signal).catch(() => undefined);
+    await clock.advance(5_000);
+    expect(worker.progress.doneTo).toBe(10);
+    expect([inserted, recorded]).toEqual([expected, expected]);
+    session.abort();
+    await running;
+  });
 });

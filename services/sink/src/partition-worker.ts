@@ -4,6 +4,7 @@ import {
   type Membership,
   type PartitionWork,
   ProgressLog,
+  REVISIONS,
   type SinkStart,
   sinkPosition,
   sinkStart,
@@ -13,17 +14,18 @@ import { type BatchBounds, PartitionBuffer } from './batch/partition-buffer.ts';
 import type { Batch } from './batches.ts';
 import { RowsSource } from './consume/rows-source.ts';
 import type { BatchInserter } from './insert/batch-inserter.ts';
-import { refusedTables } from './insert/parts.ts';
 import { LIMITS } from './limits.ts';
 
 /** What a partition worker needs of the world. */
 export interface WorkerParts {
   readonly log: Log;
   readonly membership: Membership;
-  readonly inserter: Pick<BatchInserter, 'insert'>;
+  readonly inserter: Pick<BatchInserter, 'insert' | 'paysApart'>;
   readonly clock: Clock;
   readonly topic: string;
   readonly bounds: BatchBounds;
+  /** What all sinks of the group understand. */
+  readonly revision: number;
   /** Called with each batch once it is in ClickHouse and committed. */
   readonly onStored: (batch: Batch) => void;
   readonly onTakeOver: (cut: boolean) => void;
@@ -134,8 +136,9 @@ export class PartitionWorker implements PartitionWork {
       const page = await source.read(options, signal);
       this.#take(page, buffer);
     }
-    const batch = { ...buffer.cutAt(cut), refused: refusedTables(start.refused) };
-    await ledger.record(batch.first, batch.last, batch.stateBefore, signal, start.refused);
+    // By the rule by which it was cut, whatever all understand by now.
+    const batch = { ...buffer.cutAt(cut), apart: start.apart, refused: start.refused };
+    await ledger.record(batch, batch.stateBefore, signal);
     await this.#insert(batch, ledger, signal);
     await ledger.settle(batch.last, batch.stateAfter, null, signal);
     this.#stored(batch);
@@ -182,20 +185,20 @@ export class PartitionWorker implements PartitionWork {
 
   async #store(buffer: PartitionBuffer, ledger: CutLedger, signal: AbortSignal, draining: AbortSignal): Promise<void> {
     let batch = await this.#next(buffer, signal, draining);
-    if (batch !== undefined) await ledger.record(batch.first, batch.last, batch.stateBefore, signal);
+    if (batch !== undefined) await ledger.record(batch, batch.stateBefore, signal);
     while (batch !== undefined) {
       await this.#insert(batch, ledger, signal);
       // The next cut rides on this commit where a batch is due already.
       const due = buffer.dueInMs(this.#parts.clock.nowMs()) === 0 || (draining.aborted && !buffer.isEmpty);
-      const next: Batch | undefined = due ? buffer.cut() : undefined;
-      await ledger.settle(batch.last, batch.stateAfter, next?.last ?? null, signal);
+      const next: Batch | undefined = due ? this.#cut(buffer) : undefined;
+      await ledger.settle(batch.last, batch.stateAfter, next ?? null, signal);
       this.#stored(batch);
       this.progress.bufferedBytes = buffer.bytes + this.#inHandBytes;
       this.#wake();
       if (next !== undefined) batch = next;
       else {
         batch = await this.#next(buffer, signal, draining);
-        if (batch !== undefined) await ledger.record(batch.first, batch.last, batch.stateBefore, signal);
+        if (batch !== undefined) await ledger.record(batch, batch.stateBefore, signal);
       }
     }
   }
@@ -204,11 +207,17 @@ export class PartitionWorker implements PartitionWork {
   async #next(buffer: PartitionBuffer, signal: AbortSignal, draining: AbortSignal): Promise<Batch | undefined> {
     for (;;) {
       signal.throwIfAborted();
-      if (draining.aborted) return buffer.isEmpty ? undefined : buffer.cut();
+      if (draining.aborted) return buffer.isEmpty ? undefined : this.#cut(buffer);
       const dueMs = buffer.dueInMs(this.#parts.clock.nowMs());
-      if (dueMs === 0) return buffer.cut();
+      if (dueMs === 0) return this.#cut(buffer);
       await this.#pause(dueMs);
     }
+  }
+
+  #cut(buffer: PartitionBuffer): Batch {
+    const { revision, inserter } = this.#parts;
+    const batch = buffer.cut();
+    return { ...batch, apart: revision >= REVISIONS.lanes && inserter.paysApart(batch) };
   }
 
   async #insert(batch: Batch, ledger: CutLedger, signal: AbortSignal): Promise<void> {

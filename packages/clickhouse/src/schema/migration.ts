@@ -29,8 +29,9 @@ export interface TableDdl {
 }
 
 /**
- * How many insert tokens a table remembers. A retry must not come later than this many inserts after the first try:
- * at 16 partitions and an insert a second each, that is 1 h 44 min.
+ * How many insert tokens a table remembers, each once for every partition of the table that the insert touches. A retry must
+ * not come later than this many after the first try: at 16 partitions of Kafka's and a batch a second each, that is 1 h 44 min
+ * where all rows are kept for the same time, and 35 min with three retentions.
  */
 export const DEDUPLICATION_WINDOW = 100_000;
 

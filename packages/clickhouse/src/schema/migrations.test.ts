@@ -112,6 +112,41 @@ describe('the schema on ClickHouse', () => {
     expect(found()).toEqual(expected);
   });
 
+  test('parts of an insert are compact however large they are, what is merged is wide, and older parts merge with them', () => {
+    const target = { database: 'heavier' };
+    const apply = (step: (name: string) => boolean) => {
+      const steps = MIGRATIONS.filter(({ name }) => step(name));
+      for (const sql of steps.flatMap(({ statements }) => statements(target))) engine.execute(sql);
+    };
+    engine.execute('CREATE DATABASE heavier');
+    apply((name) => name !== 'lean-parts');
+    engine.execute('SYSTEM STOP MERGES heavier.otel_traces');
+    const insert = (from: number) =>
+      engine.execute(
+        `INSERT INTO heavier.otel_traces (TenantId, RetentionDays, ReceivedDay, Timestamp, TraceId, ServiceName, SpanAttributes) SELECT 'a', 30, '2100-01-01', now64(9), toString(number), 'shop', map('order', 'o-' || toString(number), 'pad', repeat('x', 400)) FROM numbers(${from}, 40000)`,
+      );
+    const kinds = () =>
+      engine.select(
+        "SELECT part_type AS kind, count() AS n FROM system.parts WHERE active AND database = 'heavier' AND table = 'otel_traces' GROUP BY kind ORDER BY kind",
+      );
+    insert(0);
+    expect(kinds()).toEqual([{ kind: 'Wide', n: '1' }]);
+    apply((name) => name === 'lean-parts');
+    insert(40_000);
+    expect(kinds()).toEqual([
+      { kind: 'Compact', n: '1' },
+      { kind: 'Wide', n: '1' },
+    ]);
+    engine.execute('SYSTEM START MERGES heavier.otel_traces');
+    engine.execute('OPTIMIZE TABLE heavier.otel_traces FINAL');
+    expect(kinds()).toEqual([{ kind: 'Wide', n: '1' }]);
+    expect(
+      engine.select(
+        "SELECT uniqExact(TraceId) AS ids, uniqExact(SpanAttributes['order']) AS orders FROM heavier.otel_traces WHERE SpanAttributes['order'] = 'o-' || TraceId",
+      ),
+    ).toEqual([{ ids: '80000', orders: '80000' }]);
+  });
+
   test('a repeated insert token adds nothing, to the table or to its materialized view', () => {
     const insert = `INSERT INTO weir.otel_traces (TenantId, RetentionDays, ReceivedDay, Timestamp, TraceId) SETTINGS insert_deduplication_token = 'p0-1-9', async_insert = 0 VALUES ${[
       spanRow('dedup', 'd1', '2026-11-21 10:00:00', '2026-11-21'),
@@ -221,6 +256,7 @@ test('a step that was released is not changed: databases have it already', () =>
     ['usage', 'a600c4e4b43c5d31'],
     ['signed-usage', 'b960a97e8d2fc041'],
     ['query-indexes', '19115d663fd4cd8d'],
+    ['lean-parts', '8579cf02c37c4f8c'],
   ]);
 });
 

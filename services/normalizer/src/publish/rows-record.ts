@@ -1,7 +1,6 @@
 import { constants, zstdCompressSync } from 'node:zlib';
-import type { RowsSection, TableName } from '@weir/records';
+import { MIXED_LANE, type RowsSection, type TableName } from '@weir/records';
 
-const LIVE_LANE = 0;
 const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
 /** The value of a rows record as it grows: each table's block becomes one zstd frame. */
@@ -10,19 +9,26 @@ export class RowsRecordBuilder {
   readonly #sections: RowsSection[] = [];
   #bytes = 0;
   #rows = 0;
+  #blockBytes = 0;
 
   /** Adds one table's Native block; the bytes are compressed at once and not kept. */
-  add(table: TableName, rows: number, block: Buffer): void {
+  add(table: TableName, rows: number, block: Buffer, lane = MIXED_LANE): void {
     const frame = zstdCompressSync(block, ZSTD);
     const start = this.#bytes;
     this.#frames.push(frame);
     this.#bytes += frame.length;
     this.#rows += rows;
-    this.#sections.push({ lane: LIVE_LANE, table, rows, blockBytes: block.length, start, end: this.#bytes });
+    this.#blockBytes += block.length;
+    this.#sections.push({ lane, table, rows, blockBytes: block.length, start, end: this.#bytes });
   }
 
   get rows(): number {
     return this.#rows;
+  }
+
+  /** Bytes of all blocks before they were compressed. */
+  get blockBytes(): number {
+    return this.#blockBytes;
   }
 
   /** Compressed bytes of all sections. */

@@ -50,6 +50,12 @@ const ITEMS = (2 << 3) | WIRE.bytes;
 const NS_PER_DAY = 86_400_000_000_000n;
 const DAY_MAX = 0xffffn;
 
+/** Day of receipt, days since the epoch; one that no Date can hold becomes the last that one can. */
+export function receivedDayOf(receivedAtNs: bigint): number {
+  const day = receivedAtNs / NS_PER_DAY;
+  return Number(day < DAY_MAX ? day : DAY_MAX);
+}
+
 /**
  * OTLP protobuf to ClickHouse Native columns, straight from the wire: no object is made for a span, log record or data
  * point. `add` exports, then `finish` for the blocks, then `clear`. Memory is kept from batch to batch.
@@ -95,8 +101,7 @@ export class Transcoder {
     origin.renamed.names = 0;
     origin.receivedLo = Number(input.receivedAtNs & 0xffff_ffffn);
     origin.receivedHi = Number(input.receivedAtNs >> 32n);
-    const day = input.receivedAtNs / NS_PER_DAY;
-    origin.receivedDay = Number(day < DAY_MAX ? day : DAY_MAX);
+    origin.receivedDay = receivedDayOf(input.receivedAtNs);
     reader.open(body);
     this.#dead.clear();
     this.#rejected.open(input.rejected);

@@ -98,6 +98,7 @@ export class PartitionBuffer {
       entries,
       bytes,
       rows,
+      apart: false,
       refused: new Map(),
     };
     this.#entries = this.#entries.slice(count);

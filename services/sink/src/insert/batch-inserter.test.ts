@@ -1,32 +1,41 @@
-import type { CutLedger, Log } from '@weir/delivery';
+import type { BlocksInsert } from '@weir/clickhouse';
+import type { CutLedger, Log, NewRecord } from '@weir/delivery';
 import { DependencyError } from '@weir/pipeline';
 import type { RowsMeta } from '@weir/records';
 import { FakeClock } from '@weir/testkit';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Batch, RowsEntry } from '../batches.ts';
+import { LIMITS } from '../limits.ts';
 import { BatchInserter } from './batch-inserter.ts';
+import { partNumber } from './parts.ts';
 
 const NO_LETTERS = new DependencyError('kafka', 'rejected', 'no', { retryable: false });
 
-function entry(offset: number, rows: number): RowsEntry {
-  const section = { lane: 0, table: 'otel_logs', rows, blockBytes: 1, start: 0, end: 1 } as const;
+function entry(offset: number, rows: number, lane = 0): RowsEntry {
+  const section = { lane, table: 'otel_logs', rows, blockBytes: 1, start: 0, end: 1 } as const;
   const meta = { sections: [section], oldestReceivedAtNs: 1n } as unknown as RowsMeta;
-  return { offset, value: Buffer.of(1), meta, rows, blockBytes: 1 } as Partial<RowsEntry> as RowsEntry;
+  return { offset, value: Buffer.of(lane), meta, rows, blockBytes: 1 } as Partial<RowsEntry> as RowsEntry;
 }
 
 const POISON = { reason: 'corrupt_record', message: 'no record' } as const;
 
 function batchOf(entries: readonly RowsEntry[]): Batch {
-  const fixed = { partition: 0, first: 0, last: 9, bytes: 1, rows: 1, refused: new Map() };
+  const fixed = { partition: 0, first: 0, last: 9, bytes: 1, rows: 1, apart: false, refused: new Map() };
   return { ...fixed, entries } as Partial<Batch> as Batch;
 }
 
-function setUp(insert: () => Promise<void>) {
+function setUp(
+  insert: (insert: BlocksInsert, signal: AbortSignal) => Promise<void>,
+  append: (records: readonly NewRecord[]) => Promise<void> = async () => {
+    throw NO_LETTERS;
+  },
+) {
   const clock = new FakeClock();
   const told: string[] = [];
   const log: Pick<Log, 'append'> = {
-    append: async () => {
-      throw NO_LETTERS;
+    append: async (_topic, _partition, records) => {
+      await append(records);
+      return 0;
     },
   };
   const inserter = new BatchInserter({ insertBlocks: insert }, log as Log, 'rows', clock, {
@@ -36,8 +45,18 @@ function setUp(insert: () => Promise<void>) {
     passedOverView: () => void told.push('view'),
     deadLettered: (reason) => void told.push(reason),
   });
-  const ledger = { confirm: async () => undefined, refuse: async () => undefined } as Partial<CutLedger> as CutLedger;
-  return { clock, told, run: (batch: Batch) => inserter.insert(batch, ledger, new AbortController().signal) };
+  const refused = new Map<number, string>();
+  const ledger = {
+    confirm: async () => undefined,
+    refuse: async (part, marks) => void refused.set(part, marks),
+  } as Partial<CutLedger> as CutLedger;
+  return {
+    clock,
+    told,
+    refused,
+    inserter,
+    run: (batch: Batch) => inserter.insert(batch, ledger, new AbortController().signal),
+  };
 }
 
 test('when a letter cannot be written the inserts of the batch end too: whoever takes it up again is alone with it', async () => {
@@ -63,4 +82,85 @@ test('rows that are refused are no failure of ClickHouse', async () => {
   await clock.advance(0);
   await ended;
   expect(new Set(told)).toEqual(new Set(['refused']));
+});
+
+/** Two lanes that go in apart, one that is too small for it, and mixed rows. */
+const LANES = [
+  entry(0, LIMITS.laneRowsMin, 8),
+  entry(1, 10, 20),
+  entry(2, 3, 0),
+  entry(3, LIMITS.laneRowsMin + 1, 9),
+  entry(4, 5, 8),
+];
+
+describe('lanes that go in apart', () => {
+  const batch = { ...batchOf(LANES), apart: true };
+
+  test('are inserts of their own, whose names do not depend on which is answered first', async () => {
+    const inserts = async (delayMs: (lane: number) => number) => {
+      const done: string[] = [];
+      const { clock, inserter, run } = setUp(async ({ token, frames }) => {
+        await clock.sleep(delayMs(frames[0]![0]!));
+        done.push(`${token}: ${frames.map((frame) => frame[0]).join(' ')}`);
+      });
+      expect([inserter.paysApart(batch), inserter.paysApart(batchOf(LANES.slice(1, 3)))]).toEqual([true, false]);
+      const ended = run(batch);
+      await clock.advance(1_000);
+      await ended;
+      return done;
+    };
+    const expected = [
+      'otel_logs:rows:0:0-9:lane-8: 8 8',
+      'otel_logs:rows:0:0-9:lane-9: 9',
+      'otel_logs:rows:0:0-9: 20 0',
+    ];
+    expect(await inserts((lane) => lane)).toEqual(expected);
+    expect(await inserts((lane) => 300 - lane)).toEqual(expected.toReversed());
+  });
+
+  test('are refused apart: what is recorded is the lane, and the other rows of its table go in as they are', async () => {
+    const taken: string[] = [];
+    const letters: string[] = [];
+    const { clock, refused, run } = setUp(
+      async ({ token, frames }) => {
+        if ((frames[0]?.[0] === 8 && frames.length === 2) || token.endsWith(':4000-4005'))
+          throw new DependencyError('clickhouse', 'rejected', 'a row is bad', { retryable: false });
+        taken.push(token);
+      },
+      async (records) => void letters.push(...records.map(({ key }) => String(key))),
+    );
+    const ended = run(batch);
+    await clock.advance(1_000);
+    await ended;
+    const token = 'otel_logs:rows:0:0-9';
+    expect(taken.toSorted()).toEqual([token, `${token}:lane-8`, `${token}:lane-9`]);
+    const part = partNumber({ table: 'otel_logs', lane: 8 });
+    expect([...refused.keys()]).toEqual([part]);
+    expect(letters).toEqual(['rows/0/4/0']);
+    // Who repeats the cut with what was recorded does not try the refused rows again, and writes the same letter.
+    const again = setUp(
+      async ({ token: tried }) => void taken.push(tried),
+      async (records) => void letters.push(...records.map(({ key }) => String(key))),
+    );
+    const repeated = again.run({ ...batch, refused });
+    await again.clock.advance(1_000);
+    await repeated;
+    expect(taken.slice(3).toSorted()).toEqual(taken.slice(0, 3).toSorted());
+    expect(letters).toEqual(['rows/0/4/0', 'rows/0/4/0']);
+  });
+
+  test('are never more at once than inserts may be under way', async () => {
+    let under = 0;
+    let most = 0;
+    const lanes = Array.from({ length: 20 }, (_, at) => entry(at, LIMITS.laneRowsMin, at + 1));
+    const { clock, run } = setUp(async () => {
+      most = Math.max(most, ++under);
+      await clock.sleep(10);
+      under--;
+    });
+    const ended = run({ ...batchOf(lanes), apart: true });
+    await clock.advance(1_000);
+    await ended;
+    expect(most).toBe(LIMITS.insertsMax);
+  });
 });

@@ -1,12 +1,12 @@
 import type { ClickHouse } from '@weir/clickhouse';
 import { type CutLedger, insertToken, type Log, RefusedUnits, type Unit } from '@weir/delivery';
 import { type Clock, DependencyError, faultPoint } from '@weir/pipeline';
-import { TABLES, type TableName } from '@weir/records';
+import { MIXED_LANE, type TableName } from '@weir/records';
 import type { Batch } from '../batches.ts';
 import { LIMITS } from '../limits.ts';
 import { Corrections, type DeadRows, deadRowsOf } from './dead-rows.ts';
 import { DeadLetters, type LetterEvents } from './letters.ts';
-import { type Part, partsOf, rangesOf } from './parts.ts';
+import { type Part, partNumber, partsOf, rangesOf } from './parts.ts';
 import { NATIVE_BLOCKS, OpenBlocks, type RowBlocks } from './row-blocks.ts';
 import { Semaphore } from './semaphore.ts';
 
@@ -42,8 +42,21 @@ interface Insert {
   readonly viewsMayFail?: boolean;
 }
 
+/** What the simulation has otherwise. */
+export interface InserterSeams {
+  readonly blocks: RowBlocks;
+  readonly splitsMax: number;
+  readonly laneRowsMin: number;
+}
+
+const SEAMS: InserterSeams = {
+  blocks: NATIVE_BLOCKS,
+  splitsMax: LIMITS.splitsMax,
+  laneRowsMin: LIMITS.laneRowsMin,
+};
+
 /**
- * Inserts batches, each table's part under its token. While ClickHouse cannot take a part it is tried again without end. A
+ * Inserts batches, each part under its token. While ClickHouse cannot take a part it is tried again without end. A
  * part that ClickHouse refuses is split into halves, and those that are refused again, down to the rows that are refused alone:
  * these go to weir.dlq. What was refused is recorded in the cut before anything is done about it, so that each row is
  * decided once, in the table or in the DLQ, whoever goes on with it.
@@ -56,6 +69,7 @@ export class BatchInserter {
   readonly #events: InsertEvents;
   readonly #blocks: RowBlocks;
   readonly #splitsMax: number;
+  readonly #laneRowsMin: number;
   readonly #slots = new Semaphore(LIMITS.insertsMax);
 
   constructor(
@@ -64,10 +78,7 @@ export class BatchInserter {
     topic: string,
     clock: Clock,
     events: InsertEvents,
-    seams: { readonly blocks: RowBlocks; readonly splitsMax: number } = {
-      blocks: NATIVE_BLOCKS,
-      splitsMax: LIMITS.splitsMax,
-    },
+    seams: InserterSeams = SEAMS,
   ) {
     this.#clickhouse = clickhouse;
     this.#letters = new DeadLetters(log, topic, clock, events);
@@ -76,6 +87,12 @@ export class BatchInserter {
     this.#events = events;
     this.#blocks = seams.blocks;
     this.#splitsMax = seams.splitsMax;
+    this.#laneRowsMin = seams.laneRowsMin;
+  }
+
+  /** Whether it pays to insert the batch lane by lane: then its cut must say so. */
+  paysApart(batch: Pick<Batch, 'entries'>): boolean {
+    return partsOf({ ...batch, apart: true }, this.#laneRowsMin).some(({ lane }) => lane !== MIXED_LANE);
   }
 
   /**
@@ -88,7 +105,7 @@ export class BatchInserter {
     const failing = new AbortController();
     const either = AbortSignal.any([signal, failing.signal]);
     const work = { batch, ledger, signal: either, blocks, corrections: new Corrections(), splitsLeft: this.#splitsMax };
-    const parts = partsOf(batch).map((part) => ({ part, units: this.#units(batch, part) }));
+    const parts = partsOf(batch, this.#laneRowsMin).map((part) => ({ part, units: this.#units(batch, part) }));
     for (const { units } of parts) work.splitsLeft -= units.splits;
     const under = [
       this.#letters.bury(batch, either),
@@ -101,11 +118,11 @@ export class BatchInserter {
 
   #units(batch: Batch, part: Part): RefusedUnits {
     const blockRows = part.blocks.map(({ rows }) => rows);
-    return new RefusedUnits(blockRows, this.#token(part.table, batch), batch.refused.get(part.table));
+    return new RefusedUnits(blockRows, this.#token(part, batch), batch.refused.get(partNumber(part)));
   }
 
-  #token(table: TableName, { partition, first, last }: Batch): string {
-    return insertToken(table, this.#topic, partition, first, last);
+  #token({ table, lane }: Pick<Part, 'table' | 'lane'>, batch: Batch): string {
+    return insertToken(table, this.#topic, batch.partition, batch, lane);
   }
 
   /** Level by level: what is refused of one level is recorded together, and then its halves are the next level. */
@@ -116,7 +133,7 @@ export class BatchInserter {
       const refused = open.filter((_, at) => refusals[at] !== undefined);
       const whys = new Map(open.map((unit, at) => [unit, refusals[at]]));
       for (const unit of refused) this.#decide(work, part, units, unit);
-      if (refused.length > 0) await this.#record(work, part.table, units);
+      if (refused.length > 0) await this.#record(work, part, units);
       const dead = level.filter(({ state }) => state === 'dead');
       if (dead.length > 0) await this.#letters.send(work.batch, deadRows(work, part, dead, whys), work.signal);
       level = level.flatMap(({ halves }) => halves ?? []);
@@ -135,10 +152,10 @@ export class BatchInserter {
   }
 
   /** Tried until it is recorded: nothing may be done about it before. */
-  async #record({ ledger, signal }: Work, table: TableName, units: RefusedUnits): Promise<void> {
+  async #record({ ledger, signal }: Work, part: Part, units: RefusedUnits): Promise<void> {
     for (;;) {
       try {
-        return await ledger.refuse(TABLES.indexOf(table), units.marks, signal);
+        return await ledger.refuse(partNumber(part), units.marks, signal);
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof DependencyError) || !error.retryable) throw error;
@@ -153,7 +170,7 @@ export class BatchInserter {
     if (usage.size === 0) return;
     const table = 'weir_usage';
     const frame = this.#blocks.usage(usage.entries());
-    const token = `${this.#token(table, work.batch)}:dead`;
+    const token = `${this.#token({ table, lane: MIXED_LANE }, work.batch)}:dead`;
     const insert = { table, frames: () => [frame], rows: usage.size, token } as const;
     // Nothing is wrong with these rows: where they are refused an operator has something to put right.
     while ((await this.#take(work, insert)) !== undefined)

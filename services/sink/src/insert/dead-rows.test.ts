@@ -62,7 +62,7 @@ function partOf(table: TableName, blocks: readonly Buffer[], broken = -1): Part 
       meta: META,
     }),
   );
-  return { table, blocks: made, rows: ROWS * blocks.length };
+  return { table, lane: 0, blocks: made, rows: ROWS * blocks.length };
 }
 
 test.each(TABLES)('letters of %s hold each row once, each of one tenant, as ClickHouse reads them', (table) => {

@@ -1,4 +1,4 @@
-import { type RowsMeta, TABLES, type TableName } from '@weir/records';
+import { MIXED_LANE, type RowsMeta, TABLES, type TableName } from '@weir/records';
 import type { Batch } from '../batches.ts';
 
 /** One block of a part, as it lies in its record. */
@@ -15,22 +15,38 @@ export interface PartBlock {
   readonly meta: RowsMeta;
 }
 
-/** One table's rows of a batch. */
+/** Rows of one table of a batch that go in together: all of them, or those of one lane. */
 export interface Part {
   readonly table: TableName;
+  /** `MIXED_LANE` where its rows may be of any. */
+  readonly lane: number;
   readonly blocks: PartBlock[];
   rows: number;
 }
 
-/** The sections of a batch by table, in order of the records: the same batch always gives the same parts. */
-export function partsOf(batch: Batch): readonly Part[] {
-  const parts = new Map<TableName, Part>();
-  for (const { offset, meta, value } of batch.entries) {
+/** What identifies a part within its batch, in the commit's metadata: the wire index of the table, and above it the lane. */
+export function partNumber({ table, lane }: Pick<Part, 'table' | 'lane'>): number {
+  return lane * LANE_STEP + TABLES.indexOf(table);
+}
+
+const LANE_STEP = 256;
+
+/**
+ * The parts of a batch, in order of the records: the same batch always gives the same parts. Where its lanes go in apart, a lane
+ * with enough rows of a table is a part; all else of the table is another.
+ */
+export function partsOf({ entries, apart }: Pick<Batch, 'entries' | 'apart'>, laneRowsMin: number): readonly Part[] {
+  const lanes = apart ? lanesApart(entries, laneRowsMin) : NONE;
+  const parts = new Map<number, Part>();
+  for (const { offset, meta, value } of entries) {
     if (meta === undefined) continue;
     let startInRecord = 0;
-    for (const { table, start, end, rows, blockBytes } of meta.sections) {
-      const part = parts.get(table) ?? { table, blocks: [], rows: 0 };
-      parts.set(table, part);
+    for (const { table, lane: own, start, end, rows, blockBytes } of meta.sections) {
+      const number = partNumber({ table, lane: own });
+      const lane = lanes.has(number) ? own : MIXED_LANE;
+      const key = partNumber({ table, lane });
+      const part = parts.get(key) ?? { table, lane, blocks: [], rows: 0 };
+      parts.set(key, part);
       const frame = value.subarray(start, end);
       part.blocks.push({ frame, rows, blockBytes, offset, startInPart: part.rows, startInRecord, meta });
       part.rows += rows;
@@ -38,6 +54,23 @@ export function partsOf(batch: Batch): readonly Part[] {
     }
   }
   return [...parts.values()];
+}
+
+const NONE: ReadonlySet<number> = new Set();
+
+/** Numbers of the lanes' parts that go in apart; none of a table that would have no other part. */
+function lanesApart(entries: Batch['entries'], laneRowsMin: number): ReadonlySet<number> {
+  const rowsOf = new Map<number, number>();
+  for (const { meta } of entries) {
+    for (const section of meta?.sections ?? []) {
+      const number = partNumber(section);
+      rowsOf.set(number, (rowsOf.get(number) ?? 0) + section.rows);
+    }
+  }
+  const lanesOf = new Map<number, number>();
+  for (const number of rowsOf.keys()) lanesOf.set(number % LANE_STEP, (lanesOf.get(number % LANE_STEP) ?? 0) + 1);
+  const large = [...rowsOf].filter(([number, rows]) => rows >= laneRowsMin && number >= LANE_STEP);
+  return new Set(large.map(([number]) => number).filter((number) => lanesOf.get(number % LANE_STEP)! > 1));
 }
 
 /** Rows [from, to) of one block. */
@@ -56,11 +89,4 @@ export function rangesOf(part: Part, from: number, to: number): readonly BlockRa
     if (first < end) ranges.push({ block, from: first, to: end });
   }
   return ranges;
-}
-
-/** What was recorded as refused, by table. */
-export function refusedTables(refused: ReadonlyMap<number, string>): ReadonlyMap<TableName, string> {
-  return new Map(
-    [...refused].flatMap(([table, marks]) => (TABLES[table] === undefined ? [] : [[TABLES[table], marks]])),
-  );
 }
