@@ -14,6 +14,7 @@ const INTRODUCTION = `# Configuration
 All settings are environment variables. A program reads them once, at its start, reports everything that is wrong with
 them at once and then ends with status 2; \`--check-config\` does only that, \`--help\` lists them. An empty variable counts as unset.
 A secret may also come from a file: set \`NAME_FILE\` to its path instead of \`NAME\`.
+What is said of Kafka and ClickHouse is the same for ingestctl, which has more ways to say it: [INGESTCTL.md](INGESTCTL.md).
 
 Durations are written \`250ms\`, \`1s\`, \`5m\`, \`1h\`, \`3d\`; sizes \`512B\`, \`64KiB\`, \`64MiB\`, \`1GiB\`; addresses \`host:port\`.
 `;

@@ -1,4 +1,4 @@
-export { ensureCertificates } from './certificates.ts';
+export { type Certificates, ensureCertificates } from './certificates.ts';
 export { installEnvoy } from './envoy.ts';
 export { type LocalFile, readLocalFile } from './local-file.ts';
 export { ROOT, type StackPaths, stackPaths } from './paths.ts';

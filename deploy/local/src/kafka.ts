@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type KafkaSecurity, scramArguments, securedListener } from './kafka-security.ts';
 import { CACHE, ROOT, type StackPaths } from './paths.ts';
 import { type Ports, proxiedPorts } from './ports.ts';
 import { run } from './run.ts';
@@ -35,19 +36,34 @@ export function brokerName(index: number): string {
 }
 
 /** Writes the brokers' configuration and, at first start, formats their storage. */
-export async function prepareKafka(libs: string, paths: StackPaths, ports: Ports): Promise<void> {
-  const isFormatted = (index: number) => existsSync(join(paths.kafkaData(brokerName(index)), 'meta.properties'));
-  if (isFormatted(0) && isFormatted(1) !== ports.brokers.length > 1) {
+export async function prepareKafka(
+  libs: string,
+  paths: StackPaths,
+  ports: Ports,
+  security: KafkaSecurity | undefined,
+): Promise<void> {
+  if (isFormatted(paths, 0) && isFormatted(paths, 1) !== ports.brokers.length > 1) {
     throw new Error(`${paths.dataDir} was made with another number of Kafka brokers; see WEIR_LOCAL_KAFKA_BROKERS`);
   }
-  await Promise.all(ports.brokers.map((_, index) => prepareBroker(libs, paths, ports, index)));
+  await Promise.all(ports.brokers.map((_, index) => prepareBroker(libs, paths, ports, index, security)));
 }
 
-async function prepareBroker(libs: string, paths: StackPaths, ports: Ports, index: number): Promise<void> {
+/** Whether a broker's storage was made before. */
+export function isFormatted(paths: StackPaths, index: number): boolean {
+  return existsSync(join(paths.kafkaData(brokerName(index)), 'meta.properties'));
+}
+
+async function prepareBroker(
+  libs: string,
+  paths: StackPaths,
+  ports: Ports,
+  index: number,
+  security: KafkaSecurity | undefined,
+): Promise<void> {
   const name = brokerName(index);
   mkdirSync(paths.kafkaData(name), { recursive: true });
-  writeFileSync(paths.kafkaConfig(name), kafkaProperties(paths, ports, index));
-  if (existsSync(join(paths.kafkaData(name), 'meta.properties'))) return;
+  writeFileSync(paths.kafkaConfig(name), kafkaProperties(paths, ports, index, security), { mode: 0o600 });
+  if (isFormatted(paths, index)) return;
   const id = 'd2VpcmxvY2Fsa2Fma2EwMQ';
   await run('java', [
     '-cp',
@@ -58,10 +74,12 @@ async function prepareBroker(libs: string, paths: StackPaths, ports: Ports, inde
     id,
     '--config',
     paths.kafkaConfig(name),
+    ...(security === undefined ? [] : scramArguments(security)),
   ]);
 }
 
-function kafkaProperties(paths: StackPaths, ports: Ports, index: number): string {
+function kafkaProperties(paths: StackPaths, ports: Ports, index: number, security: KafkaSecurity | undefined): string {
+  const protocol = security === undefined ? 'PLAINTEXT' : 'SASL_SSL';
   const copies = ports.brokers.length;
   const insync = Math.min(copies, 2);
   const voters = ports.brokers.map(({ controller }, at) => `${at + 1}@127.0.0.1:${controller}`);
@@ -70,10 +88,10 @@ function kafkaProperties(paths: StackPaths, ports: Ports, index: number): string
     'process.roles': 'broker,controller',
     'node.id': index + 1,
     'controller.quorum.voters': voters.join(','),
-    listeners: `PLAINTEXT://127.0.0.1:${client},CONTROLLER://127.0.0.1:${controller}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxiedPorts(ports, process.env).kafka[index]}`,
+    listeners: `${protocol}://127.0.0.1:${client},CONTROLLER://127.0.0.1:${controller}`,
+    'advertised.listeners': `${protocol}://127.0.0.1:${proxiedPorts(ports, process.env).kafka[index]}`,
     'controller.listener.names': 'CONTROLLER',
-    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+    'listener.security.protocol.map': `CONTROLLER:PLAINTEXT,${protocol}:${protocol}`,
     'log.dirs': paths.kafkaData(brokerName(index)),
     'auto.create.topics.enable': false,
     'offsets.topic.num.partitions': 4,
@@ -90,6 +108,7 @@ function kafkaProperties(paths: StackPaths, ports: Ports, index: number): string
     'num.io.threads': 4,
     'log.segment.bytes': 128 * 1024 ** 2,
     'log.cleaner.dedupe.buffer.size': 4 * 1024 ** 2,
+    ...(security === undefined ? {} : securedListener(security)),
   };
   return Object.entries(settings)
     .map(([key, value]) => `${key}=${value}\n`)

@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { brokerName } from './kafka.ts';
+import type { KafkaClientSecurity } from './kafka-security.ts';
 import type { Ports } from './ports.ts';
 import { DATABASE, serviceName } from './specs.ts';
 import type { LocalKeys } from './tenants.ts';
@@ -12,7 +13,7 @@ export interface LocalFile {
   readonly otlp: { readonly grpc: string; readonly http: string };
   readonly edge: { readonly grpc: string; readonly http: string };
   readonly clickhouse: { readonly url: string; readonly database: string };
-  readonly kafka: { readonly brokers: readonly string[] };
+  readonly kafka: { readonly brokers: readonly string[]; readonly security?: KafkaClientSecurity };
   readonly ca: string;
   readonly tenants: LocalKeys;
   readonly services: Readonly<Record<string, { readonly pid: number; readonly admin: string }>>;
@@ -23,7 +24,12 @@ export interface LocalFile {
 /** What the file says, given the processes that run. */
 export function describeStack(
   ports: Ports,
-  stack: { readonly ca: string; readonly keys: LocalKeys; readonly envoy: boolean },
+  stack: {
+    readonly ca: string;
+    readonly keys: LocalKeys;
+    readonly envoy: boolean;
+    readonly kafka?: KafkaClientSecurity | undefined;
+  },
   pids: ReadonlyMap<string, number>,
 ): LocalFile {
   const v1 = ports.tracks.v1;
@@ -50,7 +56,10 @@ export function describeStack(
     otlp: stack.envoy ? front : edge,
     edge,
     clickhouse: { url: `http://127.0.0.1:${ports.clickhouse}`, database: DATABASE },
-    kafka: { brokers: ports.brokers.map(({ client }) => `127.0.0.1:${client}`) },
+    kafka: {
+      brokers: ports.brokers.map(({ client }) => `127.0.0.1:${client}`),
+      ...(stack.kafka === undefined ? {} : { security: stack.kafka }),
+    },
     ca: stack.ca,
     tenants: stack.keys,
     services,

@@ -43,7 +43,8 @@ Brings up Kafka, ClickHouse, Envoy, edge, normalizer and sink on this machine.
 
 Topics are made with four partitions, or with one for each normalizer or sink where there are more of these;
 WEIR_KAFKA_PARTITIONS says otherwise. With WEIR_LOCAL_KAFKA_BROKERS=3 in the environment Kafka is three brokers instead of one, with a copy of everything on each;
-a data directory stays with the number that it was made with.
+a data directory stays with the number that it was made with. With WEIR_LOCAL_KAFKA_SECURITY=SASL_SSL the brokers speak TLS, ask
+for certificates and for a user (SCRAM-SHA-512), as in production.
 
 examples:
   npm start

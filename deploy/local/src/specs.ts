@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Certificates } from './certificates.ts';
 import { brokerName, kafkaArguments } from './kafka.ts';
+import { type KafkaSecurity, securityEnv } from './kafka-security.ts';
 import { ROOT, type StackPaths } from './paths.ts';
 import { type Ports, proxiedPorts } from './ports.ts';
 import { answers, listens } from './probe.ts';
@@ -13,6 +14,7 @@ export interface StackParts {
   readonly ports: Ports;
   readonly certificates: Certificates;
   readonly kafkaLibs: string;
+  readonly kafkaSecurity: KafkaSecurity | undefined;
   readonly envoyBinary: string | undefined;
 }
 
@@ -28,7 +30,7 @@ const NODE_FLAGS = ['--max-semi-space-size=8'];
 export const STACK_VARIABLE = 'WEIR_STACK';
 
 /** Settings that ingestctl and the services share; each reads its own. */
-export function commonEnv({ paths, ports }: StackParts): Record<string, string> {
+export function commonEnv({ paths, ports, kafkaSecurity }: StackParts): Record<string, string> {
   const { kafka, clickhouse } = proxiedPorts(ports, process.env);
   return {
     [STACK_VARIABLE]: paths.dataDir,
@@ -37,6 +39,7 @@ export function commonEnv({ paths, ports }: StackParts): Record<string, string> 
     WEIR_CLICKHOUSE_URL: `http://127.0.0.1:${clickhouse}`,
     WEIR_CLICKHOUSE_DATABASE: DATABASE,
     WEIR_KEY_PEPPER_FILE: paths.pepper,
+    ...(kafkaSecurity === undefined ? {} : securityEnv(kafkaSecurity)),
   };
 }
 

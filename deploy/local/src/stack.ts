@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { type Clock, systemClock } from '@weir/pipeline';
 import { ensureCertificates } from './certificates.ts';
 import { installEnvoy, renderEnvoy } from './envoy.ts';
-import { installKafka, prepareKafka } from './kafka.ts';
+import { installKafka, isFormatted, prepareKafka } from './kafka.ts';
+import { clientSecurity, ensureKafkaSecurity, type KafkaSecurity, wantsKafkaSecurity } from './kafka-security.ts';
 import { describeStack, type LocalFile, writeLocalFile } from './local-file.ts';
 import type { StartOptions } from './options.ts';
 import { removeRun, writeRun } from './ownership.ts';
@@ -33,6 +34,7 @@ export class Stack {
   #housekeeping: NodeJS.Timeout | undefined;
   #keys: LocalKeys = {};
   #ca = '';
+  #security: KafkaSecurity | undefined;
   #up = false;
   #failed: (error: Error) => void = () => undefined;
   /** Rejects when a process cannot be kept running. */
@@ -85,8 +87,11 @@ export class Stack {
       this.#step('Kafka installed', installKafka()),
       this.#options.envoy ? this.#step('Envoy installed', installEnvoy()) : undefined,
     ]);
-    await prepareKafka(kafkaLibs, paths, ports);
-    const parts: StackParts = { paths, ports, certificates, kafkaLibs, envoyBinary };
+    if (wantsKafkaSecurity(process.env)) {
+      this.#security = ensureKafkaSecurity(paths, certificates, isFormatted(paths, 0));
+    }
+    await prepareKafka(kafkaLibs, paths, ports, this.#security);
+    const parts = { paths, ports, certificates, kafkaLibs, kafkaSecurity: this.#security, envoyBinary };
     if (envoyBinary !== undefined) writeFileSync(paths.envoyConfig, renderEnvoy(ports, certificates), { mode: 0o600 });
     return parts;
   }
@@ -151,7 +156,8 @@ export class Stack {
 
   #writeFiles(): LocalFile {
     const ports = this.#ports();
-    const stack = { ca: this.#ca, keys: this.#keys, envoy: this.#options.envoy };
+    const kafka = this.#security && clientSecurity(this.#security);
+    const stack = { ca: this.#ca, keys: this.#keys, envoy: this.#options.envoy, kafka };
     const content = describeStack(ports, stack, this.#pids);
     writeLocalFile(this.#paths.localFile, content);
     writeRun(this.#paths, this.#pids);

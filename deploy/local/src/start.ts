@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { embeddedRefusal } from './embedded.ts';
+import { wantsKafkaSecurity } from './kafka-security.ts';
 import { parseStart, START_HELP, type StartOptions } from './options.ts';
 import { endLeftovers, supervisorOf } from './ownership.ts';
 import { stackPaths } from './paths.ts';
@@ -27,6 +29,11 @@ async function main(): Promise<number> {
     return EXIT_USAGE;
   }
   const { options } = parsed;
+  const refusal = embeddedRefusal(process.env);
+  if (refusal !== undefined) {
+    process.stderr.write(`weir: ${refusal}\n`);
+    return EXIT_USAGE;
+  }
   const fault = await whyNot(options);
   if (fault !== undefined) {
     process.stderr.write(`weir: ${fault}\n`);
@@ -48,6 +55,7 @@ async function whyNot(options: StartOptions): Promise<string | undefined> {
   let brokers: number;
   try {
     brokers = brokerCount(process.env);
+    wantsKafkaSecurity(process.env);
   } catch (error) {
     return (error as Error).message;
   }

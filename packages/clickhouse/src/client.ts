@@ -1,7 +1,9 @@
 import { Readable } from 'node:stream';
 import { type ClickHouseClient, createClient } from '@clickhouse/client';
+import type { ClientTls } from '@weir/pipeline';
 import { TABLE_COLUMNS, type TableName } from '@weir/records';
 import { fromClickHouseError } from './errors.ts';
+import { TlsAgent } from './tls-agent.ts';
 
 /** What a client needs to reach ClickHouse. */
 export interface ClickHouseConfig {
@@ -9,6 +11,8 @@ export interface ClickHouseConfig {
   readonly database: string;
   readonly username: string;
   readonly password: string;
+  /** Of an https URL; left out: Node's own authorities and no certificate. */
+  readonly tls?: ClientTls;
 }
 
 /** One insert into one table. */
@@ -65,6 +69,7 @@ export function createClickHouse(config: ClickHouseConfig): ClickHouse {
     request_timeout: REQUEST_TIMEOUT_MS,
     max_open_connections: CONNECTIONS_MAX,
     keep_alive: { enabled: true },
+    ...(config.tls === undefined ? {} : { http_agent: new TlsAgent(config.tls, CONNECTIONS_MAX) }),
     log: { level: 127 as never },
   });
   return {

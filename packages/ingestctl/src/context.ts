@@ -1,83 +1,59 @@
-import { join } from 'node:path';
 import { type ClickHouse, createClickHouse } from '@weir/clickhouse';
 import { createKafkaAdmin, createKafkaLog, type KafkaAdmin, type KafkaLog } from '@weir/kafka';
 import { systemClock } from '@weir/pipeline';
+import {
+  CLICKHOUSE_CONFIG,
+  clickhouseAccess,
+  clickhouseConfigFaults,
+  KAFKA_CONFIG,
+  type KafkaAccess,
+  kafkaAccess,
+  kafkaConfigFaults,
+} from '@weir/process';
 import { createLogger, type Logger } from '@weir/telemetry';
+import { type GlobalOptions, type Outside, UsageError } from './outside.ts';
+import { type ConfigFile, readConfigFile } from './settings/config-file.ts';
+import { type LocalStack, readLocalStack } from './settings/local-stack.ts';
+import { Settings } from './settings/settings.ts';
 
-/** The world outside the command, injected so that tests can be it. */
-export interface Outside {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readFile(path: string): string;
-  /** Replaces a file as a whole, or leaves it as it was. */
-  writeFile(path: string, text: string): void;
-  out(text: string): void;
-  err(text: string): void;
-  /** Whether the output is a terminal that may be coloured and redrawn. */
-  readonly terminal: boolean;
-}
+export { type GlobalOptions, type Outside, UsageError } from './outside.ts';
 
-/** Options that every command takes. */
-export interface GlobalOptions {
-  readonly brokers?: string;
-  readonly clickhouse?: string;
-  readonly database?: string;
-  readonly cluster?: string;
-  readonly dataDir?: string;
-  readonly json?: boolean;
-}
+type Secret = 'WEIR_KAFKA_SASL_PASSWORD' | 'WEIR_CLICKHOUSE_PASSWORD' | 'WEIR_KEY_PEPPER';
 
-/** A command cannot be carried out as it was given: exit status 2. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
-
-interface LocalFile {
-  readonly clickhouse?: { readonly url?: string; readonly database?: string };
-  readonly kafka?: { readonly brokers?: readonly string[] };
-  readonly services?: Readonly<Record<string, { readonly admin: string }>>;
-}
-
-type Secret = 'WEIR_CLICKHOUSE_PASSWORD' | 'WEIR_KEY_PEPPER';
-
-const DEFAULT_DATA_DIR = '.weir';
-
-/** Where things are: options first, then the environment, then DIR/local.json of a local stack. */
+/** Where things are: options first, then the environment, then the configuration file, then DIR/local.json of a local stack. */
 export class Context {
   readonly outside: Outside;
   readonly options: GlobalOptions;
-  readonly #local: LocalFile;
+  readonly settings: Settings;
+  readonly #file: ConfigFile | undefined;
+  readonly #local: LocalStack | undefined;
   readonly #logger: Logger;
   readonly #closing: (() => Promise<void>)[] = [];
 
+  /** @throws UsageError where the configuration file, or that of the local stack, cannot be read */
   constructor(outside: Outside, options: GlobalOptions) {
     this.outside = outside;
     this.options = options;
-    this.#local = readLocal(outside, options.dataDir);
+    this.#file = readConfigFile(outside, options.config);
+    this.#local = readLocalStack(outside, options.dataDir);
+    this.settings = new Settings(outside, options, this.#file, this.#local);
     this.#logger = createLogger({ service: 'ingestctl', version: '0.1.0', instance: '', level: 'silent' });
   }
 
   get database(): string {
-    const { env } = this.outside;
-    return this.options.database ?? env.WEIR_CLICKHOUSE_DATABASE ?? this.#local.clickhouse?.database ?? 'weir';
+    return this.settings.find('WEIR_CLICKHOUSE_DATABASE')?.text ?? 'weir';
   }
 
   get cluster(): string | undefined {
-    return this.options.cluster ?? this.outside.env.WEIR_CLICKHOUSE_CLUSTER;
+    return this.settings.find('WEIR_CLICKHOUSE_CLUSTER')?.text;
   }
 
   get brokers(): readonly string[] {
-    const text = this.options.brokers ?? this.outside.env.WEIR_KAFKA_BROKERS;
-    const brokers = text?.split(',').map((part) => part.trim()) ?? this.#local.kafka?.brokers;
-    if (brokers === undefined || brokers.length === 0) {
-      throw new UsageError(
-        'no Kafka brokers are known: give --brokers, set WEIR_KAFKA_BROKERS, or start a local stack',
-      );
-    }
-    return brokers;
+    return this.#kafka().brokers;
   }
 
   get clickhouseUrl(): string {
-    const url = this.options.clickhouse ?? this.outside.env.WEIR_CLICKHOUSE_URL ?? this.#local.clickhouse?.url;
+    const url = this.settings.find('WEIR_CLICKHOUSE_URL')?.text;
     if (url === undefined) {
       throw new UsageError(
         'ClickHouse is not known: give --clickhouse, set WEIR_CLICKHOUSE_URL, or start a local stack',
@@ -86,10 +62,15 @@ export class Context {
     return url;
   }
 
-  /** Admin endpoints of the services of a local stack, by name. */
+  /** Admin endpoints of the services, by name: of the configuration file, or else of a local stack. */
   get admins(): Readonly<Record<string, string>> {
-    const services = Object.entries(this.#local.services ?? {});
-    return Object.fromEntries(services.map(([name, { admin }]) => [name, admin]));
+    const own = this.#file?.admins ?? {};
+    return Object.keys(own).length > 0 ? own : (this.#local?.admins ?? {});
+  }
+
+  /** Where {@link admins} are said. */
+  get adminsFrom(): string {
+    return Object.keys(this.#file?.admins ?? {}).length > 0 ? `${this.#file?.path}: admins` : (this.#local?.path ?? '');
   }
 
   get pepper(): string {
@@ -104,35 +85,24 @@ export class Context {
    * @throws UsageError where both are set, or the file cannot be read
    */
   secret(name: Secret): string | undefined {
-    const { env } = this.outside;
-    const path = env[`${name}_FILE`];
-    if (!path) return env[name]?.trimEnd() || undefined;
-    if (env[name]) throw new UsageError(`set ${name} or ${name}_FILE, not both`);
-    try {
-      return this.outside.readFile(path).trimEnd() || undefined;
-    } catch {
-      throw new UsageError(`${path}, which ${name}_FILE names, cannot be read`);
-    }
+    return this.settings.secret(name);
   }
 
   kafkaAdmin(): KafkaAdmin {
-    return createKafkaAdmin({ brokers: this.brokers, clientId: 'ingestctl' }, this.#logger);
+    return createKafkaAdmin({ ...this.#kafka(), clientId: 'ingestctl' }, this.#logger);
   }
 
   kafkaLog(): KafkaLog {
-    const log = createKafkaLog({ brokers: this.brokers, clientId: 'ingestctl' }, this.#logger, systemClock);
+    const log = createKafkaLog({ ...this.#kafka(), clientId: 'ingestctl' }, this.#logger, systemClock);
     this.#closing.push(() => log.close());
     return log;
   }
 
   clickhouse(): ClickHouse {
-    const { env } = this.outside;
-    const clickhouse = createClickHouse({
-      url: this.clickhouseUrl,
-      database: this.database,
-      username: env.WEIR_CLICKHOUSE_USER ?? 'default',
-      password: this.secret('WEIR_CLICKHOUSE_PASSWORD') ?? '',
-    });
+    // Says what to do where nothing is known.
+    void this.clickhouseUrl;
+    const settings = this.settings.load(CLICKHOUSE_CONFIG, clickhouseConfigFaults);
+    const clickhouse = createClickHouse(clickhouseAccess(settings, this.outside.readFile));
     this.#closing.push(() => clickhouse.close());
     return clickhouse;
   }
@@ -140,15 +110,13 @@ export class Context {
   async close(): Promise<void> {
     await Promise.allSettled(this.#closing.map((close) => close()));
   }
-}
 
-function readLocal(outside: Outside, dataDir: string | undefined): LocalFile {
-  const path = join(dataDir ?? DEFAULT_DATA_DIR, 'local.json');
-  try {
-    return JSON.parse(outside.readFile(path)) as LocalFile;
-  } catch (error) {
-    // Nobody named it, and there need not be one.
-    if (dataDir === undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw new UsageError(`${path} cannot be read: is there a local stack in that directory?`);
+  #kafka(): KafkaAccess {
+    if (this.settings.find('WEIR_KAFKA_BROKERS') === undefined) {
+      throw new UsageError(
+        'no Kafka brokers are known: give --brokers, set WEIR_KAFKA_BROKERS, or start a local stack',
+      );
+    }
+    return kafkaAccess(this.settings.load(KAFKA_CONFIG, kafkaConfigFaults), this.outside.readFile);
   }
 }

@@ -1,1 +1,1 @@
-export { createProgram, EXIT, type Program } from './program.ts';
+export { commandFault, createProgram, EXIT, type Program } from './program.ts';

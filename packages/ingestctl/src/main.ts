@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { mayColour } from './output.ts';
 import { createProgram } from './program.ts';
 import { writeFile } from './write-file.ts';
 
@@ -8,6 +9,7 @@ const status = await createProgram({
   writeFile,
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
-  terminal: process.stdout.isTTY === true && !process.env.NO_COLOR,
+  terminal: process.stdout.isTTY === true,
+  colours: mayColour(process.stdout.isTTY === true, process.env),
 }).run(process.argv.slice(2));
 process.exit(status);

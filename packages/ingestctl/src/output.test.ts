@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Outside } from './context.ts';
-import { printable, printRows } from './output.ts';
+import { mayColour, printable, printRows } from './output.ts';
 
 function capture(): { outside: Outside; text: () => string } {
   let text = '';
@@ -41,4 +41,12 @@ test('JSON has one object a row and escapes by itself', () => {
   printRows(outside, true, ['tenant', 'keys'], [['a\u001b', 1]]);
   expect(JSON.parse(text())).toEqual([{ tenant: 'a\u001b', keys: 1 }]);
   expect(text()).not.toContain('\u001b');
+});
+
+test('colours are for a terminal that knows them, and not for who refuses them', () => {
+  expect(mayColour(true, { TERM: 'xterm' })).toBe(true);
+  expect(mayColour(true, { NO_COLOR: '' })).toBe(true);
+  expect(mayColour(true, { NO_COLOR: '1' })).toBe(false);
+  expect(mayColour(true, { TERM: 'dumb' })).toBe(false);
+  expect(mayColour(false, { TERM: 'xterm' })).toBe(false);
 });

@@ -3,6 +3,11 @@ import type { Outside } from './context.ts';
 /** Control characters, which could move a terminal's cursor or forge a line. */
 const CONTROL = /\p{Cc}/gu;
 
+/** Colours are for a terminal that knows them, whose user did not refuse them (https://no-color.org). */
+export function mayColour(terminal: boolean, env: Outside['env']): boolean {
+  return terminal && !env.NO_COLOR && env.TERM !== 'dumb';
+}
+
 /** Text that may hold anything, made harmless for a terminal. */
 export function printable(text: string): string {
   return text.replace(CONTROL, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);

@@ -1,8 +1,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
+import { allCommands, commandTree } from './completion/command-tree.ts';
 import type { Outside } from './context.ts';
-import { createProgram } from './program.ts';
+import { buildProgram, commandFault, createProgram } from './program.ts';
 
 interface Run {
   readonly status: number;
@@ -10,6 +11,14 @@ interface Run {
   readonly err: string;
 }
 
+const NOBODY: Outside = {
+  env: {},
+  readFile: () => '',
+  writeFile: () => undefined,
+  out: () => undefined,
+  err: () => undefined,
+  terminal: false,
+};
 const NOWHERE = '127.0.0.1:1';
 const PEPPER = 'b7c1f09e5a3d4826917fe0cc6d2b8a45e9';
 
@@ -41,22 +50,10 @@ async function ingestctl(
   return { status, out, err };
 }
 
-const COMMANDS = [
-  'topics apply',
-  'topics status',
-  'schema apply',
-  'schema status',
-  'tenants apply',
-  'tenants list',
-  'tenants show',
-  'keys create',
-  'keys list',
-  'keys rotate',
-  'keys revoke',
-  'lag',
-  'status',
-  'config',
-];
+/** Every command and group there is, as it is written. */
+const COMMANDS = allCommands(commandTree(buildProgram(NOBODY, {}, async () => undefined))).map(({ path }) =>
+  path.split('/').slice(1),
+);
 
 test('what a local stack says of itself is read in the world that the command is given, and must be readable', async () => {
   const local = JSON.stringify({ clickhouse: { url: 'http://127.0.0.1:4711' } });
@@ -66,10 +63,11 @@ test('what a local stack says of itself is read in the world that the command is
   expect(torn).toMatchObject({ status: 2, err: expect.stringContaining('.weir/local.json cannot be read') });
 });
 
-test.each(COMMANDS)('%s --help has an example and ends with 0', async (command) => {
-  const { status, out } = await ingestctl([...command.split(' '), '--help']);
+test.each(COMMANDS.map((command) => [command]))('%j --help has an example and ends with 0', async (command) => {
+  const { status, out } = await ingestctl([...command, '--help']);
   expect(status).toBe(0);
   expect(out).toMatch(/Examples?:\n {2}.*ingestctl/);
+  expect(out).toContain(`Usage: ${['ingestctl', ...command].join(' ')}`);
 });
 
 test.each(['topics apply', 'topics status', 'lag', 'status'])(
@@ -198,18 +196,19 @@ test('config shows no secret', async () => {
     env: { WEIR_KEY_PEPPER: PEPPER, WEIR_CLICKHOUSE_PASSWORD: 'hunter2' },
   });
   expect(status).toBe(0);
-  expect(out).toContain('password: set');
-  expect(out).toContain('pepper: set');
+  expect(out).toMatch(/clickhouse\.password +set +WEIR_CLICKHOUSE_PASSWORD/);
+  expect(out).toMatch(/pepper +set +WEIR_KEY_PEPPER/);
   expect(out).not.toContain('hunter2');
   expect(out).not.toContain(PEPPER);
 });
 
 test.each([
-  ['WEIR_CLICKHOUSE_PASSWORD', 'password'],
+  ['WEIR_CLICKHOUSE_PASSWORD', 'clickhouse.password'],
+  ['WEIR_KAFKA_SASL_PASSWORD', 'kafka.password'],
   ['WEIR_KEY_PEPPER', 'pepper'],
 ])('%s may come from the file that its _FILE names', async (name, shown) => {
   const given = { env: { [`${name}_FILE`]: '/secret' }, files: { '/secret': `${PEPPER}\n` } };
-  expect((await ingestctl(['config'], given)).out).toContain(`${shown}: set`);
+  expect((await ingestctl(['config'], given)).out).toMatch(new RegExp(`${shown} +set +${name}_FILE`));
   const both = { ...given, env: { ...given.env, [name]: PEPPER } };
   expect(await ingestctl(['config'], both)).toMatchObject({ status: 2, err: expect.stringContaining('not both') });
   const missing = await ingestctl(['config'], { env: { [`${name}_FILE`]: '/nowhere' } });
@@ -233,4 +232,12 @@ test('ClickHouse is asked with the password of the file', async () => {
     server.close();
   }
   expect(asked[0]).toBe(`Basic ${Buffer.from('weir:hunter2').toString('base64')}`);
+});
+
+test('a command line is judged without being carried out', async () => {
+  expect(await commandFault(['tenants', 'apply', '-f', 'tenants.yaml', '--dry-run'])).toBeUndefined();
+  expect(await commandFault(['status', '--json', '--brokers', 'a:1'])).toBeUndefined();
+  expect(await commandFault(['tenants', 'apply'])).toContain('--file');
+  expect(await commandFault(['topics', 'make'])).toContain('make');
+  expect(await commandFault(['lag', '--track', 'v1'])).toContain('--track');
 });

@@ -1,12 +1,14 @@
 import { DependencyError } from '@weir/pipeline';
 import { Command, CommanderError } from 'commander';
 import { type AuditOptions, audit } from './audit/audit.ts';
+import { addCompletion } from './completion/completion.ts';
 import { showConfig } from './config.ts';
 import { Context, type GlobalOptions, type Outside, UsageError } from './context.ts';
 import { keysCreate, keysList, keysRevoke, keysRotate } from './keys.ts';
 import { lag } from './lag.ts';
 import { printable } from './output.ts';
 import { schemaApply, schemaStatus } from './schema.ts';
+import { readConfigFile } from './settings/config-file.ts';
 import { type StatusOptions, status as showStatus } from './status.ts';
 import { tenantsApply, tenantsList, tenantsShow } from './tenants.ts';
 import { type TopicsOptions, topics } from './topics.ts';
@@ -17,11 +19,17 @@ export const EXIT = { ok: 0, negative: 1, usage: 2, dependency: 3 } as const;
 const TIMEOUT_MS = 60_000;
 
 const EXIT_HELP = `
+Examples:
+  ingestctl status --watch
+  ingestctl --config production.yaml lag --json
+  ingestctl config
+
 Exit status: 0 done, 1 the answer is no (or a file has faults), 2 wrong usage, 3 a dependency did not answer.
-Where Kafka and ClickHouse are: the options above, else WEIR_KAFKA_BROKERS, WEIR_CLICKHOUSE_URL, WEIR_CLICKHOUSE_DATABASE,
-WEIR_CLICKHOUSE_USER, WEIR_CLICKHOUSE_PASSWORD, else local.json of a local stack. WEIR_CLICKHOUSE_PASSWORD and
-WEIR_KEY_PEPPER may come from a file: set NAME_FILE to its path instead of NAME. The track is that of WEIR_TRACK; topics have
-the partitions of WEIR_KAFKA_PARTITIONS and the copies of WEIR_KAFKA_REPLICATION_FACTOR. Options come before all of these.`;
+Where Kafka and ClickHouse are, and how to get in, is looked for in the options above, in the environment (WEIR_KAFKA_…,
+WEIR_CLICKHOUSE_…, as the services read it: docs/CONFIGURATION.md), in a configuration file (--config, WEIR_CONFIG, ./weir.yaml or
+~/.config/weir/config.yaml: docs/INGESTCTL.md), and in local.json of a local stack, in this order; 'ingestctl config' shows what was
+found where. Secrets may come from files: set NAME_FILE to the path instead of NAME. The track is that of WEIR_TRACK; topics have
+the partitions of WEIR_KAFKA_PARTITIONS and the copies of WEIR_KAFKA_REPLICATION_FACTOR.`;
 
 export interface Program {
   /** Runs one command line and returns its exit status. Never throws. */
@@ -29,41 +37,22 @@ export interface Program {
 }
 
 type Action = (context: Context, signal: AbortSignal) => Promise<number> | number;
+type Act = (action: Action) => Promise<void>;
 
 /** The command line. */
 export function createProgram(outside: Outside): Program {
-  let status: number = EXIT.ok;
-  const program = new Command('ingestctl');
-  const act = async (action: Action): Promise<void> => {
-    const context = new Context(outside, program.opts<GlobalOptions>());
-    try {
-      status = await action(context, AbortSignal.timeout(TIMEOUT_MS));
-    } finally {
-      await context.close();
-    }
-  };
-  program
-    .description('Operates a Weir pipe.')
-    .version('0.1.0')
-    .option('--brokers <LIST>', 'Kafka brokers, HOST:PORT with commas between')
-    .option('--clickhouse <URL>', 'HTTP interface of ClickHouse')
-    .option('--database <NAME>', 'database of the tables')
-    .option('--cluster <NAME>', 'ClickHouse cluster: replicated tables, ON CLUSTER')
-    .option('--data-dir <DIR>', 'data directory of a local stack')
-    .option('--json', 'print JSON')
-    .addHelpText('after', EXIT_HELP)
-    .configureOutput({ writeOut: outside.out, writeErr: outside.err })
-    .exitOverride();
-  addTopics(program, act, outside.env);
-  addLag(program, act, outside.env);
-  addAudit(program, act, outside.env);
-  addSchema(program, act);
-  addTenants(program, act);
-  addKeys(program, act);
-  addStatus(program, act, outside.env);
   return {
     run: async (args) => {
+      let status: number = EXIT.ok;
       try {
+        const program = buildProgram(outside, defaultsOf(outside, args), async (action) => {
+          const context = new Context(outside, program.opts<GlobalOptions>());
+          try {
+            status = await action(context, AbortSignal.timeout(TIMEOUT_MS));
+          } finally {
+            await context.close();
+          }
+        });
         await program.parseAsync([...args], { from: 'user' });
         return status;
       } catch (error) {
@@ -73,7 +62,69 @@ export function createProgram(outside: Outside): Program {
   };
 }
 
-type Act = (action: Action) => Promise<void>;
+/**
+ * The tree of commands.
+ * @param env where their defaults come from
+ * @param act carries out what a command is for
+ */
+export function buildProgram(outside: Outside, env: Outside['env'], act: Act): Command {
+  const program = new Command('ingestctl');
+  program
+    .description('Operates a Weir pipe.')
+    .version('0.1.0')
+    .option('--brokers <LIST>', 'Kafka brokers, HOST:PORT with commas between')
+    .option('--clickhouse <URL>', 'HTTP interface of ClickHouse')
+    .option('--database <NAME>', 'database of the tables')
+    .option('--cluster <NAME>', 'ClickHouse cluster: replicated tables, ON CLUSTER')
+    .option('--config <FILE>', 'configuration file (default: ./weir.yaml, or weir/config.yaml of the user)')
+    .option('--data-dir <DIR>', 'data directory of a local stack')
+    .option('--json', 'print JSON')
+    .addHelpText('after', EXIT_HELP)
+    .configureOutput({ writeOut: outside.out, writeErr: outside.err })
+    .exitOverride();
+  addTopics(program, act, env);
+  addLag(program, act, env);
+  addAudit(program, act, env);
+  addSchema(program, act);
+  addTenants(program, act);
+  addKeys(program, act);
+  addStatus(program, act, env);
+  addCompletion(program, outside);
+  return program;
+}
+
+/** Why there is no such command line; undefined where there is. Carries nothing out. */
+export async function commandFault(args: readonly string[]): Promise<string | undefined> {
+  const nothing = () => undefined;
+  const outside: Outside = {
+    env: {},
+    readFile: () => '',
+    writeFile: nothing,
+    out: nothing,
+    err: nothing,
+    terminal: false,
+  };
+  try {
+    await buildProgram(outside, {}, async () => undefined).parseAsync([...args], { from: 'user' });
+    return undefined;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.message;
+    throw error;
+  }
+}
+
+/** What the environment, or else the configuration file, says. A file that is of no use is told by the command itself. */
+function defaultsOf(outside: Outside, args: readonly string[]): Outside['env'] {
+  const at = args.indexOf('--config');
+  const option = at >= 0 ? args[at + 1] : args.find((arg) => arg.startsWith('--config='))?.slice('--config='.length);
+  try {
+    const said = Object.entries(outside.env).filter(([, text]) => text);
+    return { ...readConfigFile(outside, option)?.values, ...Object.fromEntries(said) };
+  } catch (error) {
+    if (error instanceof UsageError) return outside.env;
+    throw error;
+  }
+}
 
 /** The track that the services of this environment serve. */
 function trackOf(env: Outside['env']): string {
@@ -81,7 +132,10 @@ function trackOf(env: Outside['env']): string {
 }
 
 function addTopics(program: Command, act: Act, env: Outside['env']): void {
-  const group = program.command('topics').description('Topics of Kafka.');
+  const group = program
+    .command('topics')
+    .description('Topics of Kafka.')
+    .addHelpText('after', '\nExample:\n  ingestctl topics status');
   const add = (name: string, description: string, check: boolean) =>
     group
       .command(name)
@@ -122,7 +176,10 @@ function addAudit(program: Command, act: Act, env: Outside['env']): void {
 }
 
 function addSchema(program: Command, act: Act): void {
-  const group = program.command('schema').description('Tables of ClickHouse.');
+  const group = program
+    .command('schema')
+    .description('Tables of ClickHouse.')
+    .addHelpText('after', '\nExample:\n  ingestctl schema status');
   group
     .command('apply')
     .description('Brings the tables to the newest version. Safe to run twice and side by side.')
@@ -136,7 +193,10 @@ function addSchema(program: Command, act: Act): void {
 }
 
 function addTenants(program: Command, act: Act): void {
-  const group = program.command('tenants').description('Tenants, their keys and limits.');
+  const group = program
+    .command('tenants')
+    .description('Tenants, their keys and limits.')
+    .addHelpText('after', '\nExample:\n  ingestctl tenants list');
   group
     .command('apply')
     .description('Loads tenants.yaml; every edge and normalizer follows within a second.')
@@ -159,7 +219,10 @@ function addTenants(program: Command, act: Act): void {
 }
 
 function addKeys(program: Command, act: Act): void {
-  const group = program.command('keys').description('Keys of tenants.');
+  const group = program
+    .command('keys')
+    .description('Keys of tenants.')
+    .addHelpText('after', '\nExample:\n  ingestctl keys list');
   group
     .command('create')
     .description('Makes a key and the entry for tenants.yaml. Needs the pepper.')
@@ -201,8 +264,8 @@ function addStatus(program: Command, act: Act, env: Outside['env']): void {
     .action((options: StatusOptions) => act((context) => showStatus(context, options)));
   program
     .command('config')
-    .description('Shows where everything is taken to be, without secrets.')
-    .addHelpText('after', '\nExample:\n  WEIR_KAFKA_BROKERS=kafka:9092 ingestctl config')
+    .description('Shows where everything is taken to be, and where each value came from, without secrets.')
+    .addHelpText('after', '\nExample:\n  WEIR_KAFKA_BROKERS=kafka:9092 ingestctl --config production.yaml config')
     .action(() => act(showConfig));
 }
 

@@ -40,7 +40,7 @@ export async function status(context: Context, options: StatusOptions): Promise<
       outside.out(`${JSON.stringify(report, null, options.watch === true ? 0 : 2)}\n`);
     } else {
       const redraw = options.watch === true && outside.terminal;
-      outside.out(`${redraw ? CLEAR : ''}${renderStatus(report, outside.terminal)}`);
+      outside.out(`${redraw ? CLEAR : ''}${renderStatus(report, outside.colours ?? outside.terminal)}`);
     }
     if (options.watch !== true) return exitOf(report);
     before = now;

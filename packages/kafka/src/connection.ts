@@ -1,27 +1,9 @@
 import { DependencyError } from '@weir/pipeline';
 import { fromKafkaError } from './errors.ts';
-import {
-  ClusterClass,
-  createKafkaLogger,
-  createSocketFactory,
-  type KafkaBroker,
-  type KafkaCluster,
-  READ_COMMITTED,
-} from './internals.ts';
-
-/** What a client needs to reach Kafka. TLS and SASL take the forms of kafkajs. */
-export interface KafkaConfig {
-  readonly brokers: readonly string[];
-  readonly clientId: string;
-  readonly ssl?: unknown;
-  readonly sasl?: unknown;
-}
-
-/** What the adapter logs to; a pino logger fits. */
-export interface KafkaLogger {
-  warn(details: object, message: string): void;
-  debug(details: object, message: string): void;
-}
+import { ClusterClass, createKafkaLogger, type KafkaBroker, type KafkaCluster, READ_COMMITTED } from './internals.ts';
+import type { KafkaConfig } from './kafka-config.ts';
+import { KAFKAJS_ERROR_LEVEL, type KafkaLogger, kafkaLogCreator } from './kafka-logger.ts';
+import { securityOf } from './security.ts';
 
 const CONNECTION_TIMEOUT_MS = 3_000;
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -29,17 +11,6 @@ const METADATA_MS_MAX = 60_000;
 /** Longer than connecting with its retries and a request take together: what has no end by then has none at all. */
 const ANSWER_MS_MAX = 30_000;
 const RETRY = { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000 };
-const KAFKAJS_ERROR_LEVEL = 1;
-
-/** kafkajs's log lines as ours: its errors are our warnings, since the stage that ends an error logs it. */
-export function kafkaLogCreator(logger: KafkaLogger) {
-  return () =>
-    ({ namespace, level, log }: { namespace: string; level: number; log: { message: string } }) => {
-      const line = level <= KAFKAJS_ERROR_LEVEL ? logger.warn.bind(logger) : logger.debug.bind(logger);
-      line({ client: 'kafkajs', namespace }, log.message);
-    };
-}
-
 /**
  * One TCP connection to each broker. A broker answers the requests of a connection in order, so a long poll delays what
  * follows it: appends, reads of what is there, long polls and quick look-ups each have a connection of their own.
@@ -179,7 +150,6 @@ export class KafkaConnection {
 function createCluster(config: KafkaConfig, logger: KafkaLogger, metadataMaxAge: number): KafkaCluster {
   return new ClusterClass({
     logger: createKafkaLogger({ level: KAFKAJS_ERROR_LEVEL, logCreator: kafkaLogCreator(logger) }),
-    socketFactory: createSocketFactory(),
     brokers: [...config.brokers],
     clientId: config.clientId,
     connectionTimeout: CONNECTION_TIMEOUT_MS,
@@ -190,8 +160,7 @@ function createCluster(config: KafkaConfig, logger: KafkaLogger, metadataMaxAge:
     allowAutoTopicCreation: false,
     maxInFlightRequests: null,
     isolationLevel: READ_COMMITTED,
-    ...(config.ssl === undefined ? {} : { ssl: config.ssl }),
-    ...(config.sasl === undefined ? {} : { sasl: config.sasl }),
+    ...securityOf(config),
   });
 }
 

@@ -4,8 +4,13 @@ import kafkajs from 'kafkajs';
 import { expect, test } from 'vitest';
 import { fromKafkaError } from './errors.ts';
 
-const { KafkaJSConnectionError, KafkaJSNonRetriableError, KafkaJSNumberOfRetriesExceeded, KafkaJSProtocolError } =
-  kafkajs;
+const {
+  KafkaJSSASLAuthenticationError,
+  KafkaJSConnectionError,
+  KafkaJSNonRetriableError,
+  KafkaJSNumberOfRetriesExceeded,
+  KafkaJSProtocolError,
+} = kafkajs;
 
 function protocol(code: number, message = 'said the broker'): Error {
   return new KafkaJSProtocolError(Object.assign(new Error(message), { type: 'T', code }) as never);
@@ -24,6 +29,13 @@ test.each([
   ['a rebalance', protocol(27), 'fenced', false],
   ['a record that is too large', protocol(10), 'rejected', false],
   ['an offset out of range', protocol(1), 'rejected', false],
+  [
+    'a password that the broker does not know',
+    new (KafkaJSSASLAuthenticationError as new (text: string) => Error)('no'),
+    'unavailable',
+    true,
+  ],
+  ['a SASL mechanism that the broker does not speak', protocol(33), 'unavailable', true],
   ['no connection made: nothing was sent', connection('ECONNREFUSED'), 'unavailable', true],
   ['a connection that broke: not known', connection('ECONNRESET'), 'timeout', true],
   ['anything else: not known', new TypeError('x'), 'timeout', true],

@@ -10,7 +10,10 @@ const NOT_APPENDED = new Set([
   15, // COORDINATOR_NOT_AVAILABLE
   16, // NOT_COORDINATOR
   19, // NOT_ENOUGH_REPLICAS
+  33, // UNSUPPORTED_SASL_MECHANISM
+  34, // ILLEGAL_SASL_STATE
   56, // KAFKA_STORAGE_ERROR
+  58, // SASL_AUTHENTICATION_FAILED
   74, // FENCED_LEADER_EPOCH
   75, // UNKNOWN_LEADER_EPOCH
   89, // THROTTLING_QUOTA_EXCEEDED
@@ -36,7 +39,6 @@ const REJECTED = new Set([
   30, // GROUP_AUTHORIZATION_FAILED
   31, // CLUSTER_AUTHORIZATION_FAILED
   32, // INVALID_TIMESTAMP
-  58, // SASL_AUTHENTICATION_FAILED
   87, // INVALID_RECORD
 ]);
 
@@ -67,6 +69,8 @@ export function fromKafkaError(error: unknown): DependencyError {
   if (code !== undefined && NOT_APPENDED.has(code)) return make('unavailable', true);
   if (shape.name === 'KafkaJSOffsetOutOfRange') return make('rejected', false);
   if (shape.name === 'KafkaJSBrokerNotFound') return make('unavailable', true);
+  // Who is not let in has sent nothing; the broker may yet learn of the user.
+  if (shape.name === 'KafkaJSSASLAuthenticationError') return make('unavailable', true);
   // The same error ends the requests of a connection that breaks: only where none was made is it certain.
   if (shape.name === 'KafkaJSConnectionError' && NOT_CONNECTED.has(String(shape.code)))
     return make('unavailable', true);

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
 
 /**
  * The inner parts of kafkajs 2.2.4 that the adapter stands on. The public consumer cannot read a partition without a
@@ -132,13 +133,24 @@ interface ClusterOptions {
   sasl?: unknown;
 }
 
+/** What kafkajs asks a socket factory for. */
+export interface KafkaSocketRequest {
+  readonly host: string;
+  readonly port: number;
+  readonly onConnect: () => void;
+  /** Options of node:tls; none where the connection is plain. */
+  readonly ssl?: object;
+}
+
 const require = createRequire(import.meta.url);
 
 /** kafkajs's own Cluster class. */
 export const ClusterClass = require('kafkajs/src/cluster') as new (options: ClusterOptions) => KafkaCluster;
 
 /** kafkajs's own TCP and TLS socket factory. */
-export const createSocketFactory = require('kafkajs/src/network/socketFactory') as () => unknown;
+export const createSocketFactory = require('kafkajs/src/network/socketFactory') as () => (
+  request: KafkaSocketRequest,
+) => Socket;
 
 /** kafkajs's own logger, which the inner parts call. */
 export const createKafkaLogger = (require('kafkajs/src/loggers') as { createLogger(options: unknown): unknown })

@@ -1,9 +1,11 @@
 import type { Log, NewRecord } from '@weir/delivery';
 import { type Clock, DependencyError } from '@weir/pipeline';
 import { batchCompression } from './batch-zstd.ts';
-import { type KafkaConfig, KafkaConnection, type KafkaLogger } from './connection.ts';
+import { KafkaConnection } from './connection.ts';
 import { Fetcher, META_HEADER } from './fetcher.ts';
 import { type KafkaBroker, READ_COMMITTED } from './internals.ts';
+import type { KafkaConfig } from './kafka-config.ts';
+import type { KafkaLogger } from './kafka-logger.ts';
 
 const ACKS_ALL = -1;
 /** How long a broker may wait for its followers before it answers that it does not know. */

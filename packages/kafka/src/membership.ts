@@ -1,7 +1,9 @@
 import { type Committed, type Membership, type MembershipEvents, REVISIONS } from '@weir/delivery';
 import { type Clock, DependencyError } from '@weir/pipeline';
-import { type KafkaConfig, KafkaConnection, type KafkaLogger } from './connection.ts';
+import { KafkaConnection } from './connection.ts';
 import { createAssigner, decodeAssignment, type KafkaAssigner } from './internals.ts';
+import type { KafkaConfig } from './kafka-config.ts';
+import type { KafkaLogger } from './kafka-logger.ts';
 
 const SESSION_TIMEOUT_MS = 10_000;
 const REBALANCE_TIMEOUT_MS = 15_000;

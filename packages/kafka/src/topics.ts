@@ -1,7 +1,9 @@
 import { DependencyError, systemClock } from '@weir/pipeline';
 import kafkajs, { type Admin } from 'kafkajs';
-import { type KafkaConfig, type KafkaLogger, kafkaLogCreator } from './connection.ts';
 import { fromKafkaError } from './errors.ts';
+import type { KafkaConfig } from './kafka-config.ts';
+import { type KafkaLogger, kafkaLogCreator } from './kafka-logger.ts';
+import { securityOf } from './security.ts';
 
 // The package is CommonJS: not all of its names can be imported one by one.
 const { ConfigResourceTypes, Kafka, logLevel } = kafkajs;
@@ -51,8 +53,7 @@ export function createKafkaAdmin(config: KafkaConfig, logger: KafkaLogger): Kafk
     connectionTimeout: 3_000,
     requestTimeout: 10_000,
     retry: { retries: 2, initialRetryTime: 200 },
-    ...(config.ssl === undefined ? {} : { ssl: config.ssl as never }),
-    ...(config.sasl === undefined ? {} : { sasl: config.sasl as never }),
+    ...(securityOf(config) as object),
   });
   const using = async <T>(work: (admin: Admin) => Promise<T>): Promise<T> => {
     const admin = kafka.admin();

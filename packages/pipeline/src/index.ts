@@ -1,4 +1,5 @@
 export { Budget, type BudgetLimits } from './budget.ts';
+export type { ClientTls, TlsMaterial } from './client-tls.ts';
 export { type Clock, heardClock, systemClock } from './clock.ts';
 export type { Consumer } from './consumer.ts';
 export { type DependencyCode, DependencyError, InvariantError, invariant } from './errors.ts';

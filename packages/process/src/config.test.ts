@@ -63,6 +63,9 @@ test('a secret may come from a file, but not from both', () => {
 test('an empty variable counts as unset', () => {
   const loaded = loadConfig(SPEC, { env: { W_TRACK: '', W_LISTEN: 'a:1', W_PEPPER: 'long enough' }, readFile });
   expect(loaded.ok && loaded.config.track).toBe('v1');
+  const env = { W_LISTEN: 'a:1', W_PEPPER: '', W_PEPPER_FILE: '/pepper' };
+  const file = loadConfig(SPEC, { env, readFile });
+  expect(file.ok && file.config.pepper).toBe('from-a-file');
 });
 
 test('the description shows defaults as an operator writes them', () => {

@@ -66,11 +66,11 @@ export function settingsOf(spec: ConfigSpec): Setting[] {
 export function loadConfig<T extends ConfigSpec>(
   spec: T,
   source: ConfigSource,
-  faultsBetween: (config: ConfigOf<T>) => readonly string[] = () => [],
+  faultsBetween: (config: ConfigOf<T>, source: ConfigSource) => readonly string[] = () => [],
 ): LoadedConfig<T> {
   const faults: string[] = [];
   const config = read(spec, source, faults) as ConfigOf<T>;
-  if (faults.length === 0) faults.push(...faultsBetween(config));
+  if (faults.length === 0) faults.push(...faultsBetween(config, source));
   return faults.length === 0 ? { ok: true, config } : { ok: false, faults };
 }
 
@@ -95,7 +95,7 @@ function readText(entry: Setting, source: ConfigSource, faults: string[]): strin
   const text = source.env[entry.env];
   const file = entry.secret ? source.env[`${entry.env}_FILE`] : undefined;
   if (file === undefined || file === '') return text;
-  if (text !== undefined) faults.push(`${entry.env}: set it or ${entry.env}_FILE, not both`);
+  if (text !== undefined && text !== '') faults.push(`${entry.env}: set it or ${entry.env}_FILE, not both`);
   try {
     return source.readFile(file).trimEnd();
   } catch {

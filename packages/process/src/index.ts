@@ -1,4 +1,10 @@
 export {
+  CLICKHOUSE_CONFIG,
+  type ClickHouseAccess,
+  clickhouseAccess,
+  clickhouseConfigFaults,
+} from './clickhouse-settings.ts';
+export {
   type ConfigOf,
   type ConfigSource,
   type ConfigSpec,
@@ -10,6 +16,13 @@ export {
   setting,
   settingsOf,
 } from './config.ts';
+export {
+  KAFKA_CONFIG,
+  type KafkaAccess,
+  kafkaAccess,
+  kafkaConfigFaults,
+  type SaslMechanism,
+} from './kafka-settings.ts';
 export {
   brokerList,
   byteSize,

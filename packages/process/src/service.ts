@@ -4,7 +4,15 @@ import { parseArgs } from 'node:util';
 import { type Clock, type Component, systemClock } from '@weir/pipeline';
 import { createLogger, LOG_LEVELS, type Logger, Registry } from '@weir/telemetry';
 import { z } from 'zod';
-import { type ConfigOf, type ConfigSpec, defineConfig, describeConfig, loadConfig, setting } from './config.ts';
+import {
+  type ConfigOf,
+  type ConfigSource,
+  type ConfigSpec,
+  defineConfig,
+  describeConfig,
+  loadConfig,
+  setting,
+} from './config.ts';
 import { relaxExternalMemory } from './external-memory.ts';
 import { listenForFaults } from './fault-signal.ts';
 import { durationMs } from './parsers.ts';
@@ -26,7 +34,7 @@ export interface ServiceDefinition<T extends ConfigSpec> {
   readonly name: string;
   readonly config: T;
   /** Faults between settings each of which is good alone. */
-  readonly configFaults?: (config: ConfigOf<T>) => readonly string[];
+  readonly configFaults?: (config: ConfigOf<T>, source: ConfigSource) => readonly string[];
   createApp(config: ConfigOf<T>, context: ServiceContext): Component;
 }
 

@@ -1,5 +1,6 @@
 export { damagedExport } from './arbitrary/damaged-export.ts';
 export { exportRequest } from './arbitrary/exports.ts';
+export { testCertificates } from './certificates.ts';
 export { readCommandLine, wrongUsage } from './command-line.ts';
 export { Engine, type EngineRow } from './engine/engine.ts';
 export { FakeClock } from './fakes/fake-clock.ts';

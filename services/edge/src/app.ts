@@ -1,7 +1,7 @@
 import type { Log } from '@weir/delivery';
 import { createKafkaAdmin, createKafkaLog } from '@weir/kafka';
 import { Budget, type Clock, type Component, createLifecycle, ZoneGauge } from '@weir/pipeline';
-import type { ConfigOf, ServiceContext } from '@weir/process';
+import { type ConfigOf, kafkaAccess, type ServiceContext } from '@weir/process';
 import { type Track, trackTopics } from '@weir/records';
 import { createAdmin, createMetrics } from '@weir/telemetry';
 import { followTenants, RateLimiter, TenantDirectory } from '@weir/tenancy';
@@ -29,7 +29,7 @@ const STOP_DEADLINE_MS = 15_000;
 export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: ServiceContext): Component {
   const { clock, logger, registry, instance, version } = context;
   const topic = trackTopics(config.track).raw;
-  const kafka = { brokers: config.kafka.brokers, clientId: `weir-edge-${instance}` };
+  const kafka = { ...kafkaAccess(config.kafka), clientId: `weir-edge-${instance}` };
   const metrics = createMetrics(EDGE_METRICS, registry);
   metrics.buildInfo.set({ version, track: config.track }, 1);
 

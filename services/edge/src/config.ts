@@ -1,13 +1,15 @@
 import {
-  brokerList,
   byteSize,
   byteSizeBetween,
   type ConfigOf,
+  type ConfigSource,
   defineConfig,
   durationBetween,
   durationMs,
   flag,
   hostPort,
+  KAFKA_CONFIG,
+  kafkaConfigFaults,
   setting,
   wholeNumber,
 } from '@weir/process';
@@ -111,7 +113,7 @@ export const EDGE_CONFIG = defineConfig({
     secret: true,
   }),
   kafka: {
-    brokers: setting('WEIR_KAFKA_BROKERS', brokerList, 'Kafka brokers.'),
+    ...KAFKA_CONFIG,
     deadlineMs: setting(
       'WEIR_EDGE_PRODUCE_DEADLINE',
       z.string().default('5s').pipe(durationMs),
@@ -146,8 +148,9 @@ export const EDGE_CONFIG = defineConfig({
 });
 
 /** Faults between the edge's settings. */
-export function edgeConfigFaults({ body, queue, connections }: ConfigOf<typeof EDGE_CONFIG>): readonly string[] {
-  const faults: string[] = [];
+export function edgeConfigFaults(config: ConfigOf<typeof EDGE_CONFIG>, source: ConfigSource): readonly string[] {
+  const { body, queue, connections } = config;
+  const faults = kafkaConfigFaults(config.kafka, source);
   const least = body.bytesMax * LIMITS.queueBodiesMin;
   if (queue.bytesMax < least) {
     faults.push(

@@ -3,7 +3,7 @@ import { GroupWorkers, type Log } from '@weir/delivery';
 import { Breaker, createBacklogReporter } from '@weir/flow';
 import { createKafkaLog, createMembership } from '@weir/kafka';
 import { type Component, createLifecycle } from '@weir/pipeline';
-import type { ConfigOf, ServiceContext } from '@weir/process';
+import { type ConfigOf, kafkaAccess, type ServiceContext } from '@weir/process';
 import { trackGroups, trackTopics } from '@weir/records';
 import { collectWith, createAdmin, createMetrics, type Metrics } from '@weir/telemetry';
 import { followTenants, TenantDirectory } from '@weir/tenancy';
@@ -24,7 +24,7 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
   const { clock, logger, registry, instance, version } = context;
   const { raw: rawTopic, rows: rowsTopic } = trackTopics(config.track);
   const groupId = trackGroups(config.track).normalizer;
-  const kafka = { brokers: config.kafka.brokers, clientId: `weir-normalizer-${instance}` };
+  const kafka = { ...kafkaAccess(config.kafka), clientId: `weir-normalizer-${instance}` };
   const metrics = createMetrics(NORMALIZER_METRICS, registry);
   metrics.buildInfo.set({ version, track: config.track }, 1);
 

@@ -1,4 +1,14 @@
-import { brokerList, byteSize, defineConfig, hostPort, setting, wholeNumber } from '@weir/process';
+import {
+  byteSize,
+  type ConfigOf,
+  type ConfigSource,
+  defineConfig,
+  hostPort,
+  KAFKA_CONFIG,
+  kafkaConfigFaults,
+  setting,
+  wholeNumber,
+} from '@weir/process';
 import { isTrack } from '@weir/records';
 import { z } from 'zod';
 
@@ -15,9 +25,7 @@ export const NORMALIZER_CONFIG = defineConfig({
     'Where /metrics, /healthz and /readyz are served.',
   ),
   stateDir: setting('WEIR_STATE_DIR', z.string().default('/var/lib/weir'), 'Where the last-known tenants are kept.'),
-  kafka: {
-    brokers: setting('WEIR_KAFKA_BROKERS', brokerList, 'Kafka brokers.'),
-  },
+  kafka: KAFKA_CONFIG,
   backlog: {
     bytesMax: setting(
       'WEIR_NORMALIZER_BACKLOG_BYTES_MAX',
@@ -31,3 +39,11 @@ export const NORMALIZER_CONFIG = defineConfig({
     ),
   },
 });
+
+/** Faults between the normalizer's settings. */
+export function normalizerConfigFaults(
+  { kafka }: ConfigOf<typeof NORMALIZER_CONFIG>,
+  source: ConfigSource,
+): readonly string[] {
+  return kafkaConfigFaults(kafka, source);
+}

@@ -3,7 +3,7 @@ import { GroupWorkers } from '@weir/delivery';
 import { Breaker, createBacklogReporter } from '@weir/flow';
 import { createKafkaLog, createMembership } from '@weir/kafka';
 import { type Component, createLifecycle } from '@weir/pipeline';
-import type { ConfigOf, ServiceContext } from '@weir/process';
+import { type ConfigOf, clickhouseAccess, kafkaAccess, type ServiceContext } from '@weir/process';
 import { trackGroups, trackTopics } from '@weir/records';
 import { collectWith, createAdmin, createMetrics, type Metrics } from '@weir/telemetry';
 import { type Batch, oldestReceivedAtNs } from './batches.ts';
@@ -24,14 +24,14 @@ const STOP_DEADLINE_MS = 20_000;
 export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: ServiceContext): Component {
   const { clock, logger, registry, instance, version } = context;
   const topic = trackTopics(config.track).rows;
-  const kafka = { brokers: config.kafka.brokers, clientId: `weir-sink-${instance}` };
+  const kafka = { ...kafkaAccess(config.kafka), clientId: `weir-sink-${instance}` };
   const metrics = createMetrics(SINK_METRICS, registry);
   metrics.buildInfo.set({ version, track: config.track }, 1);
   const health = new Health(clock, config.batch.ageMsMax);
   const breaker = new Breaker(clock);
 
   const log = createKafkaLog(kafka, logger, clock);
-  const clickhouse = createClickHouse(config.clickhouse);
+  const clickhouse = createClickHouse(clickhouseAccess(config.clickhouse));
   const membership = createMembership(kafka, { groupId: trackGroups(config.track).sink, topic }, logger, clock);
 
   const inserter = new BatchInserter(clickhouse, log, topic, clock, insertEvents(metrics, health, breaker, context));

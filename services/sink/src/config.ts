@@ -1,4 +1,17 @@
-import { brokerList, byteSize, defineConfig, durationMs, hostPort, setting, wholeNumber } from '@weir/process';
+import {
+  byteSize,
+  CLICKHOUSE_CONFIG,
+  type ConfigOf,
+  type ConfigSource,
+  clickhouseConfigFaults,
+  defineConfig,
+  durationMs,
+  hostPort,
+  KAFKA_CONFIG,
+  kafkaConfigFaults,
+  setting,
+  wholeNumber,
+} from '@weir/process';
 import { isTrack } from '@weir/records';
 import { z } from 'zod';
 
@@ -14,15 +27,8 @@ export const SINK_CONFIG = defineConfig({
     z.string().default('0.0.0.0:9464').pipe(hostPort),
     'Where /metrics, /healthz and /readyz are served.',
   ),
-  kafka: {
-    brokers: setting('WEIR_KAFKA_BROKERS', brokerList, 'Kafka brokers.'),
-  },
-  clickhouse: {
-    url: setting('WEIR_CLICKHOUSE_URL', z.url('must be a URL'), 'HTTP interface of ClickHouse.'),
-    database: setting('WEIR_CLICKHOUSE_DATABASE', z.string().default('weir'), 'Database of the tables.'),
-    username: setting('WEIR_CLICKHOUSE_USER', z.string().default('default'), 'User of ClickHouse.'),
-    password: setting('WEIR_CLICKHOUSE_PASSWORD', z.string().default(''), 'Password of that user.', { secret: true }),
-  },
+  kafka: KAFKA_CONFIG,
+  clickhouse: CLICKHOUSE_CONFIG,
   batch: {
     ageMsMax: setting(
       'WEIR_SINK_BATCH_AGE',
@@ -58,3 +64,11 @@ export const SINK_CONFIG = defineConfig({
     ),
   },
 });
+
+/** Faults between the sink's settings. */
+export function sinkConfigFaults(
+  { kafka, clickhouse }: ConfigOf<typeof SINK_CONFIG>,
+  source: ConfigSource,
+): readonly string[] {
+  return [...kafkaConfigFaults(kafka, source), ...clickhouseConfigFaults(clickhouse, source)];
+}

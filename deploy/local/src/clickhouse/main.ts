@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { embeddedRefusal } from '../embedded.ts';
 import { ROOT } from '../paths.ts';
 import { Engine } from './engine.ts';
 import { Inserts } from './inserts.ts';
@@ -13,10 +14,9 @@ const STOP_MS = 20_000;
 /** Usage: main.ts DATA_DIR TEMPORARY_DIR PORT. Serves until SIGTERM, then finishes what runs. */
 function main(): void {
   const [data = '', temporary = '', port = ''] = process.argv.slice(2);
-  if (process.env.NODE_ENV === 'production' && process.env.WEIR_ALLOW_EMBEDDED !== 'true') {
-    process.stderr.write(
-      'the embedded ClickHouse is not for production; set WEIR_ALLOW_EMBEDDED=true to run it all the same\n',
-    );
+  const refusal = embeddedRefusal(process.env);
+  if (refusal !== undefined) {
+    process.stderr.write(`weir: ${refusal}\n`);
     process.exit(2);
   }
   rmSync(temporary, { recursive: true, force: true });

@@ -205,10 +205,44 @@ describe('the schema on ClickHouse', () => {
 });
 
 describe('the schema on a cluster', () => {
-  test('creates everything on the cluster, replicated', () => {
-    for (const sql of statements({ database: 'weir', cluster: 'main' })) {
-      expect(sql).toContain(' ON CLUSTER `main`');
-      if (sql.startsWith('CREATE TABLE')) expect(sql).toMatch(/ENGINE = Replicated\w*MergeTree\(/);
+  const CLUSTER: SchemaTarget = { database: 'weir', cluster: 'main' };
+  const replicated = statements(CLUSTER);
+
+  test('creates and changes everything on the cluster, replicated', () => {
+    const kinds = new Map<string, number>();
+    for (const sql of replicated) {
+      expect(sql.match(/ ON CLUSTER `main`/g), sql).toHaveLength(1);
+      const kind = /^(CREATE (?:DATABASE|TABLE|VIEW|MATERIALIZED VIEW)|ALTER TABLE) /.exec(sql)?.[1] ?? sql;
+      kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+      if (kind !== 'CREATE TABLE') continue;
+      expect(sql).toMatch(/\) ENGINE = Replicated\w*MergeTree\(/);
+      // Of the table of versions nothing is deduplicated: a step that is noted twice is there twice.
+      if (!sql.includes(MIGRATIONS_TABLE)) expect(sql).toMatch(/replicated_deduplication_window = 100000, /);
+    }
+    // The telemetry, the look-up of traces, the books, the versions.
+    expect(Object.fromEntries(kinds)).toEqual({
+      'CREATE DATABASE': 1,
+      'CREATE TABLE': TABLES.length + 2,
+      'CREATE MATERIALIZED VIEW': 1,
+      'CREATE VIEW': 1,
+      'ALTER TABLE': expect.any(Number),
+    });
+  });
+
+  test('is that of a server alone in all else', () => {
+    const alone = replicated.map((sql) =>
+      sql.replace(' ON CLUSTER `main`', '').replace('ENGINE = Replicated', 'ENGINE = '),
+    );
+    expect(alone).toEqual(statements(TARGET));
+  });
+
+  test('is SQL that ClickHouse reads; this engine has neither cluster nor Keeper to run it on', async () => {
+    const engine = await Engine.open();
+    try {
+      for (const sql of replicated) expect(engine.select(`EXPLAIN AST ${sql}`).length, sql).toBeGreaterThan(2);
+      expect(() => engine.execute(replicated[0]!)).toThrow(/cluster|zookeeper|keeper/i);
+    } finally {
+      engine.close();
     }
   });
 });

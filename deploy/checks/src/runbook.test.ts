@@ -1,0 +1,50 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { commandFault } from '@weir/ingestctl';
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { RUNBOOK_PARTS, readRunbook } from './runbook.ts';
+import { seriesFaults } from './series.ts';
+import { REPOSITORY } from './tool-cache.ts';
+
+interface Rules {
+  readonly groups: readonly { readonly rules: readonly { readonly alert?: string }[] }[];
+}
+
+const entries = readRunbook(await readFile(join(REPOSITORY, 'docs/RUNBOOK.md'), 'utf8'));
+const rules = parse(await readFile(join(REPOSITORY, 'deploy/prometheus/rules/pipe.yml'), 'utf8')) as Rules;
+
+test('the runbook has an entry for each alert, and no other', () => {
+  const alerts = rules.groups.flatMap((group) => group.rules.flatMap(({ alert }) => alert ?? []));
+  expect(alerts.length).toBeGreaterThan(10);
+  expect(entries.map(({ alert }) => alert)).toEqual(alerts);
+});
+
+test.each(entries)('$alert: what it means, how to see it, what to do, how to know that it is over', (entry) => {
+  expect(entry.parts).toEqual(RUNBOOK_PARTS);
+  expect(entry.blocks.sh.length + entry.blocks.promql.length).toBeGreaterThan(0);
+});
+
+test.each(entries)('$alert: every command is one of ingestctl', async ({ blocks }) => {
+  for (const line of blocks.sh) {
+    const [program, ...args] = line.split(' ');
+    expect([line, program, await commandFault(args)]).toEqual([line, 'ingestctl', undefined]);
+  }
+});
+
+test.each(entries)('$alert: every expression reads series that a service has', ({ blocks }) => {
+  for (const expression of blocks.promql) expect([expression, seriesFaults(expression)]).toEqual([expression, []]);
+});
+
+test('a command or expression that is not there is found', async () => {
+  const [entry] = readRunbook(
+    '# R\n\n## A\n\n**What it means.** x\n\n```sh\n# why\ningestctl lags\n```\n\n```promql\nweir_none\n```\n',
+  );
+  expect(entry).toEqual({
+    alert: 'A',
+    parts: ['What it means.'],
+    blocks: { sh: ['ingestctl lags'], promql: ['weir_none'] },
+  });
+  expect(await commandFault(['lags'])).toContain('lags');
+  expect(seriesFaults('weir_none')).not.toEqual([]);
+});

@@ -1,0 +1,274 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '@weir/pipeline';
+import { encodeExport, freePorts, OtlpClient, pause, TestStack } from '@weir/testkit';
+import kafkajs from 'kafkajs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { KafkaConfig } from '../src/kafka-config.ts';
+import { createKafkaLog } from '../src/kafka-log.ts';
+import { createKafkaAdmin } from '../src/topics.ts';
+
+const ROOT = join(import.meta.dirname, '../../..');
+const QUIET = { warn: () => undefined, debug: () => undefined };
+const dataDir = mkdtempSync(join(tmpdir(), 'weir-secured-'));
+const strangers: ChildProcess[] = [];
+let stack: TestStack;
+let client: OtlpClient;
+
+beforeAll(async () => {
+  const env = { WEIR_LOCAL_KAFKA_BROKERS: '3', WEIR_LOCAL_KAFKA_SECURITY: 'SASL_SSL' };
+  stack = await TestStack.start(dataDir, { envoy: false, env });
+  client = new OtlpClient(stack);
+});
+
+afterAll(async () => {
+  for (const stranger of strangers) stranger.kill('SIGKILL');
+  await client?.close();
+  await stack?.stop();
+  rmSync(dataDir, { recursive: true, force: true });
+});
+
+function security() {
+  const { security } = stack.local.kafka;
+  if (security === undefined) throw new Error('local.json does not say how to reach a secured Kafka');
+  return security;
+}
+
+/** As the services reach Kafka. */
+function kafkaConfig(): KafkaConfig {
+  const { ca, certFile, keyFile, mechanism, user, passwordFile } = security();
+  const read = (path: string) => readFileSync(path, 'utf8');
+  const material = { ca: read(ca), cert: read(certFile), key: read(keyFile) };
+  return {
+    brokers: stack.local.kafka.brokers,
+    clientId: 'secured-test',
+    tls: { material: () => material },
+    sasl: { mechanism, username: user, password: read(passwordFile) },
+  };
+}
+
+function kafkajsAdmin(options: Partial<kafkajs.KafkaConfig> = {}) {
+  const { tls, sasl, brokers } = kafkaConfig();
+  const kafka = new kafkajs.Kafka({
+    brokers: [...brokers],
+    ssl: { ...tls?.material() },
+    sasl: { ...sasl, mechanism: 'scram-sha-512' } as kafkajs.SASLOptions,
+    logLevel: kafkajs.logLevel.NOTHING,
+    ...options,
+  });
+  return kafka.admin();
+}
+
+function span(name: string, number: number): Buffer {
+  const spanId = Buffer.alloc(8);
+  spanId.writeUInt32BE(number + 1, 4);
+  const made = {
+    traceId: new Uint8Array(16).fill(7),
+    spanId: new Uint8Array(spanId),
+    name,
+    startTimeUnixNano: BigInt(Date.now()) * 1_000_000n,
+  };
+  return Buffer.from(encodeExport('traces', { resourceSpans: [{ scopeSpans: [{ spans: [made] }] }] }));
+}
+
+/** Sends one span after the other for a while, each until it is taken; numbers of those that were sent only once. */
+async function sendFor(ms: number, name: string): Promise<{ sent: number; once: Set<number>; refused: number }> {
+  const key = stack.key('demo');
+  const once = new Set<number>();
+  let refused = 0;
+  let number = 0;
+  for (const deadline = Date.now() + ms; Date.now() < deadline; number++) {
+    for (let tries = 1; ; tries++) {
+      const { status } = await client.export('traces', span(name, number), { key });
+      if (status === 200) {
+        if (tries === 1) once.add(number);
+        break;
+      }
+      expect(status).toBe(503);
+      refused++;
+      await pause(200);
+    }
+    await pause(20);
+  }
+  return { sent: number, once, refused };
+}
+
+async function stored(name: string, sent: number): Promise<Map<number, number>> {
+  const from = `FROM otel_traces WHERE SpanName = '${name}'`;
+  await stack.until<{ n: string }>(`SELECT uniqExact(SpanId) AS n ${from}`, ({ n }) => Number(n) >= sent, 60_000);
+  const rows = await stack.query<{ SpanId: string; n: string }>(`SELECT SpanId, count() AS n ${from} GROUP BY SpanId`);
+  return new Map(rows.map(({ SpanId, n }) => [Number.parseInt(SpanId, 16) - 1, Number(n)]));
+}
+
+test('every topic has three copies, of which two must be in sync', async () => {
+  const admin = kafkajsAdmin();
+  await admin.connect();
+  const topics = await admin.listTopics();
+  expect(topics).toEqual(expect.arrayContaining(['weir.raw.v1', 'weir.rows.v1', 'weir.tenants', '__consumer_offsets']));
+  const metadata = await admin.fetchTopicMetadata({ topics });
+  for (const { name, partitions } of metadata.topics) {
+    for (const { replicas } of partitions) expect([name, replicas.toSorted()]).toEqual([name, [1, 2, 3]]);
+  }
+  const type = kafkajs.ConfigResourceTypes.TOPIC;
+  const resources = topics.map((name) => ({ type, name, configNames: ['min.insync.replicas'] }));
+  const configs = await admin.describeConfigs({ includeSynonyms: false, resources });
+  expect(configs.resources.map(({ configEntries }) => configEntries[0]?.configValue)).toEqual(topics.map(() => '2'));
+  await admin.disconnect();
+});
+
+test('spans go from the edge to ClickHouse, and none is lost or doubled while a broker is killed', async () => {
+  const load = sendFor(20_000, 'secured');
+  await pause(6_000);
+  stack.signal('kafka-2', 'SIGKILL');
+  const { sent, once, refused } = await load;
+  const found = await stored('secured', sent);
+  expect(found.size).toBe(sent);
+  expect([...once].filter((number) => found.get(number) !== 1)).toEqual([]);
+  expect(once.size).toBeGreaterThan(sent / 2);
+  expect(refused).toBeLessThan(sent);
+  const ready = () => Promise.all(['edge', 'normalizer', 'sink'].map((name) => stack.ready(name)));
+  await expect.poll(ready, { timeout: 30_000 }).toEqual([true, true, true]);
+});
+
+/** What becomes of a client that does not prove itself anew, when it asks again after a while. */
+async function cutOff(ms: number): Promise<string> {
+  const admin = kafkajsAdmin({ reauthenticationThreshold: -1_000_000, retry: { retries: 0 } });
+  await admin.connect();
+  await admin.listTopics();
+  await pause(ms);
+  const how = await admin.listTopics().then(
+    () => 'goes on',
+    (error: Error & { cause?: Error }) => error.cause?.name ?? error.name,
+  );
+  await admin.disconnect();
+  return how;
+}
+
+test('a connection proves anew who it is before its session ends, and no append fails for it', async () => {
+  const config = kafkaConfig();
+  const topic = 'reauthenticated';
+  const spec = { name: topic, partitions: 4, replicationFactor: 3, config: {} };
+  await createKafkaAdmin(config, QUIET).ensure([spec]);
+  const log = createKafkaLog(config, QUIET, systemClock);
+  const signal = new AbortController().signal;
+  const faults: unknown[] = [];
+  let appended = 0;
+  // Sessions last 20 s: a broker closes a connection that goes on for longer without proving itself.
+  const deadline = Date.now() + 32_000;
+  const fill = async (partition: number) => {
+    while (Date.now() < deadline) {
+      // Takes a while to be compressed: meanwhile another append may find that the session ends.
+      const record = { key: null, value: Buffer.alloc(200_000, `${appended}`), meta: null, plain: true };
+      const records = Array.from({ length: 10 }, () => record);
+      await log.append(topic, partition, records, signal).then(
+        () => appended++,
+        (error: unknown) => faults.push(error),
+      );
+      await pause(2);
+    }
+  };
+  const [forgetful] = await Promise.all([cutOff(25_000), ...[0, 1, 2, 3].map(fill)]);
+  await log.close();
+  expect(forgetful).toBe('KafkaJSConnectionClosedError');
+  expect(faults).toEqual([]);
+  expect(appended).toBeGreaterThan(100);
+});
+
+/** A service beside those of the stack, with settings of its own. */
+async function startStranger(service: string, env: Record<string, string>) {
+  const base = await freePorts(3);
+  const { ca, certFile, keyFile, mechanism, user } = security();
+  const tls = join(dataDir, 'tls');
+  const child = spawn(process.execPath, [join(ROOT, 'services', service, 'src/main.ts')], {
+    env: {
+      PATH: process.env.PATH,
+      WEIR_KAFKA_BROKERS: stack.local.kafka.brokers.join(','),
+      WEIR_KAFKA_TLS: 'true',
+      WEIR_KAFKA_TLS_CA_FILE: ca,
+      WEIR_KAFKA_TLS_CERT_FILE: certFile,
+      WEIR_KAFKA_TLS_KEY_FILE: keyFile,
+      WEIR_KAFKA_SASL_MECHANISM: mechanism,
+      WEIR_KAFKA_SASL_USER: user,
+      WEIR_CLICKHOUSE_URL: stack.local.clickhouse.url,
+      WEIR_KEY_PEPPER_FILE: join(dataDir, 'pepper'),
+      WEIR_STATE_DIR: join(dataDir, `state-of-a-stranger-${service}`),
+      WEIR_TLS_CERT_FILE: join(tls, 'server.pem'),
+      WEIR_TLS_KEY_FILE: join(tls, 'server.key'),
+      WEIR_ADMIN_LISTEN: `127.0.0.1:${base}`,
+      WEIR_GRPC_LISTEN: `127.0.0.1:${base + 1}`,
+      WEIR_HTTP_LISTEN: `127.0.0.1:${base + 2}`,
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  strangers.push(child);
+  const lines: string[] = [];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => lines.push(...text.split('\n').filter(Boolean)));
+  const readyz = async () => {
+    try {
+      const answer = await fetch(`http://127.0.0.1:${base}/readyz`);
+      await answer.arrayBuffer();
+      return answer.status;
+    } catch {
+      return 0;
+    }
+  };
+  return { child, lines, readyz };
+}
+
+test('services with a wrong password say so, are not ready, and go on', async () => {
+  const started = await Promise.all(
+    ['edge', 'normalizer', 'sink'].map((service) => startStranger(service, { WEIR_KAFKA_SASL_PASSWORD: 'guessed' })),
+  );
+  const told = (lines: readonly string[]) => lines.filter((line) => line.includes('authentication failed'));
+  for (const { lines, readyz } of started) {
+    await expect.poll(() => told(lines).length, { timeout: 30_000 }).toBeGreaterThan(0);
+    await expect.poll(readyz, { timeout: 30_000 }).toBe(503);
+  }
+  await pause(5_000);
+  for (const { child, lines, readyz } of started) {
+    expect(child.exitCode).toBeNull();
+    expect(await readyz()).toBe(503);
+    expect(JSON.parse(told(lines)[0]!)).toMatchObject({ level: 'warn' });
+    // A line of each part of the client for each broker, once a minute; not one for each attempt.
+    expect(lines.length).toBeLessThan(40);
+    expect(lines.join('')).not.toContain('guessed');
+    child.kill('SIGTERM');
+    await expect.poll(() => child.exitCode, { timeout: 30_000 }).toBe(0);
+  }
+});
+
+test('ingestctl with a wrong password, another CA, or no certificate fails with one line and status 3', async () => {
+  const { ca, certFile, keyFile, mechanism, user, passwordFile } = security();
+  const run = async (env: Record<string, string | undefined>) => {
+    const child = spawn(process.execPath, [join(ROOT, 'packages/ingestctl/src/main.ts'), 'topics', 'status'], {
+      env: {
+        PATH: process.env.PATH,
+        WEIR_KAFKA_BROKERS: stack.local.kafka.brokers.join(','),
+        WEIR_KAFKA_TLS: 'true',
+        WEIR_KAFKA_TLS_CA_FILE: ca,
+        WEIR_KAFKA_TLS_CERT_FILE: certFile,
+        WEIR_KAFKA_TLS_KEY_FILE: keyFile,
+        WEIR_KAFKA_SASL_MECHANISM: mechanism,
+        WEIR_KAFKA_SASL_USER: user,
+        WEIR_KAFKA_SASL_PASSWORD_FILE: passwordFile,
+        ...env,
+      },
+    });
+    let err = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      err += text;
+    });
+    const status = await new Promise<number | null>((resolve) => child.once('close', resolve));
+    return { status, lines: err.trim().split('\n').filter(Boolean) };
+  };
+  expect(await run({})).toEqual({ status: 0, lines: [] });
+  const wrong = await run({ WEIR_KAFKA_SASL_PASSWORD: 'guessed', WEIR_KAFKA_SASL_PASSWORD_FILE: undefined });
+  expect(wrong).toEqual({ status: 3, lines: [expect.stringContaining('authentication failed')] });
+  const stranger = await run({ WEIR_KAFKA_TLS_CA_FILE: undefined });
+  expect(stranger).toEqual({ status: 3, lines: [expect.stringMatching(/certificate/)] });
+  const nobody = await run({ WEIR_KAFKA_TLS_CERT_FILE: undefined, WEIR_KAFKA_TLS_KEY_FILE: undefined });
+  expect(nobody).toEqual({ status: 3, lines: [expect.stringMatching(/^ingestctl: kafka: /)] });
+});
