@@ -14,6 +14,8 @@ export interface Outside {
   err(text: string): void;
   /** Whether the output is a terminal that may be coloured and redrawn. */
   readonly terminal: boolean;
+  /** From its call on the signal aborts when the operator ends the command, which then ends by itself. Left out: nobody does. */
+  interruptible?(): AbortSignal;
 }
 
 /** Options that every command takes. */

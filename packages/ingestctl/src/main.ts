@@ -2,6 +2,14 @@ import { readFileSync } from 'node:fs';
 import { createProgram } from './program.ts';
 import { writeFile } from './write-file.ts';
 
+/** A second signal ends the process at once. */
+function interruptible(): AbortSignal {
+  const interrupted = new AbortController();
+  const onSignal = () => interrupted.abort(new Error('interrupted'));
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  return interrupted.signal;
+}
+
 const status = await createProgram({
   env: process.env,
   readFile: (path) => readFileSync(path, 'utf8'),
@@ -9,5 +17,6 @@ const status = await createProgram({
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
   terminal: process.stdout.isTTY === true && !process.env.NO_COLOR,
+  interruptible,
 }).run(process.argv.slice(2));
 process.exit(status);

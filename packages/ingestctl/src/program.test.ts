@@ -53,6 +53,10 @@ const COMMANDS = [
   'keys list',
   'keys rotate',
   'keys revoke',
+  'dlq list',
+  'dlq show',
+  'dlq redrive',
+  'dlq purge',
   'lag',
   'status',
   'config',
@@ -110,6 +114,14 @@ test.each([
   [['lag', '--data-dir', '/nowhere']],
   [['tenants', 'apply', '-f', 'missing.yaml', '--brokers', NOWHERE]],
   [['keys', 'create']],
+  [['dlq', 'list', '--reason', 'bad_luck', '--brokers', NOWHERE]],
+  [['dlq', 'list', '--signal', 'profiles', '--brokers', NOWHERE]],
+  [['dlq', 'list', '--limit', '0', '--brokers', NOWHERE]],
+  [['dlq', 'redrive', '--from', 'yesterday', '--brokers', NOWHERE]],
+  [['dlq', 'redrive', '--from', '1h', '--to', '2h', '--brokers', NOWHERE]],
+  [['dlq', 'redrive', '--track', 'first', '--brokers', NOWHERE]],
+  [['dlq', 'redrive', '--rate', '0', '--brokers', NOWHERE]],
+  [['dlq', 'purge', '--yes', '--brokers', NOWHERE]],
 ])('wrong usage ends with 2 and says why: %j', async (args) => {
   const { status, out, err } = await ingestctl(args);
   expect(status).toBe(2);

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { type AuditOptions, audit } from './audit/audit.ts';
 import { showConfig } from './config.ts';
 import { Context, type GlobalOptions, type Outside, UsageError } from './context.ts';
+import { addDlq } from './dlq/add-dlq.ts';
 import { keysCreate, keysList, keysRevoke, keysRotate } from './keys.ts';
 import { lag } from './lag.ts';
 import { printable } from './output.ts';
@@ -57,6 +58,7 @@ export function createProgram(outside: Outside): Program {
   addTopics(program, act, outside.env);
   addLag(program, act, outside.env);
   addAudit(program, act, outside.env);
+  addDlq(program, act, outside.env);
   addSchema(program, act);
   addTenants(program, act);
   addKeys(program, act);

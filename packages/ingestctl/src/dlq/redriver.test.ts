@@ -134,9 +134,9 @@ test('a redrive that was paused while another settled its chunk says so, and wha
     const paused: Log = {
       read: (...args) => log.read(...args),
       bounds: (...args) => log.bounds(...args),
-      append: async (topic, ...args) => {
+      append: async (topic, partition, records) => {
         if (topic === RAW) await wake.promise;
-        return log.append(topic, ...args);
+        return log.append(topic, partition, records);
       },
     };
     const first = redrive(paused, time, edgeId(1)).catch((error: Error) => error.message);
