@@ -20,6 +20,8 @@ export function stackPaths(dataDir: string) {
     clickhouseData: at('clickhouse'),
     clickhouseTmp: at('run/clickhouse-tmp'),
     envoyConfig: at('run/envoy.yaml'),
+    /** In a folder of its own, which Envoy watches. */
+    envoyRoutes: at('envoy-routes/otlp.yaml'),
     pepper: at('pepper'),
     keys: at('keys.json'),
     tenants: at('tenants.yaml'),

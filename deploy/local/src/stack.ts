@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Clock, systemClock } from '@weir/pipeline';
 import { ensureCertificates } from './certificates.ts';
 import { installEnvoy, renderEnvoy } from './envoy.ts';
+import { writeRoutes } from './envoy-routes.ts';
 import { installKafka, prepareKafka } from './kafka.ts';
 import { describeStack, type LocalFile, writeLocalFile } from './local-file.ts';
 import type { StartOptions } from './options.ts';
@@ -87,7 +88,10 @@ export class Stack {
     ]);
     await prepareKafka(kafkaLibs, paths, ports);
     const parts: StackParts = { paths, ports, certificates, kafkaLibs, envoyBinary };
-    if (envoyBinary !== undefined) writeFileSync(paths.envoyConfig, renderEnvoy(ports, certificates), { mode: 0o600 });
+    if (envoyBinary !== undefined) {
+      writeRoutes(paths.envoyRoutes, ports);
+      writeFileSync(paths.envoyConfig, renderEnvoy(ports, certificates, paths.envoyRoutes), { mode: 0o600 });
+    }
     return parts;
   }
 
@@ -151,7 +155,7 @@ export class Stack {
 
   #writeFiles(): LocalFile {
     const ports = this.#ports();
-    const stack = { ca: this.#ca, keys: this.#keys, envoy: this.#options.envoy };
+    const stack = { ca: this.#ca, keys: this.#keys, routes: this.#options.envoy ? this.#paths.envoyRoutes : undefined };
     const content = describeStack(ports, stack, this.#pids);
     writeLocalFile(this.#paths.localFile, content);
     writeRun(this.#paths, this.#pids);
