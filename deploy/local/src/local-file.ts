@@ -18,14 +18,18 @@ export interface LocalFile {
   readonly services: Readonly<Record<string, { readonly pid: number; readonly admin: string }>>;
   readonly processes: Readonly<Record<string, number>>;
   readonly tracks: readonly string[];
-  /** Envoy's admin endpoint, and the file of its routes; left out where there is no Envoy. */
-  readonly envoy?: { readonly admin: string; readonly routes: string };
+  /** Envoy's admin endpoint, the file of its routes, and its program; left out where there is no Envoy. */
+  readonly envoy?: { readonly admin: string; readonly routes: string; readonly binary: string };
 }
 
 /** What the file says, given the processes that run. */
 export function describeStack(
   ports: Ports,
-  stack: { readonly ca: string; readonly keys: LocalKeys; readonly routes: string | undefined },
+  stack: {
+    readonly ca: string;
+    readonly keys: LocalKeys;
+    readonly envoy: { readonly routes: string; readonly binary: string } | undefined;
+  },
   pids: ReadonlyMap<string, number>,
 ): LocalFile {
   const v1 = ports.tracks.v1;
@@ -49,7 +53,7 @@ export function describeStack(
     if (pid !== undefined) processes[name] = pid;
   }
   return {
-    otlp: stack.routes === undefined ? edge : front,
+    otlp: stack.envoy === undefined ? edge : front,
     edge,
     clickhouse: { url: `http://127.0.0.1:${ports.clickhouse}`, database: DATABASE },
     kafka: { brokers: ports.brokers.map(({ client }) => `127.0.0.1:${client}`) },
@@ -58,9 +62,7 @@ export function describeStack(
     services,
     processes,
     tracks: Object.keys(ports.tracks),
-    ...(stack.routes === undefined
-      ? {}
-      : { envoy: { admin: `http://127.0.0.1:${ports.envoyAdmin}`, routes: stack.routes } }),
+    ...(stack.envoy === undefined ? {} : { envoy: { admin: `http://127.0.0.1:${ports.envoyAdmin}`, ...stack.envoy } }),
   };
 }
 

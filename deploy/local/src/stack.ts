@@ -34,6 +34,7 @@ export class Stack {
   #housekeeping: NodeJS.Timeout | undefined;
   #keys: LocalKeys = {};
   #ca = '';
+  #envoy: { readonly routes: string; readonly binary: string } | undefined;
   #up = false;
   #failed: (error: Error) => void = () => undefined;
   /** Rejects when a process cannot be kept running. */
@@ -89,6 +90,7 @@ export class Stack {
     await prepareKafka(kafkaLibs, paths, ports);
     const parts: StackParts = { paths, ports, certificates, kafkaLibs, envoyBinary };
     if (envoyBinary !== undefined) {
+      this.#envoy = { routes: paths.envoyRoutes, binary: envoyBinary };
       writeRoutes(paths.envoyRoutes, ports);
       writeFileSync(paths.envoyConfig, renderEnvoy(ports, certificates, paths.envoyRoutes), { mode: 0o600 });
     }
@@ -155,7 +157,7 @@ export class Stack {
 
   #writeFiles(): LocalFile {
     const ports = this.#ports();
-    const stack = { ca: this.#ca, keys: this.#keys, routes: this.#options.envoy ? this.#paths.envoyRoutes : undefined };
+    const stack = { ca: this.#ca, keys: this.#keys, envoy: this.#envoy };
     const content = describeStack(ports, stack, this.#pids);
     writeLocalFile(this.#paths.localFile, content);
     writeRun(this.#paths, this.#pids);

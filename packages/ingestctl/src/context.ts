@@ -37,6 +37,15 @@ interface LocalFile {
   readonly clickhouse?: { readonly url?: string; readonly database?: string };
   readonly kafka?: { readonly brokers?: readonly string[] };
   readonly services?: Readonly<Record<string, { readonly admin: string }>>;
+  readonly envoy?: LocalEnvoy;
+}
+
+/** The Envoy of a local stack. */
+export interface LocalEnvoy {
+  readonly admin: string;
+  /** The file that it follows. */
+  readonly routes: string;
+  readonly binary?: string;
 }
 
 type Secret = 'WEIR_CLICKHOUSE_PASSWORD' | 'WEIR_KEY_PEPPER';
@@ -92,6 +101,10 @@ export class Context {
   get admins(): Readonly<Record<string, string>> {
     const services = Object.entries(this.#local.services ?? {});
     return Object.fromEntries(services.map(([name, { admin }]) => [name, admin]));
+  }
+
+  get envoy(): LocalEnvoy | undefined {
+    return this.#local.envoy;
   }
 
   get pepper(): string {

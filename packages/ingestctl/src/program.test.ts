@@ -57,6 +57,9 @@ const COMMANDS = [
   'dlq show',
   'dlq redrive',
   'dlq purge',
+  'rollout set',
+  'rollout back',
+  'rollout status',
   'lag',
   'status',
   'config',
@@ -121,6 +124,10 @@ test.each([
   [['dlq', 'redrive', '--from', '1h', '--to', '2h', '--brokers', NOWHERE]],
   [['dlq', 'redrive', '--track', 'first', '--brokers', NOWHERE]],
   [['dlq', 'redrive', '--rate', '0', '--brokers', NOWHERE]],
+  [['rollout', 'status']],
+  [['rollout', 'set', 'acme', '--to', 'v2', '--percent', '101']],
+  [['rollout', 'back', 'acme', '--routes', 'missing.yaml']],
+  [['rollout', 'back', 'acme', '--output', 'yaml']],
   [['dlq', 'purge', '--yes', '--brokers', NOWHERE]],
 ])('wrong usage ends with 2 and says why: %j', async (args) => {
   const { status, out, err } = await ingestctl(args);

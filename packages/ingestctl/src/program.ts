@@ -7,6 +7,7 @@ import { addDlq } from './dlq/add-dlq.ts';
 import { keysCreate, keysList, keysRevoke, keysRotate } from './keys.ts';
 import { lag } from './lag.ts';
 import { printable } from './output.ts';
+import { addRollout } from './rollout/add-rollout.ts';
 import { schemaApply, schemaStatus } from './schema.ts';
 import { type StatusOptions, status as showStatus } from './status.ts';
 import { tenantsApply, tenantsList, tenantsShow } from './tenants.ts';
@@ -63,6 +64,7 @@ export function createProgram(outside: Outside): Program {
   addTenants(program, act);
   addKeys(program, act);
   addStatus(program, act, outside.env);
+  addRollout(program, act);
   return {
     run: async (args) => {
       try {
