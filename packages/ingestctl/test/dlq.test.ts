@@ -210,3 +210,46 @@ test('purge marks letters, and says which bytes Kafka cannot let go of', async (
   expect(Number(letter!.id.split(':')[1])).toBeGreaterThanOrEqual(first);
   await Promise.all([balanced(older), balanced(newer)]);
 });
+
+test('rows that ClickHouse refused go into their table once the cause is gone, each once, whenever it is killed', async () => {
+  const tenant = caseTenant(57);
+  const key = stack.key(tenant);
+  const bad = 'what the test does not take';
+  await stack.query(`ALTER TABLE otel_traces ADD CONSTRAINT dlq_test CHECK SpanName != '${bad}'`);
+  const exports = 12;
+  try {
+    for (let at = 0; at < exports; at++) {
+      for (const name of [bad, `good-${at}`])
+        expect((await client.export('traces', span(name), { key })).status).toBe(200);
+    }
+    await expect.poll(() => items(tenant), { timeout: 60_000 }).toBe(exports);
+    const letters = await json<{ id: string; reason: string }[]>('dlq', 'list', '--tenant', tenant, '--letters');
+    expect(new Set(letters.map(({ reason }) => reason))).toEqual(new Set(['rows_rejected']));
+    expect(await json('dlq', 'show', letters[0]!.id)).toMatchObject({ table: 'otel_traces', encoding: 'zstd' });
+    await balanced(tenant);
+    const refused = await ingestctl('dlq', 'redrive', '--tenant', tenant, '--id', letters[0]!.id, '--yes');
+    expect(refused).toMatchObject({ status: 1, err: expect.stringContaining('still refuses the rows of 1 letters') });
+    expect(await items(tenant)).toBe(exports);
+  } finally {
+    await stack.query('ALTER TABLE otel_traces DROP CONSTRAINT dlq_test');
+  }
+  const journalEnd = async () => (await log.bounds(CONTROL_TOPICS.redrives, 0, NEVER)).end;
+  for (let steps = 1; ; steps++) {
+    const goal = (await journalEnd()) + steps;
+    const run = start('dlq', 'redrive', '--tenant', tenant, '--rate', '0.01', '--yes');
+    while (run.child.exitCode === null && (await journalEnd()) < goal) await pause(2);
+    if (steps <= 3) run.child.kill('SIGKILL');
+    if ((await run.ended) === 0) break;
+    expect(steps).toBeLessThan(6);
+  }
+  const sql = `SELECT countIf(SpanName = '${bad}') AS bad, countIf(SpanName != '${bad}') AS good FROM otel_traces WHERE TenantId = '${tenant}'`;
+  await stack.until<{ bad: string }>(sql, (row) => Number(row.bad) === exports);
+  expect(await stack.query(sql)).toEqual([{ bad: String(exports), good: String(exports) }]);
+  await balanced(tenant);
+  expect(await usage(tenant)).toMatchObject({ accepted: exports * 2, stored: exports * 2, dead_lettered: 0 });
+  expect(await waiting(tenant)).toBe(0);
+}, 180_000);
+
+async function items(tenant: string): Promise<number> {
+  return (await counts(tenant)).reduce((sum, count) => sum + count.items, 0);
+}

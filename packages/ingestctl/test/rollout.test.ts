@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createKafkaLog } from '@weir/kafka';
 import { systemClock } from '@weir/pipeline';
 import { decodeRawMeta, trackTopics } from '@weir/records';
-import { caseTenant, decodeExport, encodeExport, OtlpClient } from '@weir/testkit';
+import { caseTenant, decodeExport, encodeExport, OtlpClient, pause } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
 import { afterAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -119,6 +119,8 @@ test('a tenant is shifted 0 -> 25 -> 100 -> 0 % under load: nothing is lost, dou
       const done = await ingestctl('rollout', ...shift);
       expect(done).toMatchObject({ status: 0, err: expect.stringContaining('has taken them') });
       expect((await ingestctl('rollout', 'status')).status).toBe(0);
+      // Envoy's main thread has them; its workers follow.
+      await pause(200);
     }
     phase = name;
     const enough = () => sent[SHIFTED]!.filter((one) => one.startsWith(`${name}-`)).length;

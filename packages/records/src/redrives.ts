@@ -20,7 +20,15 @@ export type RedriveEntry =
       readonly rawFrom: number;
       readonly letters: readonly string[];
     }
-  /** The append was acknowledged. */
+  | {
+      /** Rows that ClickHouse refused are about to be inserted, under tokens that follow from the keys. */
+      readonly kind: 'insert';
+      readonly chunk: string;
+      /** Wall clock, ms since the epoch. */
+      readonly atMs: number;
+      readonly letters: readonly string[];
+    }
+  /** The append was acknowledged, or the rows are in. */
   | { readonly kind: 'done'; readonly chunk: string }
   /** Somebody else is about to find out what became of the chunk: its redrive may not say it any more. */
   | { readonly kind: 'settling'; readonly chunk: string }
@@ -50,6 +58,7 @@ export function decodeRedriveEntry(value: Buffer | null): Readable<RedriveEntry>
 function isEntry(entry: RedriveEntry): boolean {
   if (entry.kind === 'purged') return areTexts(entry.letters);
   if (typeof entry.chunk !== 'string') return false;
+  if (entry.kind === 'insert') return Number.isSafeInteger(entry.atMs) && areTexts(entry.letters);
   if (entry.kind === 'settled') return typeof entry.found === 'boolean';
   if (entry.kind !== 'intent') return entry.kind === 'done' || entry.kind === 'settling';
   const { partition, firstSeq, rawFrom } = entry;

@@ -62,7 +62,6 @@ test('what is over a limit of its tenant as it is now is rejected', () => {
 test.each([
   ['there is no such tenant', letter(BODY, { tenant: 'nobody' })],
   ['it is not known whose it is', letter(BODY, { tenant: '' })],
-  ['rows of a table are not sent in again', letter(BODY, { table: 'otel_logs' })],
   ['it cannot be decompressed', letter(Buffer.from('1f8b0000', 'hex'))],
   ['it is not an export of OTLP', letter(Buffer.from('ffff', 'hex'))],
   ['it has not the items that it should', letter(BODY, { items: 3 })],

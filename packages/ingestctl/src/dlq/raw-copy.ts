@@ -22,7 +22,7 @@ const scanner = new Scanner();
 const totals = createTotals();
 
 /**
- * Makes an export of a letter, received now. As at an edge, what is over a limit of its tenant as it is now is rejected: it
+ * Makes an export of a letter that has no table, received now. As at an edge, what is over a limit of its tenant as it is now is rejected: it
  * comes back as a letter. Only `activeSeries` is not looked at, since edges alone know what is active.
  */
 export function rawCopyOf(
@@ -31,7 +31,6 @@ export function rawCopyOf(
   receivedAtNs: bigint,
 ): MadeCopy {
   const { meta, value } = letter;
-  if (meta.table !== undefined) return { ok: false, why: 'rows of a table are not sent in again' };
   if (meta.tenant === '') return { ok: false, why: 'it is not known whose it is' };
   const tenant = tenantOf(meta.tenant);
   if (tenant === undefined) return { ok: false, why: 'there is no such tenant' };

@@ -4,6 +4,7 @@ import type { RedriveEntry } from '@weir/records';
 export type LetterState = 'waiting' | 'sending' | 'redriven' | 'purged';
 
 export type Intent = Extract<RedriveEntry, { kind: 'intent' }>;
+export type InsertIntent = Extract<RedriveEntry, { kind: 'insert' }>;
 
 /** `void`: another chunk had one of its letters first. */
 export type ChunkState = 'sending' | 'settling' | 'done' | 'free' | 'void';
@@ -15,10 +16,10 @@ export type ChunkState = 'sending' | 'settling' | 'done' | 'free' | 'void';
  */
 export class RedriveBook {
   readonly #letters = new Map<string, string | 'purged'>();
-  readonly #chunks = new Map<string, { readonly intent: Intent; state: ChunkState }>();
+  readonly #chunks = new Map<string, { readonly intent: Intent | InsertIntent; state: ChunkState }>();
 
   apply(entry: RedriveEntry): void {
-    if (entry.kind === 'intent') this.#intend(entry);
+    if (entry.kind === 'intent' || entry.kind === 'insert') this.#intend(entry);
     else if (entry.kind === 'purged') {
       for (const key of entry.letters) if (this.letter(key) === 'waiting') this.#letters.set(key, 'purged');
     } else this.#judge(entry);
@@ -34,20 +35,29 @@ export class RedriveBook {
     return this.#chunks.get(id)?.state;
   }
 
-  /** Chunks of which nobody has said how they ended. */
+  /** Appends of which nobody has said how they ended. */
   open(): readonly Intent[] {
+    return this.#open().filter((intent) => intent.kind === 'intent');
+  }
+
+  /** Inserts of which nobody has said how they ended. */
+  openInserts(): readonly InsertIntent[] {
+    return this.#open().filter((intent) => intent.kind === 'insert');
+  }
+
+  #open(): readonly (Intent | InsertIntent)[] {
     const all = [...this.#chunks.values()];
     return all.filter(({ state }) => state === 'sending' || state === 'settling').map(({ intent }) => intent);
   }
 
-  #intend(intent: Intent): void {
+  #intend(intent: Intent | InsertIntent): void {
     if (this.#chunks.has(intent.chunk)) return;
     const free = intent.letters.every((key) => this.letter(key) === 'waiting');
     this.#chunks.set(intent.chunk, { intent, state: free ? 'sending' : 'void' });
     if (free) for (const key of intent.letters) this.#letters.set(key, intent.chunk);
   }
 
-  #judge(entry: Exclude<RedriveEntry, { kind: 'intent' | 'purged' }>): void {
+  #judge(entry: Exclude<RedriveEntry, { kind: 'intent' | 'insert' | 'purged' }>): void {
     const chunk = this.#chunks.get(entry.chunk);
     if (chunk === undefined) return;
     if (entry.kind === 'settled') {
