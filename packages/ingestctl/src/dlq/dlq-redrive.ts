@@ -99,9 +99,12 @@ async function settle({ log, journal, redriver, rowsRedriver }: Run, signal: Abo
   const unknown = await redriver.settle(signal);
   const cutOff = new Set(journal.book.openInserts().flatMap(({ letters }) => letters));
   if (cutOff.size === 0) return unknown;
-  const letters = new Map<string, Letter>();
-  for await (const letter of readLetters(log, signal)) if (cutOff.has(letter.key)) letters.set(letter.key, letter);
-  return unknown + (await rowsRedriver.settle((key) => letters.get(key), signal));
+  const rows = new Map<string, RowsCopy>();
+  for await (const letter of readLetters(log, signal)) {
+    const made = cutOff.has(letter.key) ? rowsOf(letter) : undefined;
+    if (made?.ok === true) rows.set(letter.key, made.rows);
+  }
+  return unknown + (await rowsRedriver.settle((key) => rows.get(key), signal));
 }
 
 function make(run: Run, letter: Letter): Made {

@@ -81,16 +81,15 @@ export class RowsRedriver {
   /**
    * Ends what was cut off, by doing it again: what is in is dropped by its token.
    *
-   * @param find the letter of a key, as long as there is one
+   * @param find the rows of a letter by its key, as long as there is one
    * @returns letters of which it cannot be told any more: they are gone, or the tokens may be forgotten
    */
-  async settle(find: (key: string) => Letter | undefined, signal: AbortSignal): Promise<number> {
+  async settle(find: (key: string) => RowsCopy | undefined, signal: AbortSignal): Promise<number> {
     let unknown = 0;
     const nowMs = Number(this.#clock.wallNs() / 1_000_000n);
     for (const { chunk, letters, atMs } of this.#journal.book.openInserts()) {
-      const found = find(letters[0] ?? '');
-      const made = found === undefined ? undefined : rowsOf(found);
-      if (made?.ok === true && nowMs - atMs < TOKEN_MS) await this.#finish(chunk, made.rows, signal);
+      const rows = find(letters[0] ?? '');
+      if (rows !== undefined && nowMs - atMs < TOKEN_MS) await this.#finish(chunk, rows, signal);
       else unknown += letters.length;
     }
     return unknown;
