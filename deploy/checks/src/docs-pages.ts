@@ -38,9 +38,10 @@ export interface DocsPage {
 
 /** All of them. */
 export function docsPages(): readonly DocsPage[] {
-  const envoy = readFileSync(join(REPOSITORY, 'deploy/envoy/envoy.yaml'), 'utf8');
+  const envoy = (name: string) => renderKubernetesEnvoy(readFileSync(join(REPOSITORY, 'deploy/envoy', name), 'utf8'));
   return [
-    { path: 'k8s/base/envoy/envoy.yaml', text: renderKubernetesEnvoy(envoy) },
+    { path: 'k8s/base/envoy/envoy.yaml', text: envoy('envoy.yaml') },
+    { path: 'k8s/base/envoy/otlp.yaml', text: envoy('routes/otlp.yaml') },
     { path: 'docs/REFUSALS.md', text: renderRefusalsPage() },
     { path: 'docs/METRICS.md', text: renderMetricsPage(SERVICE_METRICS) },
     { path: 'docs/CONFIGURATION.md', text: renderConfigurationPage(PROGRAMS) },

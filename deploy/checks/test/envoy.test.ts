@@ -7,6 +7,7 @@ import { createKey } from '@weir/tenancy';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Ran, REPOSITORY, run } from '../src/tool-cache.ts';
 
+const ROUTES = join(REPOSITORY, 'deploy/envoy/routes');
 let envoy = '';
 let scratch = '';
 
@@ -30,7 +31,7 @@ async function validate(text: string): Promise<Ran> {
 
 test("Docker Compose's Envoy accepts deploy/envoy/envoy.yaml as it is", async () => {
   const text = await readFile(join(REPOSITORY, 'deploy/envoy/envoy.yaml'), 'utf8');
-  const ran = await validate(text.replaceAll('/prepared', scratch));
+  const ran = await validate(text.replaceAll('/prepared', scratch).replaceAll('/etc/weir/routes', ROUTES));
   expect(ran.stderr).toBe('');
   expect(ran.stdout).toContain('OK');
   expect(ran.status).toBe(0);
@@ -42,7 +43,8 @@ test("Kubernetes's Envoy accepts k8s/base/envoy/envoy.yaml", async () => {
     .replaceAll('/etc/weir/server/tls', join(scratch, 'server'))
     .replaceAll('/etc/weir/client/tls', join(scratch, 'client'))
     .replaceAll('/etc/weir/client/ca.crt', join(scratch, 'ca.crt'))
-    .replaceAll(/\/etc\/weir\/(server|client)$/gm, scratch);
+    .replaceAll(/\/etc\/weir\/(server|client)$/gm, scratch)
+    .replaceAll('/etc/weir/routes', ROUTES);
   const ran = await validate(moved);
   expect(ran.stderr).toBe('');
   expect(ran.status).toBe(0);
@@ -50,6 +52,9 @@ test("Kubernetes's Envoy accepts k8s/base/envoy/envoy.yaml", async () => {
 
 test('a configuration with an unknown field is refused', async () => {
   const text = await readFile(join(REPOSITORY, 'deploy/envoy/envoy.yaml'), 'utf8');
-  const wrong = text.replaceAll('/prepared', scratch).replace('max_concurrent_streams', 'max_concurrent_stream');
+  const wrong = text
+    .replaceAll('/prepared', scratch)
+    .replaceAll('/etc/weir/routes', ROUTES)
+    .replace('max_concurrent_streams', 'max_concurrent_stream');
   expect((await validate(wrong)).status).not.toBe(0);
 });

@@ -9,7 +9,7 @@ const VERSIONS = ['1.34', '1.37'] as const;
 const OVERLAYS = ['base', 'overlays/track-v2', 'overlays/production'] as const;
 /** Partial documents, made whole by kustomize. */
 const PATCHES = new Set(['edge-scale.yaml', 'sink-resources.yaml']);
-const NOT_MANIFESTS = new Set(['kustomization.yaml', 'envoy.yaml']);
+const NOT_MANIFESTS = new Set(['kustomization.yaml', 'envoy.yaml', 'otlp.yaml']);
 
 /** The parts of a manifest that these tests read. */
 interface Manifest {

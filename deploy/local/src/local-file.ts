@@ -19,6 +19,8 @@ export interface LocalFile {
   readonly services: Readonly<Record<string, { readonly pid: number; readonly admin: string }>>;
   readonly processes: Readonly<Record<string, number>>;
   readonly tracks: readonly string[];
+  /** Envoy's admin endpoint, the file of its routes, and its program; left out where there is no Envoy. */
+  readonly envoy?: { readonly admin: string; readonly routes: string; readonly binary: string };
 }
 
 /** What the file says, given the processes that run. */
@@ -27,7 +29,7 @@ export function describeStack(
   stack: {
     readonly ca: string;
     readonly keys: LocalKeys;
-    readonly envoy: boolean;
+    readonly envoy: { readonly routes: string; readonly binary: string } | undefined;
     readonly kafka?: KafkaClientSecurity | undefined;
   },
   pids: ReadonlyMap<string, number>,
@@ -53,7 +55,7 @@ export function describeStack(
     if (pid !== undefined) processes[name] = pid;
   }
   return {
-    otlp: stack.envoy ? front : edge,
+    otlp: stack.envoy === undefined ? edge : front,
     edge,
     clickhouse: { url: `http://127.0.0.1:${ports.clickhouse}`, database: DATABASE },
     kafka: {
@@ -65,6 +67,7 @@ export function describeStack(
     services,
     processes,
     tracks: Object.keys(ports.tracks),
+    ...(stack.envoy === undefined ? {} : { envoy: { admin: `http://127.0.0.1:${ports.envoyAdmin}`, ...stack.envoy } }),
   };
 }
 

@@ -23,6 +23,8 @@ export function stackPaths(dataDir: string) {
     kafkaPassword: at('kafka-password'),
     kafkaBrokerPassword: at('kafka-broker-password'),
     kafkaKeystore: at('tls/kafka.pem'),
+    /** In a folder of its own, which Envoy watches. */
+    envoyRoutes: at('envoy-routes/otlp.yaml'),
     pepper: at('pepper'),
     keys: at('keys.json'),
     tenants: at('tenants.yaml'),

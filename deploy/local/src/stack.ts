@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Clock, systemClock } from '@weir/pipeline';
 import { ensureCertificates } from './certificates.ts';
 import { installEnvoy, renderEnvoy } from './envoy.ts';
+import { writeRoutes } from './envoy-routes.ts';
 import { installKafka, isFormatted, prepareKafka } from './kafka.ts';
 import { clientSecurity, ensureKafkaSecurity, type KafkaSecurity, wantsKafkaSecurity } from './kafka-security.ts';
 import { describeStack, type LocalFile, writeLocalFile } from './local-file.ts';
@@ -35,6 +36,7 @@ export class Stack {
   #keys: LocalKeys = {};
   #ca = '';
   #security: KafkaSecurity | undefined;
+  #envoy: { readonly routes: string; readonly binary: string } | undefined;
   #up = false;
   #failed: (error: Error) => void = () => undefined;
   /** Rejects when a process cannot be kept running. */
@@ -91,8 +93,12 @@ export class Stack {
       this.#security = ensureKafkaSecurity(paths, certificates, isFormatted(paths, 0));
     }
     await prepareKafka(kafkaLibs, paths, ports, this.#security);
-    const parts = { paths, ports, certificates, kafkaLibs, kafkaSecurity: this.#security, envoyBinary };
-    if (envoyBinary !== undefined) writeFileSync(paths.envoyConfig, renderEnvoy(ports, certificates), { mode: 0o600 });
+    const parts: StackParts = { paths, ports, certificates, kafkaLibs, kafkaSecurity: this.#security, envoyBinary };
+    if (envoyBinary !== undefined) {
+      this.#envoy = { routes: paths.envoyRoutes, binary: envoyBinary };
+      writeRoutes(paths.envoyRoutes, ports);
+      writeFileSync(paths.envoyConfig, renderEnvoy(ports, certificates, paths.envoyRoutes), { mode: 0o600 });
+    }
     return parts;
   }
 
@@ -157,7 +163,7 @@ export class Stack {
   #writeFiles(): LocalFile {
     const ports = this.#ports();
     const kafka = this.#security && clientSecurity(this.#security);
-    const stack = { ca: this.#ca, keys: this.#keys, envoy: this.#options.envoy, kafka };
+    const stack = { ca: this.#ca, keys: this.#keys, envoy: this.#envoy, kafka };
     const content = describeStack(ports, stack, this.#pids);
     writeLocalFile(this.#paths.localFile, content);
     writeRun(this.#paths, this.#pids);

@@ -4,7 +4,7 @@ import { derivePorts } from './ports.ts';
 import { summary } from './summary.ts';
 
 const PORTS = derivePorts(5_000, ['v1']);
-const STACK = { ca: '/data/tls/ca.pem', keys: { demo: { key: 'wk_1' } }, envoy: true };
+const STACK = { ca: '/data/tls/ca.pem', keys: { demo: { key: 'wk_1' } }, envoy: { routes: '/r', binary: '/e' } };
 const STORES = [
   ['kafka', 1],
   ['clickhouse', 2],

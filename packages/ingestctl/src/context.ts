@@ -13,7 +13,7 @@ import {
 import { createLogger, type Logger } from '@weir/telemetry';
 import { type GlobalOptions, type Outside, UsageError } from './outside.ts';
 import { type ConfigFile, readConfigFile } from './settings/config-file.ts';
-import { type LocalStack, readLocalStack } from './settings/local-stack.ts';
+import { type LocalEnvoy, type LocalStack, readLocalStack } from './settings/local-stack.ts';
 import { Settings } from './settings/settings.ts';
 
 export { type GlobalOptions, type Outside, UsageError } from './outside.ts';
@@ -71,6 +71,11 @@ export class Context {
   /** Where {@link admins} are said. */
   get adminsFrom(): string {
     return Object.keys(this.#file?.admins ?? {}).length > 0 ? `${this.#file?.path}: admins` : (this.#local?.path ?? '');
+  }
+
+  /** The Envoy of a local stack. */
+  get envoy(): LocalEnvoy | undefined {
+    return this.#local?.envoy;
   }
 
   get pepper(): string {

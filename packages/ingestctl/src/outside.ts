@@ -10,6 +10,8 @@ export interface Outside {
   readonly terminal: boolean;
   /** Whether it may be coloured; left out: as it is a terminal. */
   readonly colours?: boolean;
+  /** From its call on the signal aborts when the operator ends the command, which then ends by itself. Left out: nobody does. */
+  interruptible?(): AbortSignal;
 }
 
 /** Options that every command takes. */

@@ -108,6 +108,18 @@ test.each([
   [['lag', '--data-dir', '/nowhere']],
   [['tenants', 'apply', '-f', 'missing.yaml', '--brokers', NOWHERE]],
   [['keys', 'create']],
+  [['dlq', 'list', '--reason', 'bad_luck', '--brokers', NOWHERE]],
+  [['dlq', 'list', '--signal', 'profiles', '--brokers', NOWHERE]],
+  [['dlq', 'list', '--limit', '0', '--brokers', NOWHERE]],
+  [['dlq', 'redrive', '--from', 'yesterday', '--brokers', NOWHERE]],
+  [['dlq', 'redrive', '--from', '1h', '--to', '2h', '--brokers', NOWHERE]],
+  [['dlq', 'redrive', '--track', 'first', '--brokers', NOWHERE]],
+  [['dlq', 'redrive', '--rate', '0', '--brokers', NOWHERE]],
+  [['rollout', 'status']],
+  [['rollout', 'set', 'acme', '--to', 'v2', '--percent', '101']],
+  [['rollout', 'back', 'acme', '--routes', 'missing.yaml']],
+  [['rollout', 'back', 'acme', '--output', 'yaml']],
+  [['dlq', 'purge', '--yes', '--brokers', NOWHERE]],
 ])('wrong usage ends with 2 and says why: %j', async (args) => {
   const { status, out, err } = await ingestctl(args);
   expect(status).toBe(2);

@@ -4,9 +4,11 @@ import { type AuditOptions, audit } from './audit/audit.ts';
 import { addCompletion } from './completion/completion.ts';
 import { showConfig } from './config.ts';
 import { Context, type GlobalOptions, type Outside, UsageError } from './context.ts';
+import { addDlq } from './dlq/add-dlq.ts';
 import { keysCreate, keysList, keysRevoke, keysRotate } from './keys.ts';
 import { lag } from './lag.ts';
 import { printable } from './output.ts';
+import { addRollout } from './rollout/add-rollout.ts';
 import { schemaApply, schemaStatus } from './schema.ts';
 import { readConfigFile } from './settings/config-file.ts';
 import { type StatusOptions, status as showStatus } from './status.ts';
@@ -85,10 +87,12 @@ export function buildProgram(outside: Outside, env: Outside['env'], act: Act): C
   addTopics(program, act, env);
   addLag(program, act, env);
   addAudit(program, act, env);
+  addDlq(program, act, env);
   addSchema(program, act);
   addTenants(program, act);
   addKeys(program, act);
   addStatus(program, act, env);
+  addRollout(program, act);
   addCompletion(program, outside);
   return program;
 }

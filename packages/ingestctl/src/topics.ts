@@ -49,6 +49,8 @@ export function topicSpecs(tracks: readonly string[], partitions: number, replic
       'retention.bytes': String(DLQ_BYTES_MAX),
       'max.message.bytes': String(RECORD_BYTES_MAX),
     }),
+    // What became of letters must be known for longer than any of them is there.
+    spec(CONTROL_TOPICS.redrives, 1, { 'retention.ms': String(60 * 24 * HOUR_MS) }),
   ];
 }
 

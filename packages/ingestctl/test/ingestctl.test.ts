@@ -174,6 +174,7 @@ test('topics and schema are set up once and found so the second time', async () 
     'weir.flow',
     'weir.demand',
     'weir.dlq',
+    'weir.redrives',
   ]);
   expect(new Set(applied.map(({ state }) => state))).toEqual(new Set(['unchanged']));
   expect(await json('schema', 'apply')).toEqual({ applied: [] });

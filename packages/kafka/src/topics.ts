@@ -41,6 +41,8 @@ export interface KafkaAdmin {
   ensure(topics: readonly TopicSpec[]): Promise<TopicState[]>;
   describe(names: readonly string[]): Promise<TopicState[]>;
   lag(groupId: string, topic: string): Promise<PartitionLag[]>;
+  /** Lets go of the records of a partition that stand before an offset. */
+  deleteBefore(topic: string, partition: number, offset: number): Promise<void>;
 }
 
 /** @throws DependencyError */
@@ -98,6 +100,12 @@ export function createKafkaAdmin(config: KafkaConfig, logger: KafkaLogger): Kafk
             end: Number(entry.high),
           }))
           .toSorted((a, b) => a.partition - b.partition);
+      }),
+    deleteBefore: (topic, partition, offset) =>
+      using(async (admin) => {
+        // The client finds the leader by what it has asked before.
+        await admin.fetchTopicOffsets(topic);
+        await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(offset) }] });
       }),
   };
 }

@@ -33,6 +33,7 @@ export {
 } from './schema.ts';
 export { splitExport } from './split.ts';
 export { DEPTH_MAX } from './structure.ts';
+export { protobufToJson } from './to-json.ts';
 export { createTotals, limitFaults, ROW_BYTES, repeatedBytesMax, type ScanTotals } from './totals.ts';
 export {
   bucketsMatch,

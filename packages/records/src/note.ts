@@ -1,6 +1,7 @@
 import { REFUSALS, SIGNALS } from '@weir/pipeline';
+import { DLQ_REASONS } from './dlq.ts';
 import { corrupt, type Readable, unknownVersion } from './layout.ts';
-import { USAGE_OUTCOMES, type Usage } from './usage.ts';
+import { USAGE_OUTCOMES, type Usage, type UsageOutcome } from './usage.ts';
 
 /**
  * What an edge says in a raw partition about items that are in none of its records: those that it refused, and those of
@@ -10,7 +11,7 @@ export interface Note {
   /** Random id of the edge process, 16 hex digits. */
   readonly edge: string;
   readonly seq: number;
-  /** Usage that is certain. */
+  /** Usage that is certain; negative where something that was booked is taken back. */
   readonly settled: readonly Usage[];
   /**
    * Usage of the records with the seqs right before this one, whose append stayed without an answer; empty where there
@@ -24,6 +25,10 @@ const VERSION = 1;
 /** Stands where raw records have their signal. */
 const NOTE = 255;
 const HEADER = 1 + 1 + 8 + 8;
+
+const REASONS: ReadonlySet<string> = new Set([...Object.keys(REFUSALS), ...DLQ_REASONS]);
+/** Of these there may be less than none: who sends dead letters in again takes back what was booked of them. */
+const TAKEN_BACK: ReadonlySet<UsageOutcome> = new Set(['accepted', 'dead_lettered'] as const);
 
 type Row = [
   tenant: string,
@@ -74,10 +79,10 @@ function toRow({ tenant, signal, minute, outcome, reason, items, bytes }: Usage)
 function toUsage([tenant, signalAt, minute, outcomeAt, reason, items, bytes]: Row): Usage {
   const signal = SIGNALS[signalAt];
   const outcome = USAGE_OUTCOMES[outcomeAt];
-  const whole = [minute, items, bytes].every((value) => Number.isSafeInteger(value) && value >= 0);
-  if (typeof tenant !== 'string' || signal === undefined || outcome === undefined || !whole) {
-    throw new TypeError('not usage');
-  }
-  if (reason !== '' && !Object.hasOwn(REFUSALS, reason)) throw new TypeError('not a reason');
+  if (typeof tenant !== 'string' || signal === undefined || outcome === undefined) throw new TypeError('not usage');
+  const least = TAKEN_BACK.has(outcome) ? Number.MIN_SAFE_INTEGER : 0;
+  const whole = minute >= 0 && [minute, items, bytes].every((value) => Number.isSafeInteger(value));
+  if (!whole || items < least || bytes < least) throw new TypeError('not usage');
+  if (reason !== '' && !REASONS.has(reason)) throw new TypeError('not a reason');
   return { tenant, signal, minute, outcome, reason: reason as Usage['reason'], items, bytes };
 }

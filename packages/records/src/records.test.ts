@@ -179,6 +179,18 @@ test('a note comes back as it was, and is not taken for an export', () => {
   );
 });
 
+test('a note may take back what was accepted and dead-lettered, and nothing else', () => {
+  const back = (outcome: (typeof USAGE_OUTCOMES)[number], reason: string) => {
+    const one = { tenant: 'acme', signal: 'logs', minute: 1, outcome, reason, items: -2, bytes: 0 } as never;
+    const { meta, value } = encodeNote({ edge: '0'.repeat(16), seq: 1, settled: [one], doubtful: [] });
+    const decoded = decodeNote(meta, value);
+    return decoded.ok && decoded.value.settled[0] !== undefined;
+  };
+  const taken = USAGE_OUTCOMES.filter((outcome) => back(outcome, ''));
+  expect(taken).toEqual(['accepted', 'dead_lettered']);
+  expect([back('dead_lettered', 'too_many_series'), back('dead_lettered', 'bad_luck')]).toEqual([true, false]);
+});
+
 test('a note that is damaged is unreadable', () => {
   const one = {
     tenant: 'acme',

@@ -18,11 +18,12 @@ export function trackGroups(track: Track): { readonly normalizer: string; readon
   return { normalizer: `weir.normalizer.${track}`, sink: `weir.sink.${track}` };
 }
 
-/** Topics that all tracks share. `tenants` and `progress` are compacted; `flow` and `demand` are short-lived. */
+/** Topics that all tracks share. `tenants` and `progress` are compacted; `flow` and `demand` are short-lived; `redrives` outlives `dlq`. */
 export const CONTROL_TOPICS = {
   tenants: 'weir.tenants',
   flow: 'weir.flow',
   demand: 'weir.demand',
   dlq: 'weir.dlq',
   progress: 'weir.progress',
+  redrives: 'weir.redrives',
 } as const;

@@ -5,6 +5,15 @@ interface LocalFile {
   readonly clickhouse?: { readonly url?: string; readonly database?: string };
   readonly kafka?: { readonly brokers?: readonly string[]; readonly security?: LocalSecurity };
   readonly services?: Readonly<Record<string, { readonly admin: string }>>;
+  readonly envoy?: LocalEnvoy;
+}
+
+/** The Envoy of a local stack. */
+export interface LocalEnvoy {
+  readonly admin: string;
+  /** The file that it follows. */
+  readonly routes: string;
+  readonly binary?: string;
 }
 
 interface LocalSecurity {
@@ -25,6 +34,7 @@ export interface LocalStack {
   readonly clickhouse: Readonly<Record<string, string>>;
   /** Admin endpoints of the services, by name. */
   readonly admins: Readonly<Record<string, string>>;
+  readonly envoy?: LocalEnvoy | undefined;
 }
 
 /** @throws UsageError where it cannot be read; where nobody named the directory there need not be one */
@@ -51,6 +61,7 @@ export function readLocalStack(outside: Outside, dataDir: string | undefined): L
       ...(database === undefined ? {} : { WEIR_CLICKHOUSE_DATABASE: database }),
     },
     admins: Object.fromEntries(services.map(([name, { admin }]) => [name, admin])),
+    envoy: file.envoy,
   };
 }
 

@@ -1,0 +1,41 @@
+import type { Command } from 'commander';
+import type { Context } from '../context.ts';
+import { type RolloutOptions, type RolloutSetOptions, rolloutBack, rolloutSet, rolloutStatus } from './rollout.ts';
+
+type Act = (action: (context: Context, signal: AbortSignal) => Promise<number>) => Promise<void>;
+
+/** Registers the commands about shifted tenants. */
+export function addRollout(program: Command, act: Act): void {
+  const group = program.command('rollout').description('Tenants that are shifted to another track, at Envoy.');
+  writing(group.command('set <TENANT>'))
+    .description('Sends exports of a tenant to another track, but those that say themselves where they go. No restart.')
+    .requiredOption('--to <TRACK>', 'the track')
+    .option('--percent <N>', 'so many of a hundred exports; 0: back', '100')
+    .addHelpText('after', '\nExample:\n  ingestctl rollout set acme --to v2 --percent 25')
+    .action((tenant: string, options: RolloutSetOptions) =>
+      act((context, signal) => rolloutSet(context, tenant, options, signal)),
+    );
+  writing(group.command('back <TENANT>'))
+    .description('Sends all exports of a tenant where all go again.')
+    .addHelpText('after', '\nExample:\n  ingestctl rollout back acme')
+    .action((tenant: string, options: RolloutOptions) =>
+      act((context, signal) => rolloutBack(context, tenant, options, signal)),
+    );
+  at(group.command('status'))
+    .description('Shows who is shifted, and whether Envoy has it so; status 1 where not.')
+    .addHelpText('after', '\nExample:\n  ingestctl rollout status --admin http://127.0.0.1:9901')
+    .action((options: RolloutOptions) => act((context, signal) => rolloutStatus(context, options, signal)));
+}
+
+function at(command: Command): Command {
+  const collect = (value: string, before: string[]) => [...before, value];
+  return command
+    .option('--routes <FILE>', "Envoy's file of routes (default: WEIR_ENVOY_ROUTES, or that of a local stack)")
+    .option('--admin <URL>', 'admin endpoint of an Envoy that follows the file, once for each', collect, []);
+}
+
+function writing(command: Command): Command {
+  return at(command)
+    .option('--envoy <FILE>', "Envoy's binary, which looks at the routes before they are written")
+    .option('--output <FORM>', 'configmap: print a manifest for kubectl apply, and write nothing');
+}
