@@ -10,10 +10,10 @@ import {
   RowsWriter,
   takeOver,
 } from '@weir/delivery';
+import type { Normalized, Normalizer } from '@weir/normalize';
 import { type Clock, faultPoint, heardClock } from '@weir/pipeline';
 import { pauseAfter, type RawPage, readRaw } from './consume/raw-source.ts';
 import { LIMITS } from './limits.ts';
-import type { Normalized, Normalizer } from './normalize.ts';
 import { publishDeadLetters } from './publish/dead-letters.ts';
 import type { UnknownTenants } from './unknown-tenants.ts';
 

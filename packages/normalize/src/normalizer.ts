@@ -12,11 +12,11 @@ import {
   usageBlock,
 } from '@weir/records';
 import type { Tenant } from '@weir/tenancy';
-import { inflate } from './consume/inflate.ts';
 import type { DeadLetter, OpenExport, RawEntry, RawExport } from './exports.ts';
+import { inflate } from './inflate.ts';
 import { lanesOf } from './lanes.ts';
 import { LIMITS } from './limits.ts';
-import { RowsRecordBuilder } from './publish/rows-record.ts';
+import { RowsRecordBuilder } from './rows-record.ts';
 import { type Transcoded, type TranscodeFault, Transcoder } from './transcode/transcoder.ts';
 
 /** What became of a run of raw records: the content of one rows record, and what goes to the DLQ before it. */

@@ -9,7 +9,7 @@ import { decodeExport, Engine, encodeExport } from '@weir/testkit';
 import { describe, expect, test } from 'vitest';
 import type { RawEntry, RawExport } from './exports.ts';
 import { LIMITS } from './limits.ts';
-import { Normalizer } from './normalize.ts';
+import { Normalizer } from './normalizer.ts';
 
 const EDGE = '0123456789abcdef';
 const NO_EVENTS = {
