@@ -60,6 +60,7 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
         unknownTenants,
         newOwner: () => randomBytes(OWNER_BYTES).toString('hex'),
         clock,
+        track: config.track,
         rawTopic,
         rowsTopic,
         onTakeOver: () => metrics.takeOvers.inc(),

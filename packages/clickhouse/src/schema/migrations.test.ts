@@ -112,6 +112,20 @@ describe('the schema on ClickHouse', () => {
     expect(found()).toEqual(expected);
   });
 
+  test('rows from before positions say that theirs is not known', () => {
+    const target = { database: 'unplaced' };
+    engine.execute('CREATE DATABASE unplaced');
+    for (const { name, statements } of MIGRATIONS) {
+      if (name === 'raw-position') {
+        engine.execute(
+          "INSERT INTO unplaced.otel_logs (TenantId, RetentionDays, ReceivedDay, Timestamp) VALUES ('a', 30, today(), now64(9))",
+        );
+      }
+      for (const sql of statements(target)) engine.execute(sql);
+    }
+    expect(engine.select('SELECT RawPosition FROM unplaced.otel_logs')).toEqual([{ RawPosition: '0' }]);
+  });
+
   test('a repeated insert token adds nothing, to the table or to its materialized view', () => {
     const insert = `INSERT INTO weir.otel_traces (TenantId, RetentionDays, ReceivedDay, Timestamp, TraceId) SETTINGS insert_deduplication_token = 'p0-1-9', async_insert = 0 VALUES ${[
       spanRow('dedup', 'd1', '2026-11-21 10:00:00', '2026-11-21'),
@@ -187,6 +201,7 @@ test('a step that was released is not changed: databases have it already', () =>
     ['usage', 'a600c4e4b43c5d31'],
     ['signed-usage', 'b960a97e8d2fc041'],
     ['query-indexes', '19115d663fd4cd8d'],
+    ['raw-position', '2f3eb9680e1ddd9a'],
   ]);
 });
 
