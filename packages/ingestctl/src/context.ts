@@ -14,6 +14,10 @@ export interface Outside {
   err(text: string): void;
   /** Whether the output is a terminal that may be coloured and redrawn. */
   readonly terminal: boolean;
+  /** From its call on the signal aborts when the operator ends the command, which then ends by itself. Left out: nobody does. */
+  interruptible?(): AbortSignal;
+  /** Asks the operator, who says yes or no. Left out: there is nobody to ask. */
+  ask?(question: string): Promise<boolean>;
 }
 
 /** Options that every command takes. */

@@ -1,6 +1,23 @@
 import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline/promises';
 import { createProgram } from './program.ts';
 import { writeFile } from './write-file.ts';
+
+/** A second signal ends the process at once. */
+function interruptible(): AbortSignal {
+  const interrupted = new AbortController();
+  const onSignal = () => interrupted.abort(new Error('interrupted'));
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  return interrupted.signal;
+}
+
+/** Only a clear yes counts. */
+async function ask(question: string): Promise<boolean> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await lines.question(`${question} [y/N] `);
+  lines.close();
+  return /^y(es)?$/i.test(answer.trim());
+}
 
 const status = await createProgram({
   env: process.env,
@@ -9,5 +26,7 @@ const status = await createProgram({
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
   terminal: process.stdout.isTTY === true && !process.env.NO_COLOR,
+  interruptible,
+  ...(process.stdin.isTTY === true ? { ask } : {}),
 }).run(process.argv.slice(2));
 process.exit(status);

@@ -56,6 +56,12 @@ const COMMANDS = [
   'lag',
   'status',
   'config',
+  'replay',
+  'replay resume',
+  'shadow list',
+  'shadow compare',
+  'shadow promote',
+  'shadow drop',
 ];
 
 test('what a local stack says of itself is read in the world that the command is given, and must be readable', async () => {
@@ -110,6 +116,14 @@ test.each([
   [['lag', '--data-dir', '/nowhere']],
   [['tenants', 'apply', '-f', 'missing.yaml', '--brokers', NOWHERE]],
   [['keys', 'create']],
+  [['replay', '--from', '1', '--to', '2', '--brokers', NOWHERE]],
+  [['replay', '--shadow', '--from', '1', '--brokers', NOWHERE]],
+  [['replay', '--shadow', '--from', '2', '--to', '1', '--brokers', NOWHERE]],
+  [['replay', '--shadow', '--from', 'yesterday', '--to', '1', '--brokers', NOWHERE]],
+  [['replay', '--shadow', '--from', '1', '--to', '2', '--rate', '0', '--brokers', NOWHERE]],
+  [['replay', '--shadow', '--from', '1', '--to', '2', '--signal', 'profiles', '--brokers', NOWHERE]],
+  [['replay', '--shadow', '--from', '1', '--to', '2', '--track', 'first', '--brokers', NOWHERE]],
+  [['replay', 'resume', 'x', '--rate', 'fast', '--clickhouse', 'http://127.0.0.1:1']],
 ])('wrong usage ends with 2 and says why: %j', async (args) => {
   const { status, out, err } = await ingestctl(args);
   expect(status).toBe(2);

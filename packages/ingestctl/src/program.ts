@@ -1,12 +1,15 @@
 import { DependencyError } from '@weir/pipeline';
 import { Command, CommanderError } from 'commander';
+import type { Act, Action } from './action.ts';
 import { type AuditOptions, audit } from './audit/audit.ts';
 import { showConfig } from './config.ts';
 import { Context, type GlobalOptions, type Outside, UsageError } from './context.ts';
 import { keysCreate, keysList, keysRevoke, keysRotate } from './keys.ts';
 import { lag } from './lag.ts';
 import { printable } from './output.ts';
+import { addReplay } from './replay/add-replay.ts';
 import { schemaApply, schemaStatus } from './schema.ts';
+import { addShadow } from './shadow/add-shadow.ts';
 import { type StatusOptions, status as showStatus } from './status.ts';
 import { tenantsApply, tenantsList, tenantsShow } from './tenants.ts';
 import { type TopicsOptions, topics } from './topics.ts';
@@ -27,8 +30,6 @@ export interface Program {
   /** Runs one command line and returns its exit status. Never throws. */
   run(args: readonly string[]): Promise<number>;
 }
-
-type Action = (context: Context, signal: AbortSignal) => Promise<number> | number;
 
 /** The command line. */
 export function createProgram(outside: Outside): Program {
@@ -57,6 +58,8 @@ export function createProgram(outside: Outside): Program {
   addTopics(program, act, outside.env);
   addLag(program, act, outside.env);
   addAudit(program, act, outside.env);
+  addReplay(program, act, outside.env);
+  addShadow(program, act);
   addSchema(program, act);
   addTenants(program, act);
   addKeys(program, act);
@@ -72,8 +75,6 @@ export function createProgram(outside: Outside): Program {
     },
   };
 }
-
-type Act = (action: Action) => Promise<void>;
 
 /** The track that the services of this environment serve. */
 function trackOf(env: Outside['env']): string {
