@@ -173,7 +173,7 @@ test('a window is replayed, compared, promoted and dropped: a unit that live has
   const base = { tenant: TENANT, different: 0, onlyLive: 0, onlyShadow: 0 };
   expect(differences).toEqual(
     expect.arrayContaining([
-      { ...base, table: 'otel_metrics_gauge', different: PER_EXPORT },
+      { ...base, table: 'otel_metrics_gauge', different: 3 * PER_EXPORT },
       { ...base, table: 'otel_logs', onlyShadow: lost },
     ]),
   );

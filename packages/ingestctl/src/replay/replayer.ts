@@ -1,7 +1,7 @@
 import type { ClickHouse } from '@weir/clickhouse';
 import { EdgeMarks, type Log } from '@weir/delivery';
 import { Normalizer, type RawEntry } from '@weir/normalize';
-import { type Clock, DependencyError } from '@weir/pipeline';
+import { type Clock, DependencyError, faultPoint } from '@weir/pipeline';
 import { type TableName, trackTopics } from '@weir/records';
 import type { Tenant } from '@weir/tenancy';
 import { cutBatches, type RawBatch } from './batches.ts';
@@ -112,6 +112,7 @@ export class Replayer {
     const tally: BatchTally = { rows, dead: Object.fromEntries(this.#dead), repeated };
     const done = { partition, first: batch.first, last: batch.last, tally, marks: marks.snapshot() };
     await this.#parts.journal.batch(this.#plan.id, done);
+    faultPoint('replay.after_batch');
     this.#parts.onBatch(done, items);
   }
 
@@ -160,7 +161,9 @@ export class Replayer {
     const into = shadowTable(this.#plan.id, table);
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#parts.clickhouse.insertBlocks({ table, into, frames, token }, signal);
+        await this.#parts.clickhouse.insertBlocks({ table, into, frames, token }, signal);
+        faultPoint('replay.after_insert');
+        return;
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof DependencyError) || !error.retryable || attempt >= TRIES_MAX) throw error;

@@ -1,4 +1,5 @@
 import type { ClickHouse } from '@weir/clickhouse';
+import { faultPoint } from '@weir/pipeline';
 import type { TableName } from '@weir/records';
 import type { Context } from '../context.ts';
 import { ReplayJournal, type ReplayState } from '../replay/journal.ts';
@@ -81,12 +82,15 @@ async function carryOut(
     for (const chunk of differing) {
       signal.throwIfAborted();
       await clickhouse.command(difference.markStale(table, chunk));
+      faultPoint('promote.after_mark');
       if (await isMarked(clickhouse, difference, table, signal)) {
         await clickhouse.command(difference.deleteStale(table, chunk));
+        faultPoint('promote.after_delete');
       }
       // A round that came to its end leaves tokens that a later one must not meet.
       const token = `${plan.id}:promote-${promotions}:${table}:${chunk.partition}:${chunk.first}-${chunk.last}`;
       await clickhouse.command(difference.fill(table, chunk, token));
+      faultPoint('promote.after_fill');
     }
   }
 }
