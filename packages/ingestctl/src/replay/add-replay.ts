@@ -18,8 +18,6 @@ export function addReplay(program: Command, act: Act, env: Outside['env']): void
   const group = program
     .command('replay')
     .description('Makes the rows of a window of the raw log once more, into shadow tables.')
-    // Its own options are not those of resume.
-    .enablePositionalOptions()
     .option('--shadow', 'write shadow tables; there is no other kind of replay')
     .option('--from <OFFSET|TIME>', 'first offset, or time of receipt with its zone; inclusive')
     .option('--to <OFFSET|TIME>', 'last offset, or time of receipt with its zone; inclusive')
@@ -37,5 +35,9 @@ export function addReplay(program: Command, act: Act, env: Outside['env']): void
     .description('Goes on with a replay that was interrupted; what is in the shadow stays, once.')
     .option('--rate <ITEMS>', 'items a second, or max', DEFAULT_RATE)
     .addHelpText('after', '\nExample:\n  ingestctl replay resume 20261121_101500_3fa9 --rate 20000')
-    .action((id: string, options: { rate: string }) => act((context) => resume(context, id, options)));
+    .action((id: string) => {
+      // An option of both is taken for that of the outer command, wherever it stands.
+      const { rate } = group.opts<ReplayOptions>();
+      return act((context) => resume(context, id, { rate }));
+    });
 }
