@@ -148,6 +148,39 @@ test.each(['promote.after_mark', 'promote.after_delete', 'promote.after_fill'] a
   },
 );
 
+test('nothing is compared or promoted while the live path has not stored the window: it would be doubled', async () => {
+  stack.signal('sink', 'SIGSTOP');
+  let id: string;
+  try {
+    const from = new Date().toISOString();
+    await pause(20);
+    await send(spans(50_000, 10), 'attacker');
+    await pause(20);
+    const args = ['--from', from, '--to', new Date().toISOString(), '--tenant', 'attacker'];
+    ({ id } = await json<{ id: string }>('replay', '--shadow', ...args, '--yes'));
+    for (const command of [
+      ['compare', id],
+      ['promote', id, '--yes'],
+    ]) {
+      expect(await ingestctl('shadow', ...command)).toMatchObject({
+        status: 1,
+        err: expect.stringContaining('the live path has told no more'),
+      });
+    }
+  } finally {
+    stack.signal('sink', 'SIGCONT');
+  }
+  for (
+    const deadline = Date.now() + 30_000;
+    (await ingestctl('shadow', 'compare', id)).status !== 0;
+    await pause(500)
+  ) {
+    expect(Date.now()).toBeLessThan(deadline);
+  }
+  expect(await json('shadow', 'promote', id, '--yes')).toEqual({ id, replaced: 0, inserted: 0, kept: 0 });
+  await json('shadow', 'drop', id, '--yes');
+});
+
 /** Offsets of the live path once nothing moves. */
 async function settled(): Promise<object[]> {
   for (let last = ''; ; await pause(1_500)) {
