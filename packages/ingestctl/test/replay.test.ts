@@ -1,44 +1,17 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { caseTenant, encodeExport, OtlpClient, pause } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createProgram } from '../src/index.ts';
-import { writeFile } from '../src/write-file.ts';
+import { Operator } from './operator.ts';
 
 const stack = sharedStack();
 const client = new OtlpClient(stack);
+const operator = new Operator(stack);
 const TENANT = caseTenant(50);
 const OTHER = caseTenant(51);
 const EXPORTS = 12;
 const PER_EXPORT = 5;
 let fromTime = '';
 let toTime = '';
-
-async function ingestctl(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  let out = '';
-  let err = '';
-  const program = createProgram({
-    env: { WEIR_KEY_PEPPER_FILE: join(stack.dataDir, 'pepper') },
-    readFile: (path) => readFileSync(path, 'utf8'),
-    writeFile,
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    terminal: false,
-  });
-  const status = await program.run(['--data-dir', stack.dataDir, ...args]);
-  return { status, out, err };
-}
-
-async function json<T>(...args: string[]): Promise<T> {
-  const { status, out, err } = await ingestctl('--json', ...args);
-  expect({ args, status, err }).toEqual({ args, status: 0, err: '' });
-  return JSON.parse(out) as T;
-}
 
 function gauges(seed: number, unit = 'ms'): Buffer {
   const points = Array.from({ length: PER_EXPORT }, (_, at) => ({
@@ -70,11 +43,6 @@ async function rowsOf(table: string, tenant = TENANT): Promise<number> {
 
 function window(...more: string[]): string[] {
   return ['replay', '--shadow', '--from', fromTime, '--to', toTime, '--tenant', TENANT, ...more];
-}
-
-/** Offsets of all groups and ends of all topics of the live path. */
-async function liveOffsets(): Promise<object[]> {
-  return json('lag', '--tracks', 'v1,v2');
 }
 
 beforeAll(async () => {
@@ -111,23 +79,23 @@ interface Plan {
 }
 
 test('a dry run says what would be read and written, and does nothing', async () => {
-  const before = await liveOffsets();
-  const plan = await json<Plan>(...window('--dry-run'));
+  const before = await operator.settled();
+  const plan = await operator.json<Plan>(...window('--dry-run'));
   expect(plan.totals).toMatchObject({ records: 2 * EXPORTS, items: 2 * EXPORTS * PER_EXPORT });
   expect(plan.partitions.flatMap(({ itemsByTenant }) => Object.keys(itemsByTenant))).toEqual(
     plan.partitions.map(() => TENANT),
   );
   expect(plan.shadowTables).toContain(`shadow_${plan.id}_otel_logs`);
   expect(plan.shadowTables.join()).not.toContain('weir_usage');
-  const { status, out } = await ingestctl(...window('--dry-run', '--signal', 'logs'));
+  const { status, out } = await operator.run(...window('--dry-run', '--signal', 'logs'));
   expect(status).toBe(0);
   expect(out).toContain('both inclusive');
   expect(out).toContain(`${TENANT} `);
-  expect(await json<object[]>('shadow', 'list')).toEqual(
+  expect(await operator.json<object[]>('shadow', 'list')).toEqual(
     expect.not.arrayContaining([expect.objectContaining({ id: plan.id })]),
   );
   expect(await stack.query("SHOW TABLES LIKE 'shadow_%'")).toEqual([]);
-  expect(await liveOffsets()).toEqual(before);
+  expect(await operator.settled()).toEqual(before);
 });
 
 test.each([
@@ -139,23 +107,23 @@ test.each([
   ['a partition that is not there', ['--from', '0', '--to', '1', '--partition', '77'], 2, '--partition must be'],
   ['a window without a record', ['--from', '2020-01-01T00:00:00Z', '--to', '2020-01-02T00:00:00Z'], 1, 'nothing'],
 ])('%s is refused, and the reason said', async (_, args, status, reason) => {
-  const refused = await ingestctl('replay', '--shadow', ...args, '--yes');
+  const refused = await operator.run('replay', '--shadow', ...args, '--yes');
   expect(refused).toMatchObject({ status, out: '', err: expect.stringContaining(reason) });
 });
 
 test('nothing is replayed where nobody can be asked', async () => {
-  expect(await ingestctl(...window())).toMatchObject({ status: 2, err: expect.stringContaining('--yes') });
+  expect(await operator.run(...window())).toMatchObject({ status: 2, err: expect.stringContaining('--yes') });
 });
 
 test('a window is replayed, compared, promoted and dropped: a unit that live has wrong is put right, once', async () => {
-  const done = await json<{ id: string; rows: Record<string, number> }>(...window('--yes'));
+  const done = await operator.json<{ id: string; rows: Record<string, number> }>(...window('--yes'));
   const { id } = done;
   const wanted = EXPORTS * PER_EXPORT;
   expect(done.rows).toEqual({ otel_metrics_gauge: wanted, otel_logs: wanted });
   expect(await rowsOf(`shadow_${id}_otel_logs`)).toBe(wanted);
   expect(await rowsOf(`shadow_${id}_otel_logs`, OTHER)).toBe(0);
   // The alike log records outside of the window are no difference.
-  expect(await json('shadow', 'compare', id)).toEqual({ id, equal: true, differences: [], examples: [] });
+  expect(await operator.json('shadow', 'compare', id)).toEqual({ id, equal: true, differences: [], examples: [] });
 
   // What a normalizer with a bug would have written, and rows that were lost.
   await stack.query(
@@ -167,7 +135,7 @@ test('a window is replayed, compared, promoted and dropped: a unit that live has
   const logsBefore = await rowsOf('otel_logs');
   const lost = (EXPORTS + 2) * PER_EXPORT - logsBefore;
   expect(lost).toBeGreaterThan(0);
-  const compared = await ingestctl('--json', 'shadow', 'compare', id);
+  const compared = await operator.run('--json', 'shadow', 'compare', id);
   expect(compared.status).toBe(1);
   const { differences, examples } = JSON.parse(compared.out);
   const base = { tenant: TENANT, different: 0, onlyLive: 0, onlyShadow: 0 };
@@ -186,23 +154,25 @@ test('a window is replayed, compared, promoted and dropped: a unit that live has
   );
 
   const promoted = await Promise.all([
-    ingestctl('--json', 'shadow', 'promote', id, '--yes'),
-    ingestctl('--json', 'shadow', 'promote', id, '--yes'),
+    operator.run('--json', 'shadow', 'promote', id, '--yes'),
+    operator.run('--json', 'shadow', 'promote', id, '--yes'),
   ]);
   expect(promoted.map(({ status, err }) => [status, err])).toEqual([
     [0, ''],
     [0, ''],
   ]);
-  expect(await json('shadow', 'promote', id, '--yes')).toEqual({ id, replaced: 0, inserted: 0, kept: 0 });
-  expect(await json('shadow', 'compare', id)).toMatchObject({ equal: true });
+  expect(await operator.json('shadow', 'promote', id, '--yes')).toEqual({ id, replaced: 0, inserted: 0, kept: 0 });
+  expect(await operator.json('shadow', 'compare', id)).toMatchObject({ equal: true });
   expect(await rowsOf('otel_logs')).toBe((EXPORTS + 2) * PER_EXPORT);
   expect(await rowsOf('otel_metrics_gauge')).toBe(wanted);
-  expect((await ingestctl('audit', '--tenant', TENANT)).status).toBe(0);
+  expect((await operator.run('audit', '--tenant', TENANT)).status).toBe(0);
 
-  expect(await json<object[]>('shadow', 'list')).toContainEqual(expect.objectContaining({ id, state: 'promoted' }));
-  await json('shadow', 'drop', id, '--yes');
+  expect(await operator.json<object[]>('shadow', 'list')).toContainEqual(
+    expect.objectContaining({ id, state: 'promoted' }),
+  );
+  await operator.json('shadow', 'drop', id, '--yes');
   expect(await stack.query(`SHOW TABLES LIKE 'shadow_${id}%'`)).toEqual([]);
-  expect(await ingestctl('shadow', 'compare', id)).toMatchObject({
+  expect(await operator.run('shadow', 'compare', id)).toMatchObject({
     status: 1,
     err: expect.stringContaining('dropped'),
   });
