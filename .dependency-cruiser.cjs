@@ -1,5 +1,5 @@
 // Who may import whom (docs/ARCHITECTURE.md). Tests may import what they test with.
-const CORE = '(pipeline|otlp|native|records|delivery|flow|tenancy)';
+const CORE = '(pipeline|otlp|native|records|delivery|flow|tenancy|normalize)';
 const ADAPTERS = '(kafka|clickhouse|telemetry|process)';
 const TOOLS = '(ingestctl|testkit)';
 const TEST = '[.]test[.]ts$|/test/';

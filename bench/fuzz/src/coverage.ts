@@ -1,7 +1,7 @@
 import { type Profiler, Session } from 'node:inspector';
 
 /** The sources whose blocks are counted. */
-const SOURCES = /\/(packages\/(otlp|native)|services\/(normalizer|edge))\/src\//;
+const SOURCES = /\/(packages\/(otlp|native|normalize)|services\/edge)\/src\//;
 
 /** Which characters of a script belong to a block that has run. */
 type Painted = Uint8Array;

@@ -25,7 +25,7 @@ cores that did other work meanwhile; ${count(different)} differences between the
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 ${lines.join('\n')}
 
-"covered" is characters of the sources of packages/otlp, packages/native, services/normalizer and services/edge in blocks that ran in this
+"covered" is characters of the sources of packages/otlp, packages/native, packages/normalize and services/edge in blocks that ran in this
 or an earlier target of the run.
 
 ## What is compared

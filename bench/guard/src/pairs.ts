@@ -1,5 +1,5 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { RowsRecordBuilder, Transcoder } from '@weir/normalizer';
+import { RowsRecordBuilder, Transcoder } from '@weir/normalize';
 import { createTotals, Scanner } from '@weir/otlp';
 import { decodeRowsMeta, encodeRowsMeta, type TableName } from '@weir/records';
 import { decodeExport } from '@weir/testkit';

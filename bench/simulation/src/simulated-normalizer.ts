@@ -1,5 +1,5 @@
 import type { EdgeMarks } from '@weir/delivery';
-import type { Normalized, RawEntry } from '@weir/normalizer';
+import type { Normalized, RawEntry } from '@weir/normalize';
 import type { RowsSection, TableName, Usage } from '@weir/records';
 import { idNumber } from './simulated-blocks.ts';
 import { bookRows } from './simulated-books.ts';

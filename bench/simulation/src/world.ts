@@ -260,6 +260,7 @@ export class World {
           unknownTenants: { settle: async () => undefined },
           newOwner: () => this.#owner(),
           clock: process.clock,
+          track: 'v1',
           rawTopic: RAW,
           rowsTopic: ROWS,
           onTakeOver: () => this.#tell(process, 'owns the rows log'),

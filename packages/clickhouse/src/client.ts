@@ -18,6 +18,8 @@ export interface ClickHouseConfig {
 /** One insert into one table. */
 export interface BlocksInsert {
   readonly table: TableName;
+  /** Another table with the columns of that one, to take the rows in its place. */
+  readonly into?: string;
   /** zstd frames of Native blocks, in order; only read. Below one block together: < 1,048,449 rows, < 256 MiB. */
   readonly frames: readonly Buffer[];
   /** ClickHouse drops an insert whose token it knows. */
@@ -114,7 +116,7 @@ async function insertBlocks(
 ): Promise<void> {
   const columns = TABLE_COLUMNS[insert.table].map(({ name }) => `\`${name}\``).join(', ');
   const result = await client.exec({
-    query: `INSERT INTO \`${database}\`.\`${insert.table}\` (${columns}) FORMAT Native`,
+    query: `INSERT INTO \`${database}\`.\`${insert.into ?? insert.table}\` (${columns}) FORMAT Native`,
     values: Readable.from(insert.frames, { objectMode: false }),
     http_headers: { 'content-encoding': 'zstd' },
     clickhouse_settings: {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline/promises';
 import { mayColour } from './output.ts';
 import { createProgram } from './program.ts';
 import { writeFile } from './write-file.ts';
@@ -11,6 +12,14 @@ function interruptible(): AbortSignal {
   return interrupted.signal;
 }
 
+/** Only a clear yes counts. */
+async function ask(question: string): Promise<boolean> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await lines.question(`${question} [y/N] `);
+  lines.close();
+  return /^y(es)?$/i.test(answer.trim());
+}
+
 const status = await createProgram({
   env: process.env,
   readFile: (path) => readFileSync(path, 'utf8'),
@@ -20,5 +29,6 @@ const status = await createProgram({
   terminal: process.stdout.isTTY === true,
   colours: mayColour(process.stdout.isTTY === true, process.env),
   interruptible,
+  ...(process.stdin.isTTY === true ? { ask } : {}),
 }).run(process.argv.slice(2));
 process.exit(status);

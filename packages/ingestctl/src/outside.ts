@@ -12,6 +12,8 @@ export interface Outside {
   readonly colours?: boolean;
   /** From its call on the signal aborts when the operator ends the command, which then ends by itself. Left out: nobody does. */
   interruptible?(): AbortSignal;
+  /** Asks the operator, who says yes or no. Left out: there is nobody to ask. */
+  ask?(question: string): Promise<boolean>;
 }
 
 /** Options that every command takes. */

@@ -120,6 +120,14 @@ test.each([
   [['rollout', 'back', 'acme', '--routes', 'missing.yaml']],
   [['rollout', 'back', 'acme', '--output', 'yaml']],
   [['dlq', 'purge', '--yes', '--brokers', NOWHERE]],
+  [['replay', '--from', '1', '--to', '2', '--brokers', NOWHERE]],
+  [['replay', '--shadow', '--from', '1', '--brokers', NOWHERE]],
+  [['replay', '--shadow', '--from', '2', '--to', '1', '--brokers', NOWHERE]],
+  [['replay', '--shadow', '--from', 'yesterday', '--to', '1', '--brokers', NOWHERE]],
+  [['replay', '--shadow', '--from', '1', '--to', '2', '--rate', '0', '--brokers', NOWHERE]],
+  [['replay', '--shadow', '--from', '1', '--to', '2', '--signal', 'profiles', '--brokers', NOWHERE]],
+  [['replay', '--shadow', '--from', '1', '--to', '2', '--track', 'first', '--brokers', NOWHERE]],
+  [['replay', 'resume', 'x', '--rate', 'fast', '--clickhouse', 'http://127.0.0.1:1']],
 ])('wrong usage ends with 2 and says why: %j', async (args) => {
   const { status, out, err } = await ingestctl(args);
   expect(status).toBe(2);

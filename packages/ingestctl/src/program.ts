@@ -1,5 +1,6 @@
 import { DependencyError } from '@weir/pipeline';
 import { Command, CommanderError } from 'commander';
+import type { Act, Action } from './action.ts';
 import { type AuditOptions, audit } from './audit/audit.ts';
 import { addCompletion } from './completion/completion.ts';
 import { showConfig } from './config.ts';
@@ -8,9 +9,11 @@ import { addDlq } from './dlq/add-dlq.ts';
 import { keysCreate, keysList, keysRevoke, keysRotate } from './keys.ts';
 import { lag } from './lag.ts';
 import { printable } from './output.ts';
+import { addReplay } from './replay/add-replay.ts';
 import { addRollout } from './rollout/add-rollout.ts';
 import { schemaApply, schemaStatus } from './schema.ts';
 import { readConfigFile } from './settings/config-file.ts';
+import { addShadow } from './shadow/add-shadow.ts';
 import { type StatusOptions, status as showStatus } from './status.ts';
 import { tenantsApply, tenantsList, tenantsShow } from './tenants.ts';
 import { type TopicsOptions, topics } from './topics.ts';
@@ -37,9 +40,6 @@ export interface Program {
   /** Runs one command line and returns its exit status. Never throws. */
   run(args: readonly string[]): Promise<number>;
 }
-
-type Action = (context: Context, signal: AbortSignal) => Promise<number> | number;
-type Act = (action: Action) => Promise<void>;
 
 /** The command line. */
 export function createProgram(outside: Outside): Program {
@@ -88,6 +88,8 @@ export function buildProgram(outside: Outside, env: Outside['env'], act: Act): C
   addLag(program, act, env);
   addAudit(program, act, env);
   addDlq(program, act, env);
+  addReplay(program, act, env);
+  addShadow(program, act);
   addSchema(program, act);
   addTenants(program, act);
   addKeys(program, act);

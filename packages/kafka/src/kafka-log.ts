@@ -15,6 +15,8 @@ const LATEST = -1;
 
 /** A {@link Log} on Kafka; `close` lets go of its connections. */
 export interface KafkaLog extends Log {
+  /** Offset of the first record appended at or after a time (ms since the epoch), or one past the newest. */
+  offsetAt(topic: string, partition: number, timeMs: number, signal: AbortSignal): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -36,6 +38,17 @@ export function createKafkaLog(config: KafkaConfig, logger: KafkaLogger, clock: 
       );
       const [start, end] = await unless(signal, asked);
       return { start, end };
+    },
+    offsetAt: async (topic, partition, timeMs, signal) => {
+      signal.throwIfAborted();
+      const nodeId = await unless(signal, lookups.leaderOf(topic, partition));
+      const ask = (time: number) =>
+        unless(
+          signal,
+          lookups.at(nodeId, (broker) => offsetAt(broker, topic, partition, time)),
+        );
+      const found = await ask(Math.max(0, Math.floor(timeMs)));
+      return found >= 0 ? found : ask(LATEST);
     },
     append: async (topic, partition, records, signal) => {
       signal.throwIfAborted();

@@ -13,6 +13,11 @@ export const FAULT_POINTS = [
   'sink.after_refusal',
   'sink.after_letter',
   'sink.after_correction',
+  'replay.after_insert',
+  'replay.after_batch',
+  'promote.after_mark',
+  'promote.after_delete',
+  'promote.after_fill',
 ] as const;
 
 export type FaultPoint = (typeof FAULT_POINTS)[number];

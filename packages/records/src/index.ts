@@ -20,6 +20,7 @@ export type { Readable, Unreadable } from './layout.ts';
 export { decodeNote, encodeNote, isNote, type Note } from './note.ts';
 export { decodeProgress, encodeProgress, type Progress, progressKey } from './progress.ts';
 export { decodeRawMeta, ENCODINGS, type Encoding, encodeRawMeta, type RawMeta } from './raw.ts';
+export { rawPosition, readRawPosition } from './raw-position.ts';
 export { decodeRedriveEntry, encodeRedriveEntry, type RedriveEntry } from './redrives.ts';
 export { encodeRejectedItems, type RejectedItems, RejectedWalk } from './rejected-items.ts';
 export {

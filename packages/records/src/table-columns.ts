@@ -18,6 +18,8 @@ const OWNER: Spec = {
   RetentionDays: 'UInt16',
   /** The day (UTC) on which the edge received the export: partitions and retention go by it, see docs/adr. */
   ReceivedDay: 'Date',
+  /** The raw record that the row comes from, as `rawPosition` says it. */
+  RawPosition: 'UInt64',
 };
 
 const POINT: Spec = {

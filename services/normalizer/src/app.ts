@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { GroupWorkers, type Log } from '@weir/delivery';
 import { Breaker, createBacklogReporter } from '@weir/flow';
 import { createKafkaLog, createMembership } from '@weir/kafka';
+import { type NormalizeEvents, Normalizer } from '@weir/normalize';
 import { type Component, createLifecycle } from '@weir/pipeline';
 import { type ConfigOf, kafkaAccess, type ServiceContext } from '@weir/process';
 import { trackGroups, trackTopics } from '@weir/records';
@@ -10,7 +11,6 @@ import { followTenants, TenantDirectory } from '@weir/tenancy';
 import type { NORMALIZER_CONFIG } from './config.ts';
 import { liveness, readiness } from './health.ts';
 import { NORMALIZER_METRICS } from './metrics.ts';
-import { type NormalizeEvents, Normalizer } from './normalize.ts';
 import { PartitionWorker } from './partition-worker.ts';
 import { UnknownTenants } from './unknown-tenants.ts';
 
@@ -60,6 +60,7 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
         unknownTenants,
         newOwner: () => randomBytes(OWNER_BYTES).toString('hex'),
         clock,
+        track: config.track,
         rawTopic,
         rowsTopic,
         onTakeOver: () => metrics.takeOvers.inc(),

@@ -42,6 +42,7 @@ function setUp() {
     unknownTenants: { settle: async () => undefined },
     newOwner: () => '0123456789abcdef',
     clock,
+    track: 'v1',
     rawTopic: RAW,
     rowsTopic: ROWS,
     onTakeOver: () => undefined,

@@ -10,10 +10,11 @@ import {
   RowsWriter,
   takeOver,
 } from '@weir/delivery';
+import type { Normalized, Normalizer } from '@weir/normalize';
 import { type Clock, faultPoint, heardClock } from '@weir/pipeline';
+import type { Track } from '@weir/records';
 import { pauseAfter, type RawPage, readRaw } from './consume/raw-source.ts';
 import { LIMITS } from './limits.ts';
-import type { Normalized, Normalizer } from './normalize.ts';
 import { publishDeadLetters } from './publish/dead-letters.ts';
 import type { UnknownTenants } from './unknown-tenants.ts';
 
@@ -26,6 +27,7 @@ export interface WorkerParts {
   /** A random id for each take-over, 16 hex digits. */
   readonly newOwner: () => string;
   readonly clock: Clock;
+  readonly track: Track;
   readonly rawTopic: string;
   readonly rowsTopic: string;
   readonly onTakeOver: () => void;
@@ -129,6 +131,7 @@ export class PartitionWorker implements PartitionWork {
     draining: AbortSignal,
   ): Promise<void> {
     const marks = new EdgeMarks(ownership.marks);
+    const source = { track: this.#parts.track, partition: this.#partition };
     const stop = AbortSignal.any([session, draining]);
     let appending: Promise<boolean> = Promise.resolve(true);
     let offset = start;
@@ -140,7 +143,7 @@ export class PartitionWorker implements PartitionWork {
       await this.#parts.unknownTenants.settle(page.entries, session, this.#clock);
       for (let next = 0; next < page.entries.length; ) {
         const startedMs = this.#parts.clock.nowMs();
-        const { next: after, done } = this.#parts.normalizer.run(page.entries, next, marks);
+        const { next: after, done } = this.#parts.normalizer.run(page.entries, next, marks, source);
         this.#parts.onTranscoded((this.#parts.clock.nowMs() - startedMs) / 1_000);
         next = after;
         const snapshot = marks.snapshot();

@@ -1,6 +1,6 @@
+import type { RawEntry } from '@weir/normalize';
 import type { Clock } from '@weir/pipeline';
 import type { TenantDirectory } from '@weir/tenancy';
-import type { RawEntry } from './exports.ts';
 import { LIMITS } from './limits.ts';
 
 const POLL_MS = 50;

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Transcoder } from '@weir/normalizer';
+import { Transcoder } from '@weir/normalize';
 import { CONVENTIONS_VERSIONS, repeatedBytesMax } from '@weir/otlp';
 import type { SignalKind } from '@weir/pipeline';
 import { decodeExport, type ExpectedRows, expectedRows } from '@weir/testkit';

@@ -1,4 +1,7 @@
 import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { TABLE_COLUMNS, TABLES } from '@weir/records';
 import { Engine } from '@weir/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -147,6 +150,50 @@ describe('the schema on ClickHouse', () => {
     ).toEqual([{ ids: '80000', orders: '80000' }]);
   });
 
+  test('rows from before positions say that theirs is not known', () => {
+    const target = { database: 'unplaced' };
+    engine.execute('CREATE DATABASE unplaced');
+    for (const { name, statements } of MIGRATIONS) {
+      if (name === 'raw-position') {
+        engine.execute(
+          "INSERT INTO unplaced.otel_logs (TenantId, RetentionDays, ReceivedDay, Timestamp) VALUES ('a', 30, today(), now64(9))",
+        );
+      }
+      for (const sql of statements(target)) engine.execute(sql);
+    }
+    expect(engine.select('SELECT RawPosition FROM unplaced.otel_logs')).toEqual([{ RawPosition: '0' }]);
+  });
+
+  test('blocks of a normalizer that does not know positions yet are taken, and those of one that does by a sink that does not', () => {
+    const names = 'TenantId, RetentionDays, ReceivedDay, RawPosition, Body';
+    const structure = `TenantId LowCardinality(String), RetentionDays UInt16, ReceivedDay Date, RawPosition UInt64, Body String`;
+    const dir = mkdtempSync(join(tmpdir(), 'weir-blocks-'));
+    const blocks = ["'a' AS Body", "'b' AS Body, toUInt64(5) AS RawPosition"].map((more, at) => {
+      const path = join(dir, `${at}.native`);
+      engine.execute(
+        `INSERT INTO FUNCTION file('${path}', Native) SELECT toLowCardinality('older') AS TenantId, toUInt16(30) AS RetentionDays, today() AS ReceivedDay, ${more}`,
+      );
+      return readFileSync(path);
+    });
+    rmSync(dir, { recursive: true });
+    const file = engine.saveBlock(Buffer.concat(blocks)).replace(', Native', `, Native, '${structure}'`);
+    engine.execute(`INSERT INTO weir.otel_logs (${names}) SELECT ${names} FROM ${file}`);
+    expect(
+      engine.select("SELECT Body, RawPosition FROM weir.otel_logs WHERE TenantId = 'older' ORDER BY Body"),
+    ).toEqual([
+      { Body: 'a', RawPosition: '0' },
+      { Body: 'b', RawPosition: '5' },
+    ]);
+    const older = (text: string) => text.replace(/ RawPosition( UInt64)?,/, '');
+    const unnamed = engine.saveBlock(blocks[1]!).replace(', Native', `, Native, '${older(structure)}'`);
+    engine.execute(`INSERT INTO weir.otel_logs (${older(names)}) SELECT ${older(names)} FROM ${unnamed}`);
+    expect(
+      engine.select(
+        "SELECT RawPosition FROM weir.otel_logs WHERE TenantId = 'older' AND Body = 'b' ORDER BY RawPosition",
+      ),
+    ).toEqual([{ RawPosition: '0' }, { RawPosition: '5' }]);
+  });
+
   test('a repeated insert token adds nothing, to the table or to its materialized view', () => {
     const insert = `INSERT INTO weir.otel_traces (TenantId, RetentionDays, ReceivedDay, Timestamp, TraceId) SETTINGS insert_deduplication_token = 'p0-1-9', async_insert = 0 VALUES ${[
       spanRow('dedup', 'd1', '2026-11-21 10:00:00', '2026-11-21'),
@@ -257,6 +304,7 @@ test('a step that was released is not changed: databases have it already', () =>
     ['signed-usage', 'b960a97e8d2fc041'],
     ['query-indexes', '19115d663fd4cd8d'],
     ['lean-parts', '8579cf02c37c4f8c'],
+    ['raw-position', '2f3eb9680e1ddd9a'],
   ]);
 });
 

@@ -3,12 +3,22 @@ import { LOGS } from './logs.ts';
 import { METRICS } from './metrics.ts';
 import { type Migration, onCluster, quoteName, type SchemaTarget, tableName } from './migration.ts';
 import { QUERY_INDEXES } from './query-indexes.ts';
+import { RAW_POSITION } from './raw-position.ts';
 import { SIGNED_USAGE } from './signed-usage.ts';
 import { TRACES } from './traces.ts';
 import { USAGE } from './usage.ts';
 
 /** Every step of the schema, oldest first. Only ever append: what is released was applied somewhere. */
-export const MIGRATIONS: readonly Migration[] = [TRACES, LOGS, METRICS, USAGE, SIGNED_USAGE, QUERY_INDEXES, LEAN_PARTS];
+export const MIGRATIONS: readonly Migration[] = [
+  TRACES,
+  LOGS,
+  METRICS,
+  USAGE,
+  SIGNED_USAGE,
+  QUERY_INDEXES,
+  LEAN_PARTS,
+  RAW_POSITION,
+];
 
 /** The table that says which versions are applied: one row for each, and a row more for each time it was repeated. */
 export const MIGRATIONS_TABLE = 'weir_schema_migrations';

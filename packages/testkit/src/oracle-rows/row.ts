@@ -8,6 +8,7 @@ export interface RowOwner {
   readonly tenant: string;
   readonly retentionDays: number;
   readonly receivedAtNs: bigint;
+  readonly rawPosition?: bigint;
 }
 
 /** A cell as {@link exactSelect} has ClickHouse say it. */
@@ -49,6 +50,7 @@ export function ownerCells(owner: RowOwner): ExpectedRow {
     TenantId: owner.tenant,
     RetentionDays: owner.retentionDays,
     ReceivedDay: new Date(Number(owner.receivedAtNs / 1_000_000n)).toISOString().slice(0, 10),
+    RawPosition: String(owner.rawPosition ?? 0n),
   };
 }
 

@@ -1,5 +1,5 @@
+import type { RawEntry } from '@weir/normalize';
 import { expect, test } from 'vitest';
-import type { RawEntry } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { pauseAfter } from './raw-source.ts';
 

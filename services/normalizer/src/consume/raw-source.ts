@@ -1,9 +1,6 @@
-import type { Log, LogRecord } from '@weir/delivery';
-import { decodeNote, decodeRawMeta, isNote } from '@weir/records';
-import type { RawEntry } from '../exports.ts';
+import type { Log } from '@weir/delivery';
+import { type RawEntry, readRawEntry } from '@weir/normalize';
 import { LIMITS } from '../limits.ts';
-
-const EMPTY = Buffer.alloc(0);
 
 /** What one read gave. */
 export interface RawPage {
@@ -25,7 +22,7 @@ export async function readRaw(
   signal: AbortSignal,
 ): Promise<RawPage> {
   const page = await log.read(topic, partition, offset, options, signal);
-  const entries = page.records.map(toEntry);
+  const entries = page.records.map(readRawEntry);
   const bytes = page.records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
   return { entries, bytes, nextOffset: page.nextOffset, endOffset: page.endOffset };
 }
@@ -37,16 +34,4 @@ export async function readRaw(
 export function pauseAfter({ entries, bytes, nextOffset, endOffset }: RawPage): number {
   const little = entries.length > 0 && bytes < LIMITS.gatherBytesMax && nextOffset >= endOffset;
   return little ? LIMITS.gatherMs : 0;
-}
-
-function toEntry({ offset, timestampMs: appendedMs, meta: header, value }: LogRecord): RawEntry {
-  const body = value ?? EMPTY;
-  if (isNote(header)) {
-    const decoded = decodeNote(header, value);
-    if (decoded.ok) return { kind: 'note', offset, appendedMs, note: decoded.value };
-    return { kind: 'poison', offset, reason: decoded.reason, message: decoded.message, value: body };
-  }
-  const decoded = decodeRawMeta(header);
-  if (decoded.ok) return { kind: 'export', offset, appendedMs, meta: decoded.value, value: body };
-  return { kind: 'poison', offset, reason: decoded.reason, message: decoded.message, value: body };
 }

@@ -1,7 +1,7 @@
 import type { Log, NewRecord } from '@weir/delivery';
+import type { DeadLetter } from '@weir/normalize';
 import { type Clock, DependencyError } from '@weir/pipeline';
 import { CONTROL_TOPICS, dlqKey, encodeDlqMeta } from '@weir/records';
-import type { DeadLetter } from '../exports.ts';
 
 const PARTITION = 0;
 const RETRY_MS = 200;

@@ -11,6 +11,8 @@ export class Origin {
   receivedHi = 0;
   /** Days since the epoch. */
   receivedDay = 0;
+  positionLo = 0;
+  positionHi = 0;
   readonly resource = new Range();
   readonly resourceSchemaUrl = new Range();
   /** The text of the first resource attribute service.name; empty where there is none. */

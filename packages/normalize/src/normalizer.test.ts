@@ -3,14 +3,15 @@ import { zstdDecompressSync } from 'node:zlib';
 import { EdgeMarks } from '@weir/delivery';
 import { BlockRows } from '@weir/native';
 import { ITEM_FAULTS } from '@weir/otlp';
-import { encodeRejectedItems, laneOf, MIXED_LANE, TABLE_COLUMNS } from '@weir/records';
+import { encodeRejectedItems, laneOf, MIXED_LANE, rawPosition, TABLE_COLUMNS } from '@weir/records';
 import { effectiveTenant, type Tenant } from '@weir/tenancy';
 import { decodeExport, Engine, encodeExport } from '@weir/testkit';
 import { describe, expect, test } from 'vitest';
 import type { RawEntry, RawExport } from './exports.ts';
 import { LIMITS } from './limits.ts';
-import { Normalizer } from './normalize.ts';
+import { Normalizer } from './normalizer.ts';
 
+const SOURCE = { track: 'v1', partition: 3 };
 const EDGE = '0123456789abcdef';
 const NO_EVENTS = {
   received: () => undefined,
@@ -85,7 +86,7 @@ test('what cannot be stored is dead-lettered by its reason and the rest of the r
   };
   const good = spans(2, 16);
   const entries = [raw(10, good), poison, raw(12, good, 'nobody'), raw(13, Buffer.of(10, 255)), raw(14, good)];
-  const { next, done } = normalizer.run(entries, 0, new EdgeMarks());
+  const { next, done } = normalizer.run(entries, 0, new EdgeMarks(), SOURCE);
   expect(next).toBe(5);
   expect([done.rawFirst, done.rawLast, done.rows]).toEqual([10, 14, 4]);
   expect(done.dead.map(({ offset, reason }) => [offset, reason])).toEqual([
@@ -118,7 +119,12 @@ test('the edge has the last word on limits, whatever they are by now', () => {
     offset: 1,
     meta: { ...taken.meta, seq: 1, items: 3, rejected: encodeRejectedItems(codes) },
   };
-  const { done } = normalizer.run([{ ...taken, meta: { ...taken.meta, items: 3 } }, limited], 0, new EdgeMarks());
+  const { done } = normalizer.run(
+    [{ ...taken, meta: { ...taken.meta, items: 3 } }, limited],
+    0,
+    new EdgeMarks(),
+    SOURCE,
+  );
   expect([done.rows, letters]).toEqual([5, ['key_too_long 1']]);
   const [letter] = done.dead;
   expect([letter?.offset, letter?.message]).toEqual([1, 'the items are over a limit of the tenant']);
@@ -129,14 +135,30 @@ test('the edge has the last word on limits, whatever they are by now', () => {
 test('a repeated append of an edge is covered and writes nothing', () => {
   const { normalizer, counted } = create();
   const body = spans(1, 16);
-  const { done } = normalizer.run([raw(0, body, 'acme', 4), raw(1, body, 'acme', 4)], 0, new EdgeMarks());
+  const { done } = normalizer.run([raw(0, body, 'acme', 4), raw(1, body, 'acme', 4)], 0, new EdgeMarks(), SOURCE);
   expect([done.rawFirst, done.rawLast, done.rows]).toEqual([0, 1, 1]);
   expect(counted.repeated).toBe(1);
 });
 
+test('every row says which raw record it comes from', async () => {
+  const { normalizer } = create();
+  const entries = [raw(7, spans(2, 16)), raw(2 ** 40 + 9, spans(1, 16))];
+  const { done } = normalizer.run(entries, 0, new EdgeMarks(), SOURCE);
+  const [section] = done.sections;
+  const block = zstdDecompressSync(done.value.subarray(section!.start, section!.end));
+  const engine = await Engine.open();
+  try {
+    const rows = engine.readBlock(block, 'RawPosition');
+    const [first, second] = [7, 2 ** 40 + 9].map((offset) => String(rawPosition('v1', 3, offset)));
+    expect(rows.map(({ RawPosition }) => RawPosition)).toEqual([first, first, second]);
+  } finally {
+    engine.close();
+  }
+});
+
 test('each section is one zstd frame of the value', () => {
   const { normalizer } = create();
-  const { done } = normalizer.run([raw(0, spans(3, 16))], 0, new EdgeMarks());
+  const { done } = normalizer.run([raw(0, spans(3, 16))], 0, new EdgeMarks(), SOURCE);
   expect(done.sections.map(({ table, rows }) => [table, rows])).toEqual([
     ['otel_traces', 3],
     ['weir_usage', 2],
@@ -155,7 +177,7 @@ describe('rows of several days and retentions', () => {
       (name) => ({ name, limits: { retentionDays: tenants[name as keyof typeof tenants] } }) as Tenant,
       { ...NO_EVENTS, deadLettered: () => undefined },
     );
-    const { next, done } = normalizer.run(entries, 0, new EdgeMarks());
+    const { next, done } = normalizer.run(entries, 0, new EdgeMarks(), SOURCE);
     const sections = done.sections.filter(({ table }) => table === 'otel_traces');
     const blocks = sections.map(({ start, end }) => zstdDecompressSync(done.value.subarray(start, end)));
     return { next, sections, blocks };
@@ -231,7 +253,7 @@ test('a page of small exports that repeat a large resource becomes several recor
   let from = 0;
   let rows = 0;
   for (let records = 0; from < entries.length; records++) {
-    const { next, done } = normalizer.run(entries, from, marks);
+    const { next, done } = normalizer.run(entries, from, marks, SOURCE);
     const blockBytes = done.sections.reduce((sum, section) => sum + section.blockBytes, 0);
     expect([records, blockBytes < LIMITS.recordBlockBytesMax + 16 * 1024 ** 2, done.dead]).toEqual([records, true, []]);
     expect(done.rawFirst).toBe(from);
@@ -252,7 +274,7 @@ test('an export whose rows fit no record is dead-lettered, its neighbours are wr
   let from = 0;
   let last = -1;
   while (from < entries.length) {
-    const { next, done } = normalizer.run(entries, from, marks);
+    const { next, done } = normalizer.run(entries, from, marks, SOURCE);
     expect(done.rawFirst).toBe(last + 1);
     expect(done.value.length).toBeLessThanOrEqual(LIMITS.recordValueBytesMax);
     last = done.rawLast;
@@ -296,7 +318,7 @@ test.each<[string, RawEntry[], string[]]>([
   ],
 ])('records in doubt that %s', async (_what, entries, booked) => {
   const { normalizer } = create();
-  const { done } = normalizer.run(entries, 0, new EdgeMarks());
+  const { done } = normalizer.run(entries, 0, new EdgeMarks(), SOURCE);
   expect([done.rawFirst, done.rawLast]).toEqual([entries[0]!.offset, entries.at(-1)!.offset]);
   const section = done.sections.find(({ table }) => table === 'weir_usage')!;
   const block = zstdDecompressSync(done.value.subarray(section.start, section.end));

@@ -70,6 +70,7 @@ export class TracesTable implements TableBlock {
     TenantId: this.#common.tenantId,
     RetentionDays: this.#common.retentionDays,
     ReceivedDay: this.#common.receivedDay,
+    RawPosition: this.#common.rawPosition,
     Timestamp: this.#timestamp,
     TraceId: this.#traceId,
     SpanId: this.#spanId,

@@ -50,6 +50,7 @@ export class LogsTable implements TableBlock {
     TenantId: this.#common.tenantId,
     RetentionDays: this.#common.retentionDays,
     ReceivedDay: this.#common.receivedDay,
+    RawPosition: this.#common.rawPosition,
     Timestamp: this.#timestamp,
     TraceId: this.#traceId,
     SpanId: this.#spanId,

@@ -43,7 +43,8 @@ interface Sent {
 type Tables = Partial<Record<TableName, ExpectedRow[]>>;
 
 function newOwner(retentionDays = 30): RowOwner {
-  return { tenant: `tenant-${tenants++}`, retentionDays, receivedAtNs: RECEIVED_AT_NS };
+  const rawPosition = BigInt(tenants) * 0x0123_4567_89ab_cdefn;
+  return { tenant: `tenant-${tenants++}`, retentionDays, receivedAtNs: RECEIVED_AT_NS, rawPosition };
 }
 
 function sorted(rows: readonly ExpectedRow[]): ExpectedRow[] {

@@ -1,4 +1,4 @@
-import { type Columns, LowCardinalityColumn, MapColumn, SmallColumn, StringColumn } from '@weir/native';
+import { Column64, type Columns, LowCardinalityColumn, MapColumn, SmallColumn, StringColumn } from '@weir/native';
 import type { WireReader } from '@weir/otlp';
 import { RepeatedAttributes } from './attributes.ts';
 import type { Origin } from './origin.ts';
@@ -6,11 +6,12 @@ import type { Origin } from './origin.ts';
 const RESOURCE_ATTRIBUTES = 1;
 const SCOPE_ATTRIBUTES = 3;
 
-/** The columns that every telemetry table has: tenant, retention, day of receipt, service, resource, scope name and version. */
+/** The columns that every telemetry table has: tenant, retention, day of receipt, raw position, service, resource, scope name and version. */
 export class CommonColumns {
   readonly tenantId = new LowCardinalityColumn();
   readonly retentionDays = new SmallColumn('UInt16');
   readonly receivedDay = new SmallColumn('Date');
+  readonly rawPosition = new Column64('UInt64');
   readonly serviceName = new LowCardinalityColumn();
   readonly resourceAttributes = new MapColumn();
   readonly scopeName = new StringColumn();
@@ -33,6 +34,7 @@ export class CommonColumns {
     this.scopeVersion.push(buf, scopeVersion.start, scopeVersion.end);
     this.retentionDays.push(origin.retentionDays);
     this.receivedDay.push(origin.receivedDay);
+    this.rawPosition.push(origin.positionLo, origin.positionHi);
     if (this.#resourceNumber === origin.resourceNumber) {
       this.tenantId.pushId(this.#tenantRow);
       this.serviceName.pushId(this.#serviceRow);

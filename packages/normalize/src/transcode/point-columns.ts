@@ -46,6 +46,7 @@ export class PointColumns {
     TenantId: this.#common.tenantId,
     RetentionDays: this.#common.retentionDays,
     ReceivedDay: this.#common.receivedDay,
+    RawPosition: this.#common.rawPosition,
     ResourceAttributes: this.#common.resourceAttributes,
     ResourceSchemaUrl: this.#resourceSchemaUrl,
     ScopeName: this.#common.scopeName,

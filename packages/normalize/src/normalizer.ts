@@ -7,17 +7,25 @@ import {
   type Note,
   type RawMeta,
   type RowsSection,
+  rawPosition,
+  type Track,
   type Usage,
   UsageTally,
   usageBlock,
 } from '@weir/records';
 import type { Tenant } from '@weir/tenancy';
-import { inflate } from './consume/inflate.ts';
 import type { DeadLetter, OpenExport, RawEntry, RawExport } from './exports.ts';
+import { inflate } from './inflate.ts';
 import { lanesOf } from './lanes.ts';
 import { LIMITS } from './limits.ts';
-import { RowsRecordBuilder } from './publish/rows-record.ts';
+import { RowsRecordBuilder } from './rows-record.ts';
 import { type Transcoded, type TranscodeFault, Transcoder } from './transcode/transcoder.ts';
+
+/** The raw partition that entries are of. */
+export interface RawSource {
+  readonly track: Track;
+  readonly partition: number;
+}
 
 /** What became of a run of raw records: the content of one rows record, and what goes to the DLQ before it. */
 export interface Normalized {
@@ -81,12 +89,13 @@ export class Normalizer {
     entries: readonly RawEntry[],
     from: number,
     marks: EdgeMarks,
+    source: RawSource,
   ): { readonly next: number; readonly done: Normalized } {
     const before = marks.snapshot();
     for (let until = entries.length; ; ) {
       const attempt = this.#take(entries, from, until, marks);
       const written = new Map<RawExport, Stored>();
-      let record = this.#transcode(attempt, written);
+      let record = this.#transcode(attempt, source, written);
       if (typeof record === 'number') {
         const { offset } = attempt.open[record]!.raw;
         until = entries.findIndex((entry) => entry.offset === offset);
@@ -172,14 +181,14 @@ export class Normalizer {
   }
 
   /** The record, lane by lane, or the index of an open export: with those before it the record is smaller. */
-  #transcode({ open, dead }: Attempt, written: Map<RawExport, Stored>): RowsRecordBuilder | number {
+  #transcode({ open, dead }: Attempt, source: RawSource, written: Map<RawExport, Stored>): RowsRecordBuilder | number {
     const record = new RowsRecordBuilder();
     const lanes = lanesOf(open);
     for (const [lane, exports] of lanes) {
       const broken = new Map<OpenExport, TranscodeFault>();
-      let letters = this.#addAll(exports, record, broken, written);
+      let letters = this.#addAll(exports, source, record, broken, written);
       // What is not an export leaves a part of itself in the columns: start anew without it.
-      while (letters === undefined) letters = this.#addAll(exports, record, broken, written);
+      while (letters === undefined) letters = this.#addAll(exports, source, record, broken, written);
       // Of several lanes the last export may be the first of the log: then half of all.
       if (typeof letters === 'number') return lanes.size === 1 ? letters : open.length >> 1;
       dead.push(...letters);
@@ -195,6 +204,7 @@ export class Normalizer {
    */
   #addAll(
     open: readonly OpenExport[],
+    { track, partition }: RawSource,
     before: RowsRecordBuilder,
     broken: Map<OpenExport, TranscodeFault>,
     written: Map<RawExport, Stored>,
@@ -215,7 +225,9 @@ export class Normalizer {
       }
       let index = 0;
       const { retentionDays, conventions } = tenant.limits;
-      const input = { tenant: tenant.name, retentionDays, conventions, signal, body, receivedAtNs, rejected };
+      const position = rawPosition(track, partition, raw.offset);
+      const about = { tenant: tenant.name, retentionDays, conventions, rawPosition: position };
+      const input = { ...about, signal, body, receivedAtNs, rejected };
       const result = this.#transcoder.add(input, (reason, value, items) => {
         const where = { tenant: tenant.name, signal, offset: raw.offset, index: index++ };
         const overLimit = ITEM_FAULTS.indexOf(reason) >= FIRST_LIMIT_FAULT;

@@ -21,6 +21,8 @@ export interface TranscodeInput {
   /** The decompressed ExportRequest; only read, and not kept. */
   readonly body: Uint8Array;
   readonly receivedAtNs: bigint;
+  /** The raw record that it is; left out: the rows do not say. */
+  readonly rawPosition?: bigint | undefined;
   /** Items that are over a limit of the tenant: the edge has said so to the client, and nothing else is looked at here. */
   readonly rejected?: RejectedItems | undefined;
 }
@@ -102,6 +104,9 @@ export class Transcoder {
     origin.receivedLo = Number(input.receivedAtNs & 0xffff_ffffn);
     origin.receivedHi = Number(input.receivedAtNs >> 32n);
     origin.receivedDay = receivedDayOf(input.receivedAtNs);
+    const position = input.rawPosition ?? 0n;
+    origin.positionLo = Number(position & 0xffff_ffffn);
+    origin.positionHi = Number(position >> 32n);
     reader.open(body);
     this.#dead.clear();
     this.#rejected.open(input.rejected);

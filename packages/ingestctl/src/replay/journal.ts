@@ -1,0 +1,137 @@
+import type { ClickHouse } from '@weir/clickhouse';
+import type { EdgeMark } from '@weir/records';
+import type { ReplayPlan } from './plan.ts';
+import { Refused } from './window.ts';
+
+/** A batch that is in the shadow: its range, what became of it, and where the edges stood behind it. */
+export interface DoneBatch {
+  readonly partition: number;
+  readonly first: number;
+  readonly last: number;
+  readonly tally: BatchTally;
+  readonly marks: readonly EdgeMark[];
+}
+
+/** What became of the records of a batch. */
+export interface BatchTally {
+  /** Rows by table. */
+  readonly rows: Readonly<Record<string, number>>;
+  /** Items that cannot be stored, by reason. */
+  readonly dead: Readonly<Record<string, number>>;
+  /** Records that were a repeated or late append. */
+  readonly repeated: number;
+}
+
+/** What the journal has of one replay. */
+export interface ReplayState {
+  readonly plan: ReplayPlan;
+  readonly at: string;
+  /** In the order of partitions and offsets. */
+  readonly batches: readonly DoneBatch[];
+  readonly isDone: boolean;
+  /** How often it was promoted to the end. */
+  readonly promotions: number;
+}
+
+type Event = 'planned' | 'batch' | 'done' | 'promoted' | 'dropped';
+
+interface Line {
+  readonly Replay: string;
+  readonly Event: Event;
+  readonly Partition: number;
+  readonly First: string;
+  readonly Last: string;
+  readonly Detail: string;
+  readonly At: string;
+}
+
+const ID = /^\d{8}_\d{6}_[0-9a-f]{4}$/;
+const COLUMNS =
+  'Replay, Event, Partition, toString(First) AS First, toString(Last) AS Last, Detail, toString(At) AS At';
+
+/** What is known of replays: lines of weir_replays, only ever added. A line twice says nothing more. */
+export class ReplayJournal {
+  readonly #clickhouse: ClickHouse;
+  readonly #database: string;
+
+  constructor(clickhouse: ClickHouse, database: string) {
+    this.#clickhouse = clickhouse;
+    this.#database = database;
+  }
+
+  planned(plan: ReplayPlan): Promise<void> {
+    return this.#put(plan.id, 'planned', 0, 0, 0, plan);
+  }
+
+  batch(id: string, { partition, first, last, tally, marks }: DoneBatch): Promise<void> {
+    return this.#put(id, 'batch', partition, first, last, { tally, marks });
+  }
+
+  /** One of the events that are about the whole replay. */
+  told(id: string, event: 'done' | 'promoted' | 'dropped', detail: object = {}): Promise<void> {
+    return this.#put(id, event, 0, 0, 0, detail);
+  }
+
+  /** @throws Refused where there is no such replay, or it was dropped */
+  async read(id: string, signal: AbortSignal): Promise<ReplayState> {
+    if (!ID.test(id)) throw new Refused(`${id} is not the id of a replay: see ingestctl shadow list`);
+    const lines = await this.#clickhouse.query<Line>(
+      `SELECT ${COLUMNS} FROM {database: Identifier}.weir_replays WHERE Replay = {id: String} ORDER BY Event, Partition, toUInt64(First), Last, At`,
+      { database: this.#database, id },
+      signal,
+    );
+    const planned = lines.find(({ Event }) => Event === 'planned');
+    if (planned === undefined) throw new Refused(`there is no replay ${id}: see ingestctl shadow list`);
+    if (lines.some(({ Event }) => Event === 'dropped')) throw new Refused(`the shadow of ${id} was dropped`);
+    return stateOf(planned, lines);
+  }
+
+  /** All replays that were not dropped, the newest first; without their batches. */
+  async list(signal: AbortSignal): Promise<readonly ReplayState[]> {
+    const lines = await this.#clickhouse.query<Line>(
+      `SELECT ${COLUMNS} FROM {database: Identifier}.weir_replays WHERE Event != 'batch' ORDER BY Replay DESC, At`,
+      { database: this.#database },
+      signal,
+    );
+    const byId = Map.groupBy(lines, ({ Replay }) => Replay);
+    const states: ReplayState[] = [];
+    for (const of of byId.values()) {
+      const planned = of.find(({ Event }) => Event === 'planned');
+      if (planned !== undefined && of.every(({ Event }) => Event !== 'dropped')) states.push(stateOf(planned, of));
+    }
+    return states;
+  }
+
+  async #put(id: string, event: Event, partition: number, first: number, last: number, detail: object): Promise<void> {
+    const values = [quoted(id), quoted(event), partition, first, last, quoted(JSON.stringify(detail))].join(', ');
+    await this.#clickhouse.command(
+      `INSERT INTO ${this.#table} (Replay, Event, Partition, First, Last, Detail) SELECT ${values} SETTINGS async_insert = 0`,
+    );
+  }
+
+  get #table(): string {
+    return `\`${this.#database.replaceAll('`', '\\`')}\`.weir_replays`;
+  }
+}
+
+function stateOf(planned: Line, lines: readonly Line[]): ReplayState {
+  const batches = new Map<string, DoneBatch>();
+  for (const { Event, Partition, First, Last, Detail } of lines) {
+    if (Event !== 'batch') continue;
+    const detail = JSON.parse(Detail) as Pick<DoneBatch, 'tally' | 'marks'>;
+    const batch = { partition: Number(Partition), first: Number(First), last: Number(Last), ...detail };
+    batches.set(`${Partition}/${First}`, batch);
+  }
+  return {
+    plan: JSON.parse(planned.Detail) as ReplayPlan,
+    at: planned.At,
+    batches: [...batches.values()].sort((a, b) => a.partition - b.partition || a.first - b.first),
+    isDone: lines.some(({ Event }) => Event === 'done'),
+    promotions: lines.filter(({ Event }) => Event === 'promoted').length,
+  };
+}
+
+/** A string literal of ClickHouse. */
+export function quoted(text: string): string {
+  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+}

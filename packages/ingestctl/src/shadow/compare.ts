@@ -1,0 +1,185 @@
+import type { ClickHouse } from '@weir/clickhouse';
+import { ProgressLog, sinkStart } from '@weir/delivery';
+import { readRawPosition, type TableName, trackTopics } from '@weir/records';
+import type { Context } from '../context.ts';
+import { printable, printRows } from '../output.ts';
+import { ReplayJournal, type ReplayState } from '../replay/journal.ts';
+import { longSignal } from '../replay/replay.ts';
+import { Refused } from '../replay/window.ts';
+import { type Chunk, chunksOf, Difference } from './difference.ts';
+import { type Example, pairRows } from './pair-rows.ts';
+
+/** Rows of one table and tenant that differ. */
+export interface Counted {
+  readonly table: TableName;
+  readonly tenant: string;
+  different: number;
+  onlyLive: number;
+  onlyShadow: number;
+  /** Live rows that a promotion replaces, and rows that it inserts. */
+  replaceable: number;
+  fillable: number;
+}
+
+/** A difference, and where it is. */
+export interface Compared {
+  readonly counted: readonly Counted[];
+  /** Where there is any, by table. */
+  readonly chunks: ReadonlyMap<TableName, readonly Chunk[]>;
+}
+
+const COUNTS = ['different', 'onlyLive', 'onlyShadow', 'replaceable', 'fillable'] as const;
+const ROWS_OF_RECORD_MAX = 20;
+const EXAMPLES_MAX = 100;
+
+/** Prints by table and tenant what is only in live, only in the shadow, or different. Status 1 where anything is. */
+export async function compare(context: Context, id: string, options: { readonly examples: string }): Promise<number> {
+  const signal = longSignal(context);
+  const most = Math.min(EXAMPLES_MAX, Math.max(0, Math.floor(Number(options.examples)) || 0));
+  const clickhouse = context.clickhouse();
+  const state = await ready(context, clickhouse, id, signal);
+  const compared = await countDifference(context, clickhouse, state, signal);
+  const examples = most === 0 ? [] : await findExamples(context, clickhouse, state, compared, most, signal);
+  const isEqual = compared.counted.length === 0;
+  if (context.options.json === true) {
+    const differences = compared.counted.map(({ replaceable: _r, fillable: _f, ...counted }) => counted);
+    context.outside.out(`${JSON.stringify({ id, equal: isEqual, differences, examples }, null, 2)}\n`);
+  } else print(context, state, compared, examples);
+  return isEqual ? 0 : 1;
+}
+
+/**
+ * The replay, if it can be compared.
+ * @throws Refused while it is not complete, or the live path is not through with the window, or rows do not say their place
+ */
+export async function ready(
+  context: Context,
+  clickhouse: ClickHouse,
+  id: string,
+  signal: AbortSignal,
+): Promise<ReplayState> {
+  const state = await new ReplayJournal(clickhouse, context.database).read(id, signal);
+  const { plan, isDone } = state;
+  if (!isDone) throw new Refused(`the replay is not complete: ingestctl replay resume ${id}`);
+  const log = context.kafkaLog();
+  for (const { partition, last } of plan.partitions) {
+    const position = await new ProgressLog(log, trackTopics(plan.track).rows, partition).read(signal);
+    const stored = sinkStart(position, 0).state.rawLast;
+    if (stored >= last) continue;
+    throw new Refused(
+      `partition ${partition}: the live path has told no more than that it stored offset ${stored}, and the window ends at ${last}: what is on its way would look missing`,
+    );
+  }
+  for (const table of plan.tables) {
+    const sql = new Difference(targetOf(context), plan, table).unplaced();
+    const [row] = await clickhouse.query<{ n: string }>(sql, {}, signal);
+    if (Number(row?.n) === 0) continue;
+    throw new Refused(
+      `${row?.n} rows of ${table}, of the window's days, are from before the column RawPosition: it cannot be told which are of the window`,
+    );
+  }
+  return state;
+}
+
+export function targetOf(context: Context) {
+  return { database: context.database, cluster: context.cluster };
+}
+
+/** Counts what differs, table by table. */
+export async function countDifference(
+  context: Context,
+  clickhouse: ClickHouse,
+  { plan, batches }: ReplayState,
+  signal: AbortSignal,
+): Promise<Compared> {
+  const counted = new Map<string, Counted>();
+  const chunks = new Map<TableName, Chunk[]>();
+  for (const table of plan.tables) {
+    const difference = new Difference(targetOf(context), plan, table);
+    for (const chunk of chunksOf(batches)) {
+      const rows = await clickhouse.query<Record<string, string>>(difference.counts(chunk), {}, signal);
+      if (rows.length > 0) chunks.set(table, [...(chunks.get(table) ?? []), chunk]);
+      for (const row of rows) add(counted, table, row);
+    }
+  }
+  return { counted: [...counted.values()], chunks };
+}
+
+function add(counted: Map<string, Counted>, table: TableName, row: Record<string, string>): void {
+  const tenant = row.tenant ?? '';
+  const key = `${table} ${tenant}`;
+  const zero = { different: 0, onlyLive: 0, onlyShadow: 0, replaceable: 0, fillable: 0 };
+  const sums = counted.get(key) ?? { table, tenant, ...zero };
+  counted.set(key, sums);
+  for (const name of COUNTS) sums[name] += Number(row[name]);
+}
+
+async function findExamples(
+  context: Context,
+  clickhouse: ClickHouse,
+  { plan }: ReplayState,
+  { chunks }: Compared,
+  most: number,
+  signal: AbortSignal,
+): Promise<Example[]> {
+  const examples: Example[] = [];
+  for (const [table, differing] of chunks) {
+    const difference = new Difference(targetOf(context), plan, table);
+    const left = new Map<string, number>();
+    for (const chunk of differing) {
+      const records = await clickhouse.query<{ tenant: string; position: string }>(
+        difference.records(chunk, most),
+        {},
+        signal,
+      );
+      for (const { tenant, position } of records) {
+        const wanted = left.get(tenant) ?? most;
+        if (wanted === 0) continue;
+        const sql = difference.rows(table, chunk, position, ROWS_OF_RECORD_MAX);
+        const rows = await clickhouse.query<Record<string, unknown> & { live: number }>(sql, {}, signal);
+        const source = readRawPosition(BigInt(position));
+        const found = pairRows(rows).slice(0, wanted);
+        left.set(tenant, wanted - found.length);
+        for (const pair of found) {
+          examples.push({ table, tenant, partition: source?.partition ?? -1, offset: source?.offset ?? -1, ...pair });
+        }
+      }
+    }
+  }
+  return examples;
+}
+
+function print(context: Context, { plan }: ReplayState, compared: Compared, examples: readonly Example[]): void {
+  const { outside } = context;
+  if (compared.counted.length === 0) {
+    outside.out(`no difference in ${plan.tables.join(', ')}\n`);
+    return;
+  }
+  printDifference(context, compared);
+  for (const { table, tenant, partition, offset, kind, columns } of examples) {
+    const where = `${table} ${tenant} (partition ${partition}, offset ${offset})`;
+    outside.out(printable(`${where}: ${kind}`));
+    outside.out('\n');
+    for (const [name, { live, shadow }] of Object.entries(columns)) {
+      outside.out(`    ${printable(`${name}: ${shown(live)} in live, ${shown(shadow)} in the shadow`)}\n`);
+    }
+  }
+}
+
+export function printDifference({ outside }: Context, { counted }: Compared): void {
+  const rows = counted.map(({ table, tenant, different, onlyLive, onlyShadow }) => [
+    table,
+    tenant,
+    different,
+    onlyLive,
+    onlyShadow,
+  ]);
+  printRows(outside, false, ['table', 'tenant', 'different', 'only in live', 'only in the shadow'], rows);
+}
+
+const SHOWN_MAX = 120;
+
+function shown(value: unknown): string {
+  const text = value === undefined ? 'nothing' : JSON.stringify(value);
+  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
+}

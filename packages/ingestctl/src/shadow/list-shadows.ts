@@ -1,0 +1,58 @@
+import type { Context } from '../context.ts';
+import { printRows } from '../output.ts';
+import { ReplayJournal, type ReplayState } from '../replay/journal.ts';
+import { shadowTable } from '../replay/plan.ts';
+import { agreed } from '../replay/replay.ts';
+import { dropShadow } from '../replay/shadow-tables.ts';
+import { targetOf } from './compare.ts';
+
+/** Lists the replays whose shadows are there, with their windows, rows and bytes. */
+export async function listShadows(context: Context, signal: AbortSignal): Promise<number> {
+  const clickhouse = context.clickhouse();
+  const states = await new ReplayJournal(clickhouse, context.database).list(signal);
+  const sizes = await clickhouse.query<{ name: string; rows: string; bytes: string }>(
+    "SELECT name, toString(total_rows) AS rows, toString(total_bytes) AS bytes FROM system.tables WHERE database = {database: String} AND startsWith(name, 'shadow_')",
+    { database: context.database },
+    signal,
+  );
+  const rows = states.map((state) => {
+    const { id, tables, partitions, track } = state.plan;
+    const names = new Set(tables.map((table) => shadowTable(id, table)));
+    const own = sizes.filter(({ name }) => names.has(name));
+    const sum = (of: (one: { rows: string; bytes: string }) => string) =>
+      own.reduce((total, one) => total + Number(of(one)), 0);
+    const windows = partitions.map(({ partition, first, last }) => `${partition}:${first}-${last}`).join(' ');
+    return [id, track, stateText(state), windows, sum((one) => one.rows), sum((one) => one.bytes)];
+  });
+  printRows(
+    context.outside,
+    context.options.json === true,
+    ['id', 'track', 'state', 'partition:first-last', 'rows', 'bytes'],
+    rows,
+  );
+  return 0;
+}
+
+function stateText({ isDone, promotions }: ReplayState): string {
+  if (promotions > 0) return 'promoted';
+  return isDone ? 'complete' : 'not complete';
+}
+
+/** Removes the shadow tables of a replay; the live ones stay as they are. */
+export async function dropShadowOf(
+  context: Context,
+  id: string,
+  options: { readonly yes?: boolean },
+  signal: AbortSignal,
+): Promise<number> {
+  const clickhouse = context.clickhouse();
+  const journal = new ReplayJournal(clickhouse, context.database);
+  const { plan } = await journal.read(id, signal);
+  const tables = plan.tables.map((table) => shadowTable(id, table));
+  if (context.options.json !== true) context.outside.out(`drops ${tables.join(', ')}\n`);
+  if (!(await agreed(context, options.yes, 'Drop them?'))) return 1;
+  await dropShadow(clickhouse, targetOf(context), plan);
+  await journal.told(id, 'dropped');
+  if (context.options.json === true) context.outside.out(`${JSON.stringify({ id, dropped: tables })}\n`);
+  return 0;
+}

@@ -1,0 +1,52 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pause, type TestStack } from '@weir/testkit';
+import { expect } from 'vitest';
+import { createProgram } from '../src/index.ts';
+import { writeFile } from '../src/write-file.ts';
+
+const SETTLED_MS = 1_500;
+
+/** Runs ingestctl against a stack, as an operator without a terminal does. */
+export class Operator {
+  readonly #stack: TestStack;
+
+  constructor(stack: TestStack) {
+    this.#stack = stack;
+  }
+
+  async run(...args: string[]): Promise<{ status: number; out: string; err: string }> {
+    let out = '';
+    let err = '';
+    const program = createProgram({
+      env: { WEIR_KEY_PEPPER_FILE: join(this.#stack.dataDir, 'pepper') },
+      readFile: (path) => readFileSync(path, 'utf8'),
+      writeFile,
+      out: (text) => {
+        out += text;
+      },
+      err: (text) => {
+        err += text;
+      },
+      terminal: false,
+    });
+    const status = await program.run(['--data-dir', this.#stack.dataDir, ...args]);
+    return { status, out, err };
+  }
+
+  /** What a command that succeeds prints as JSON. */
+  async json<T>(...args: string[]): Promise<T> {
+    const { status, out, err } = await this.run('--json', ...args);
+    expect({ args, status, err }).toEqual({ args, status: 0, err: '' });
+    return JSON.parse(out) as T;
+  }
+
+  /** Where all topics and groups of the live path stand, once nothing moves. */
+  async settled(): Promise<object[]> {
+    for (let last = ''; ; await pause(SETTLED_MS)) {
+      const now = await this.json<object[]>('lag', '--tracks', 'v1,v2');
+      if (JSON.stringify(now) === last) return now;
+      last = JSON.stringify(now);
+    }
+  }
+}
