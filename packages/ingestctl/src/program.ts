@@ -1,6 +1,6 @@
 import { DependencyError } from '@weir/pipeline';
 import { Command, CommanderError } from 'commander';
-import type { Act, Action } from './action.ts';
+import type { Act } from './action.ts';
 import { type AuditOptions, audit } from './audit/audit.ts';
 import { addCompletion } from './completion/completion.ts';
 import { showConfig } from './config.ts';
