@@ -266,10 +266,10 @@ describe('the schema on a cluster', () => {
       // Of the table of versions nothing is deduplicated: a step that is noted twice is there twice.
       if (!sql.includes(MIGRATIONS_TABLE)) expect(sql).toMatch(/replicated_deduplication_window = 100000, /);
     }
-    // The telemetry, the look-up of traces, the books, the versions.
+    // The telemetry, the look-up of traces, the books, the journal of replays, the versions.
     expect(Object.fromEntries(kinds)).toEqual({
       'CREATE DATABASE': 1,
-      'CREATE TABLE': TABLES.length + 2,
+      'CREATE TABLE': TABLES.length + 3,
       'CREATE MATERIALIZED VIEW': 1,
       'CREATE VIEW': 1,
       'ALTER TABLE': expect.any(Number),

@@ -9,7 +9,10 @@ type Act = (action: (context: Context, signal: AbortSignal) => Promise<number>) 
 
 /** Registers the commands about dead letters. */
 export function addDlq(program: Command, act: Act, env: Outside['env']): void {
-  const group = program.command('dlq').description('Dead letters: what could not be stored, in weir.dlq.');
+  const group = program
+    .command('dlq')
+    .description('Dead letters: what could not be stored, in weir.dlq.')
+    .addHelpText('after', '\nExample:\n  ingestctl dlq list --tenant acme');
   filtered(group.command('list'))
     .description('Counts the letters by reason, tenant and signal.')
     .option('--all', 'those that were redriven or purged, too')

@@ -6,7 +6,10 @@ type Act = (action: (context: Context, signal: AbortSignal) => Promise<number>) 
 
 /** Registers the commands about shifted tenants. */
 export function addRollout(program: Command, act: Act): void {
-  const group = program.command('rollout').description('Tenants that are shifted to another track, at Envoy.');
+  const group = program
+    .command('rollout')
+    .description('Tenants that are shifted to another track, at Envoy.')
+    .addHelpText('after', '\nExample:\n  ingestctl rollout set acme --to v2 --percent 25');
   writing(group.command('set <TENANT>'))
     .description('Sends exports of a tenant to another track, but those that say themselves where they go. No restart.')
     .requiredOption('--to <TRACK>', 'the track')

@@ -7,7 +7,10 @@ import { promote } from './promote.ts';
 const ID = '20261121_101500_3fa9';
 
 export function addShadow(program: Command, act: Act): void {
-  const group = program.command('shadow').description('Shadow tables that replays have made.');
+  const group = program
+    .command('shadow')
+    .description('Shadow tables that replays have made.')
+    .addHelpText('after', '\nExample:\n  ingestctl shadow list');
   group
     .command('list')
     .description('Lists them.')
