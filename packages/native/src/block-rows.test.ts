@@ -52,6 +52,12 @@ function read(bytes: Buffer): BlockRows {
   return rows;
 }
 
+test('a block is read by the layout that it has', () => {
+  const other = [...COLUMNS, { name: 'later', type: 'UInt64' }];
+  expect(BlockRows.readAny(block, [other, COLUMNS])?.count).toBe(ROWS);
+  expect(BlockRows.readAny(block, [other])).toBeUndefined();
+});
+
 test('a slice of a block that ClickHouse wrote is just those rows, as ClickHouse reads them', () => {
   const rows = read(block);
   const all = engine.readBlock(block);

@@ -43,6 +43,15 @@ export class BlockRows {
     }
   }
 
+  /** Reads one block that has one of these layouts: those that its writers have had. */
+  static readAny(block: Buffer, layouts: readonly (readonly NamedType[])[]): BlockRows | undefined {
+    for (const layout of layouts) {
+      const rows = BlockRows.read(block, layout);
+      if (rows !== undefined) return rows;
+    }
+    return undefined;
+  }
+
   /** The rows [from, to) as a block of their own; nothing of the others is in it. At least one. */
   slice(from: number, to: number): Buffer {
     if (from < 0 || from >= to || to > this.count) throw new InvariantError('a slice without rows');

@@ -31,7 +31,7 @@ export {
   type RowsMeta,
   type RowsSection,
 } from './rows.ts';
-export { TABLE_COLUMNS, type TableColumn } from './table-columns.ts';
+export { TABLE_COLUMNS, type TableColumn, tableLayouts } from './table-columns.ts';
 export { signalOf, TABLES, type TableName } from './tables.ts';
 export { DEFAULTS_KEY, decodeTenantValue, encodeTenantValue } from './tenants.ts';
 export { CONTROL_TOPICS, isTrack, type Track, trackGroups, trackTopics } from './topics.ts';

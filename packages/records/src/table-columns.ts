@@ -152,3 +152,13 @@ export const TABLE_COLUMNS = Object.fromEntries(
     Object.entries(spec).map(([name, type]): TableColumn => ({ name, type })),
   ]),
 ) as unknown as Readonly<Record<TableName, readonly TableColumn[]>>;
+
+/** Columns that came later than the tables: blocks of normalizers from before, and letters of such rows, are without them. */
+const LATER: ReadonlySet<string> = new Set(['RawPosition']);
+
+/** What a table's block may look like, today's layout first. */
+export function tableLayouts(table: TableName): readonly (readonly TableColumn[])[] {
+  const columns = TABLE_COLUMNS[table];
+  const before = columns.filter(({ name }) => !LATER.has(name));
+  return before.length === columns.length ? [columns] : [columns, before];
+}

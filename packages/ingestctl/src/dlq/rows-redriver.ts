@@ -2,7 +2,7 @@ import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { ClickHouse } from '@weir/clickhouse';
 import { BlockRows } from '@weir/native';
 import { type Clock, DependencyError } from '@weir/pipeline';
-import { signalOf, TABLE_COLUMNS, type TableName, UsageTally, usageBlock } from '@weir/records';
+import { signalOf, type TableName, tableLayouts, UsageTally, usageBlock } from '@weir/records';
 import type { Letter } from './letters.ts';
 import type { RedriveJournal } from './redrive-journal.ts';
 
@@ -34,7 +34,7 @@ export function rowsOf({ key, meta, value }: Letter): MadeRows {
   }
   let block: BlockRows | undefined;
   try {
-    block = BlockRows.read(zstdDecompressSync(value, { maxOutputLength: BLOCK_BYTES_MAX }), TABLE_COLUMNS[table]);
+    block = BlockRows.readAny(zstdDecompressSync(value, { maxOutputLength: BLOCK_BYTES_MAX }), tableLayouts(table));
   } catch {
     return { ok: false, why: 'it cannot be decompressed' };
   }

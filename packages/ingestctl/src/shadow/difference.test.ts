@@ -4,7 +4,7 @@ import { Engine } from '@weir/testkit';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { DoneBatch } from '../replay/journal.ts';
 import type { ReplayPlan } from '../replay/plan.ts';
-import { chunksOf, Difference } from './difference.ts';
+import { chunksOf, Difference, piecesOf } from './difference.ts';
 
 const TARGET = { database: 'weir' };
 const PLAN: ReplayPlan = {
@@ -125,6 +125,29 @@ test('an insertion that was decided before another one made it adds nothing, eve
   expect(late).not.toBe(fill);
   engine.execute(late);
   expect(bodies()).toEqual(['one', 'three', 'two']);
+});
+
+test('a chunk goes in by pieces of so many bytes, cut between raw records', () => {
+  const chunk = { partition: 2, first: 5, last: 90 };
+  const record = (offset: number, bytes: number) => ({
+    position: String(rawPosition('v1', 2, offset)),
+    bytes: String(bytes),
+  });
+  expect(piecesOf(chunk, [record(10, 60), record(11, 40), record(12, 1), record(40, 300), record(41, 5)], 100)).toEqual(
+    [
+      { partition: 2, first: 5, last: 11 },
+      { partition: 2, first: 12, last: 39 },
+      { partition: 2, first: 40, last: 40 },
+      { partition: 2, first: 41, last: 90 },
+    ],
+  );
+  expect(piecesOf(chunk, [])).toEqual([chunk]);
+  shadow(['one', 11], ['two', 12], ['two', 12]);
+  const sizes = engine.select<{ position: string; bytes: string }>(difference.recordBytes(CHUNK));
+  expect(sizes.map(({ position }) => position)).toEqual(
+    [11, 12].map((offset) => String(rawPosition('v1', CHUNK.partition, offset))),
+  );
+  expect(Number(sizes[1]?.bytes)).toBe(2 * Number(sizes[0]?.bytes));
 });
 
 test('chunks are runs of batches of one partition', () => {

@@ -1,5 +1,5 @@
 import type { SchemaTarget } from '@weir/clickhouse';
-import { rawPosition, TABLE_COLUMNS, type TableName } from '@weir/records';
+import { rawPosition, readRawPosition, TABLE_COLUMNS, type TableName } from '@weir/records';
 import { type DoneBatch, quoted } from '../replay/journal.ts';
 import { type ReplayPlan, shadowTable } from '../replay/plan.ts';
 import { nameOf, quotedName } from '../replay/shadow-tables.ts';
@@ -28,6 +28,30 @@ export function chunksOf(batches: readonly DoneBatch[]): readonly Chunk[] {
     } else chunks.push({ partition, first, last, rows });
   }
   return chunks;
+}
+
+/** Half of what makes ClickHouse cut an insert into blocks, of which a token covers only the first. */
+const FILL_BYTES_MAX = 256 * 1024 ** 2;
+
+/** A chunk cut into pieces that go in as one block each; always the same of the same shadow. */
+export function piecesOf(
+  chunk: Chunk,
+  records: readonly { readonly position: string; readonly bytes: string }[],
+  bytesMax: number = FILL_BYTES_MAX,
+): readonly Chunk[] {
+  const pieces: { partition: number; first: number; last: number }[] = [{ ...chunk }];
+  let held = 0;
+  for (const { position, bytes } of records) {
+    const offset = readRawPosition(BigInt(position))!.offset;
+    const piece = pieces.at(-1)!;
+    if (held > 0 && held + Number(bytes) > bytesMax) {
+      pieces.push({ ...chunk, first: offset });
+      piece.last = offset - 1;
+      held = 0;
+    }
+    held += Number(bytes);
+  }
+  return pieces;
 }
 
 /** The columns that a table's blocks have. */
@@ -62,6 +86,11 @@ export class Difference {
   where({ partition, first, last }: Chunk): string {
     const at = (offset: number) => rawPosition(this.#plan.track, partition, offset);
     return `${this.#scope} AND RawPosition BETWEEN ${at(first)} AND ${at(last)}`;
+  }
+
+  /** What the shadow's rows of each raw record take in memory, in the order of the records. */
+  recordBytes(chunk: Chunk): string {
+    return `SELECT toString(RawPosition) AS position, toString(sum(byteSize(*))) AS bytes FROM ${this.shadow} WHERE ${this.where(chunk)} GROUP BY RawPosition ORDER BY RawPosition`;
   }
 
   /** Rows of the window's days and tenants of which it is not known whether they are of the window. */

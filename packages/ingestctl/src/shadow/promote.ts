@@ -7,7 +7,7 @@ import { shadowTable } from '../replay/plan.ts';
 import { agreed, longSignal } from '../replay/replay.ts';
 import { nameOf, onCluster, STALE } from '../replay/shadow-tables.ts';
 import { type Compared, countDifference, printDifference, ready, targetOf } from './compare.ts';
-import { Difference } from './difference.ts';
+import { type Chunk, Difference, piecesOf } from './difference.ts';
 
 /** What a promotion does to a live table. */
 interface Totals {
@@ -29,9 +29,12 @@ export async function promote(context: Context, id: string, options: { readonly 
   const totals = totalsOf(before);
   show(context, before, totals);
   if (totals.inserted === 0) {
+    // One that was killed after its last insert: its round is over, and so are the tokens of it.
+    await new ReplayJournal(clickhouse, context.database).told(id, 'promoted', totals);
     if (context.options.json === true) context.outside.out(`${JSON.stringify({ id, ...totals })}\n`);
     return 0;
   }
+  if (context.options.json !== true) context.outside.out(`${REDRIVEN}\n`);
   if (!(await agreed(context, options.yes, 'Change the live tables?'))) return 1;
   await carryOut(context, clickhouse, state, before, signal);
   const after = totalsOf(await countDifference(context, clickhouse, state, signal));
@@ -43,6 +46,10 @@ export async function promote(context: Context, id: string, options: { readonly 
   else context.outside.out(`${after.inserted} rows are still missing: run it again\n`);
   return isWhole ? 0 : 1;
 }
+
+/** Neither command looks at what the other has done. */
+const REDRIVEN =
+  'Dead letters of this window whose items are inserted here must be purged, not redriven, and none may have been redriven before: they would be there twice.';
 
 function totalsOf({ counted }: Compared): Totals {
   const sum = (of: (one: Compared['counted'][number]) => number) => counted.reduce((total, one) => total + of(one), 0);
@@ -79,7 +86,7 @@ async function carryOut(
   );
   for (const [table, differing] of chunks) {
     const difference = new Difference(target, plan, table);
-    for (const chunk of differing) {
+    for (const chunk of await pieces(clickhouse, difference, differing, signal)) {
       signal.throwIfAborted();
       await clickhouse.command(difference.markStale(table, chunk));
       faultPoint('promote.after_mark');
@@ -93,6 +100,24 @@ async function carryOut(
       faultPoint('promote.after_fill');
     }
   }
+}
+
+async function pieces(
+  clickhouse: ClickHouse,
+  difference: Difference,
+  chunks: readonly Chunk[],
+  signal: AbortSignal,
+): Promise<readonly Chunk[]> {
+  const found: Chunk[] = [];
+  for (const chunk of chunks) {
+    const records = await clickhouse.query<{ position: string; bytes: string }>(
+      difference.recordBytes(chunk),
+      {},
+      signal,
+    );
+    found.push(...piecesOf(chunk, records));
+  }
+  return found;
 }
 
 async function isMarked(

@@ -1,7 +1,7 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { BlockRows } from '@weir/native';
 import { SIGNALS, type SignalKind } from '@weir/pipeline';
-import { signalOf, TABLE_COLUMNS, type TableName, type Usage, usageBlock } from '@weir/records';
+import { signalOf, type TableName, tableLayouts, type Usage, usageBlock } from '@weir/records';
 import type { PartBlock } from './parts.ts';
 
 /** Whose a row is. */
@@ -47,7 +47,7 @@ const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 export const NATIVE_BLOCKS: RowBlocks = {
   open: (table, { frame, rows: count, blockBytes }) => {
     const block = inflated(frame, blockBytes);
-    const rows = block === undefined ? undefined : BlockRows.read(block, TABLE_COLUMNS[table]);
+    const rows = block === undefined ? undefined : BlockRows.readAny(block, tableLayouts(table));
     if (rows === undefined || rows.count !== count) return undefined;
     return {
       ownerOf: (row) => ownerOf(table, rows, row),
