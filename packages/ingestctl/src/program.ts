@@ -8,6 +8,7 @@ import { Context, type GlobalOptions, type Outside, UsageError } from './context
 import { addDlq } from './dlq/add-dlq.ts';
 import { keysCreate, keysList, keysRevoke, keysRotate } from './keys.ts';
 import { lag } from './lag.ts';
+import { collect, trackOf } from './options.ts';
 import { printable } from './output.ts';
 import { addReplay } from './replay/add-replay.ts';
 import { addRollout } from './rollout/add-rollout.ts';
@@ -132,11 +133,6 @@ function defaultsOf(outside: Outside, args: readonly string[]): Outside['env'] {
   }
 }
 
-/** The track that the services of this environment serve. */
-function trackOf(env: Outside['env']): string {
-  return env.WEIR_TRACK || 'v1';
-}
-
 function addTopics(program: Command, act: Act, env: Outside['env']): void {
   const group = program
     .command('topics')
@@ -255,7 +251,6 @@ function addKeys(program: Command, act: Act): void {
 }
 
 function addStatus(program: Command, act: Act, env: Outside['env']): void {
-  const collect = (value: string, before: string[]) => [...before, value];
   program
     .command('status')
     .description('Shows the pipe, from the edges to ClickHouse, with rates and fill.')

@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
-import type { Context, Outside } from '../context.ts';
+import type { Act } from '../action.ts';
+import type { Outside } from '../context.ts';
+import { longSignal } from '../long-signal.ts';
+import { collect, trackOf } from '../options.ts';
 import { type DlqListOptions, dlqList } from './dlq-list.ts';
 import { type DlqPurgeOptions, dlqPurge } from './dlq-purge.ts';
 import { type DlqRedriveOptions, dlqRedrive } from './dlq-redrive.ts';
 import { dlqShow } from './dlq-show.ts';
-
-type Act = (action: (context: Context, signal: AbortSignal) => Promise<number>) => Promise<void>;
 
 /** Registers the commands about dead letters. */
 export function addDlq(program: Command, act: Act, env: Outside['env']): void {
@@ -29,13 +30,13 @@ export function addDlq(program: Command, act: Act, env: Outside['env']): void {
     .description(
       'Sends letters through the pipe again, each once; shows first what it will send. Killed, it goes on where it is started again.',
     )
-    .option('--track <TRACK>', 'track to send them to', env.WEIR_TRACK || 'v1')
+    .option('--track <TRACK>', 'track to send them to', trackOf(env))
     .option('--rate <MIB>', 'at most so many MiB of letters a second', '4')
     .option('--dry-run', 'show what would be sent, send nothing')
     .option('--yes', 'send it')
     .addHelpText('after', '\nExample:\n  ingestctl dlq redrive --reason too_many_attributes --tenant acme --yes')
     // It takes as long as it takes; it may be ended at any time.
-    .action((options: DlqRedriveOptions) => act((context) => dlqRedrive(context, options, endless(context))));
+    .action((options: DlqRedriveOptions) => act((context) => dlqRedrive(context, options, longSignal(context))));
   filtered(group.command('purge'))
     .description(
       'Marks letters as done with: they are neither listed nor redriven. Kafka lets go of their bytes only where all older letters are done with.',
@@ -44,15 +45,10 @@ export function addDlq(program: Command, act: Act, env: Outside['env']): void {
     .option('--dry-run', 'show what would be purged, purge nothing')
     .option('--yes', 'purge it')
     .addHelpText('after', '\nExample:\n  ingestctl dlq purge --reason invalid_trace_id --to 7d --yes')
-    .action((options: DlqPurgeOptions) => act((context) => dlqPurge(context, options, endless(context))));
-}
-
-function endless({ outside }: Context): AbortSignal {
-  return outside.interruptible?.() ?? new AbortController().signal;
+    .action((options: DlqPurgeOptions) => act((context) => dlqPurge(context, options, longSignal(context))));
 }
 
 function filtered(command: Command): Command {
-  const collect = (value: string, before: string[]) => [...before, value];
   return command
     .option('--reason <REASON>', 'of this reason; may be given again', collect, [])
     .option('--tenant <NAME>', 'of this tenant; may be given again', collect, [])

@@ -1,6 +1,7 @@
 import { SIGNALS } from '@weir/pipeline';
 import { DLQ_REASONS } from '@weir/records';
 import { UsageError } from '../context.ts';
+import { oneOf } from '../options.ts';
 import { type Letter, letterId } from './letters.ts';
 
 /** Which letters a command is about, as it is given. What is left out leaves nothing out. */
@@ -25,8 +26,8 @@ const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_60
  * @throws UsageError where an option is of no use
  */
 export function letterFilter(options: FilterOptions, nowMs: number): LetterFilter {
-  known('--reason', options.reason, DLQ_REASONS);
-  known('--signal', options.signal, SIGNALS);
+  oneOf('--reason', options.reason ?? [], DLQ_REASONS);
+  oneOf('--signal', options.signal ?? [], SIGNALS);
   const reasons = setOf(options.reason);
   const tenants = setOf(options.tenant);
   const signals = setOf(options.signal);
@@ -55,12 +56,6 @@ export function isFiltered({ reason, tenant, signal, id, from, to }: FilterOptio
 
 function setOf(values: readonly string[] | undefined): ReadonlySet<string> | undefined {
   return values === undefined || values.length === 0 ? undefined : new Set(values);
-}
-
-function known(option: string, values: readonly string[] | undefined, all: readonly string[]): void {
-  for (const value of values ?? []) {
-    if (!all.includes(value)) throw new UsageError(`${option} must be one of ${all.join(', ')}`);
-  }
 }
 
 /** ns since the epoch of a time, or of so long ago. */

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Act } from '../action.ts';
 import type { Outside } from '../context.ts';
+import { collect, trackOf } from '../options.ts';
 import { type ReplayOptions, replay, resume } from './replay.ts';
 
 const DEFAULT_RATE = '50000';
@@ -14,14 +15,13 @@ Examples:
   ingestctl replay resume 20261121_101500_3fa9`;
 
 export function addReplay(program: Command, act: Act, env: Outside['env']): void {
-  const collect = (value: string, before: string[]) => [...before, value];
   const group = program
     .command('replay')
     .description('Makes the rows of a window of the raw log once more, into shadow tables.')
     .option('--shadow', 'write shadow tables; there is no other kind of replay')
     .option('--from <OFFSET|TIME>', 'first offset, or time of receipt with its zone; inclusive')
     .option('--to <OFFSET|TIME>', 'last offset, or time of receipt with its zone; inclusive')
-    .option('--track <NAME>', 'track of the raw log', env.WEIR_TRACK || 'v1')
+    .option('--track <NAME>', 'track of the raw log', trackOf(env))
     .option('--partition <N>', 'of this partition only, once for each', collect, [])
     .option('--tenant <NAME>', 'of this tenant only, once for each', collect, [])
     .option('--signal <NAME>', 'traces, logs or metrics only, once for each', collect, [])

@@ -1,4 +1,4 @@
-import type { ClickHouse } from '@weir/clickhouse';
+import { type ClickHouse, tableName } from '@weir/clickhouse';
 import type { EdgeMark } from '@weir/records';
 import type { ReplayPlan } from './plan.ts';
 import { Refused } from './window.ts';
@@ -110,7 +110,7 @@ export class ReplayJournal {
   }
 
   get #table(): string {
-    return `\`${this.#database.replaceAll('`', '\\`')}\`.weir_replays`;
+    return tableName({ database: this.#database }, 'weir_replays');
   }
 }
 

@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { SIGNALS, type SignalKind, systemClock } from '@weir/pipeline';
+import { SIGNALS, systemClock } from '@weir/pipeline';
 import { isTrack, trackTopics } from '@weir/records';
+import { agreed } from '../agreed.ts';
 import { type Context, UsageError } from '../context.ts';
+import { longSignal } from '../long-signal.ts';
+import { oneOf } from '../options.ts';
 import { readDirectory } from '../tenants-topic.ts';
 import { type DoneBatch, ReplayJournal } from './journal.ts';
 import { Pacer } from './pacer.ts';
@@ -169,9 +172,7 @@ async function planOf(
 }
 
 function filterOf({ tenant, signal }: ReplayOptions): ReplayFilter {
-  const signals = signal.filter((name): name is SignalKind => (SIGNALS as readonly string[]).includes(name));
-  if (signals.length !== signal.length) throw new UsageError(`--signal must be one of ${SIGNALS.join(', ')}`);
-  return { tenants: tenant, signals };
+  return { tenants: tenant, signals: oneOf('--signal', signal, SIGNALS) };
 }
 
 function partitionsOf(given: readonly string[], count: number): number[] {
@@ -186,19 +187,6 @@ function rateOf(text: string): number {
   const value = Number(text);
   if (Number.isFinite(value) && value >= 1 && value <= RATE_MAX) return value;
   throw new UsageError(`--rate must be items a second, from 1 to ${RATE_MAX}, or max`);
-}
-
-/** Whether the operator wants it. @throws UsageError where nobody can be asked */
-export async function agreed(context: Context, yes: boolean | undefined, question: string): Promise<boolean> {
-  if (yes === true) return true;
-  const { ask } = context.outside;
-  if (ask === undefined || context.options.json === true) throw new UsageError('there is nobody to ask: say --yes');
-  return ask(question);
-}
-
-/** A replay takes as long as it takes; the operator may end it. */
-export function longSignal(context: Context): AbortSignal {
-  return context.outside.interruptible?.() ?? new AbortController().signal;
 }
 
 function newId(): string {

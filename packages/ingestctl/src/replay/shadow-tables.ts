@@ -1,4 +1,4 @@
-import type { ClickHouse, SchemaTarget } from '@weir/clickhouse';
+import { type ClickHouse, onCluster, type SchemaTarget, tableName } from '@weir/clickhouse';
 import { type ReplayPlan, shadowTable } from './plan.ts';
 
 /** Which rows of the live tables a promotion replaces: written down before it deletes any. */
@@ -8,7 +8,7 @@ export const STALE = 'stale';
 export async function createShadow(clickhouse: ClickHouse, target: SchemaTarget, plan: ReplayPlan): Promise<void> {
   for (const table of plan.tables) {
     await clickhouse.command(
-      `CREATE TABLE IF NOT EXISTS ${nameOf(target, shadowTable(plan.id, table))}${onCluster(target)} AS ${nameOf(target, table)}`,
+      `CREATE TABLE IF NOT EXISTS ${tableName(target, shadowTable(plan.id, table))}${onCluster(target)} AS ${tableName(target, table)}`,
     );
   }
 }
@@ -17,20 +17,7 @@ export async function createShadow(clickhouse: ClickHouse, target: SchemaTarget,
 export async function dropShadow(clickhouse: ClickHouse, target: SchemaTarget, plan: ReplayPlan): Promise<void> {
   for (const table of [...plan.tables, STALE]) {
     await clickhouse.command(
-      `DROP TABLE IF EXISTS ${nameOf(target, shadowTable(plan.id, table))}${onCluster(target)} SYNC`,
+      `DROP TABLE IF EXISTS ${tableName(target, shadowTable(plan.id, table))}${onCluster(target)} SYNC`,
     );
   }
-}
-
-/** `database.table`, quoted. */
-export function nameOf({ database }: SchemaTarget, table: string): string {
-  return `${quotedName(database)}.${quotedName(table)}`;
-}
-
-export function quotedName(name: string): string {
-  return `\`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``;
-}
-
-export function onCluster({ cluster }: SchemaTarget): string {
-  return cluster === undefined ? '' : ` ON CLUSTER ${quotedName(cluster)}`;
 }

@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
-import type { Context } from '../context.ts';
+import type { Act } from '../action.ts';
+import { collect } from '../options.ts';
 import { type RolloutOptions, type RolloutSetOptions, rolloutBack, rolloutSet, rolloutStatus } from './rollout.ts';
-
-type Act = (action: (context: Context, signal: AbortSignal) => Promise<number>) => Promise<void>;
 
 /** Registers the commands about shifted tenants. */
 export function addRollout(program: Command, act: Act): void {
@@ -31,7 +30,6 @@ export function addRollout(program: Command, act: Act): void {
 }
 
 function at(command: Command): Command {
-  const collect = (value: string, before: string[]) => [...before, value];
   return command
     .option('--routes <FILE>', "Envoy's file of routes (default: WEIR_ENVOY_ROUTES, or that of a local stack)")
     .option('--admin <URL>', 'admin endpoint of an Envoy that follows the file, once for each', collect, []);

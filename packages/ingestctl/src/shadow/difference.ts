@@ -1,8 +1,8 @@
-import type { SchemaTarget } from '@weir/clickhouse';
+import { quoteName, type SchemaTarget, tableName } from '@weir/clickhouse';
 import { rawPosition, readRawPosition, TABLE_COLUMNS, type TableName } from '@weir/records';
 import { type DoneBatch, quoted } from '../replay/journal.ts';
 import { type ReplayPlan, shadowTable } from '../replay/plan.ts';
-import { nameOf, quotedName } from '../replay/shadow-tables.ts';
+import { STALE } from '../replay/shadow-tables.ts';
 
 /** A run of raw offsets, both inclusive, whose rows are looked at together. */
 export interface Chunk {
@@ -56,7 +56,7 @@ export function piecesOf(
 
 /** The columns that a table's blocks have. */
 export function columnsOf(table: TableName): string {
-  return TABLE_COLUMNS[table].map(({ name }) => quotedName(name)).join(', ');
+  return TABLE_COLUMNS[table].map(({ name }) => quoteName(name)).join(', ');
 }
 
 /** SQL of the difference between a live table and its shadow. ClickHouse compares; nothing is pulled out of it. */
@@ -69,11 +69,11 @@ export class Difference {
 
   constructor(target: SchemaTarget, plan: ReplayPlan, table: TableName) {
     this.#plan = plan;
-    this.live = nameOf(target, table);
-    this.shadow = nameOf(target, shadowTable(plan.id, table));
-    this.stale = nameOf(target, shadowTable(plan.id, 'stale'));
+    this.live = tableName(target, table);
+    this.shadow = tableName(target, shadowTable(plan.id, table));
+    this.stale = tableName(target, shadowTable(plan.id, STALE));
     const compared = TABLE_COLUMNS[table].filter(({ name }) => !NOT_COMPARED.has(name));
-    this.hash = `cityHash64(${compared.map(({ name }) => quotedName(name)).join(', ')})`;
+    this.hash = `cityHash64(${compared.map(({ name }) => quoteName(name)).join(', ')})`;
   }
 
   /** What is of the window, whichever table it is in. */

@@ -1,8 +1,8 @@
+import { agreed } from '../agreed.ts';
 import type { Context } from '../context.ts';
 import { printRows } from '../output.ts';
 import { ReplayJournal, type ReplayState } from '../replay/journal.ts';
 import { shadowTable } from '../replay/plan.ts';
-import { agreed } from '../replay/replay.ts';
 import { dropShadow } from '../replay/shadow-tables.ts';
 import { targetOf } from './compare.ts';
 

@@ -1,11 +1,12 @@
-import type { ClickHouse } from '@weir/clickhouse';
+import { type ClickHouse, onCluster, tableName } from '@weir/clickhouse';
 import { faultPoint } from '@weir/pipeline';
 import type { TableName } from '@weir/records';
+import { agreed } from '../agreed.ts';
 import type { Context } from '../context.ts';
+import { longSignal } from '../long-signal.ts';
 import { ReplayJournal, type ReplayState } from '../replay/journal.ts';
 import { shadowTable } from '../replay/plan.ts';
-import { agreed, longSignal } from '../replay/replay.ts';
-import { nameOf, onCluster, STALE } from '../replay/shadow-tables.ts';
+import { STALE } from '../replay/shadow-tables.ts';
 import { type Compared, countDifference, printDifference, ready, targetOf } from './compare.ts';
 import { type Chunk, Difference, piecesOf } from './difference.ts';
 
@@ -82,7 +83,7 @@ async function carryOut(
   const target = targetOf(context);
   const engine = target.cluster === undefined ? 'MergeTree' : 'ReplicatedMergeTree';
   await clickhouse.command(
-    `CREATE TABLE IF NOT EXISTS ${nameOf(target, shadowTable(plan.id, STALE))}${onCluster(target)} (TableName LowCardinality(String), RawPosition UInt64, Hash UInt64) ENGINE = ${engine}() ORDER BY (TableName, RawPosition, Hash)`,
+    `CREATE TABLE IF NOT EXISTS ${tableName(target, shadowTable(plan.id, STALE))}${onCluster(target)} (TableName LowCardinality(String), RawPosition UInt64, Hash UInt64) ENGINE = ${engine}() ORDER BY (TableName, RawPosition, Hash)`,
   );
   for (const [table, differing] of chunks) {
     const difference = new Difference(target, plan, table);
