@@ -1,3 +1,4 @@
+export { appendUntilAcked } from './append-until-acked.ts';
 export { type CommitMetadata, decodeCommitMetadata, encodeCommitMetadata } from './commit-metadata.ts';
 export { type Cut, CutLedger, insertToken, type RefusedOfCut, type SinkStart, sinkStart } from './cut-ledger.ts';
 export { EdgeMarks } from './edge-marks.ts';

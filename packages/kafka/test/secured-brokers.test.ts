@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { KafkaConfig } from '../src/kafka-config.ts';
 import { createKafkaLog } from '../src/kafka-log.ts';
 import { createKafkaAdmin } from '../src/topics.ts';
+import { expectThreeCopies } from './three-copies.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const QUIET = { warn: () => undefined, debug: () => undefined };
@@ -105,16 +106,7 @@ async function stored(name: string, sent: number): Promise<Map<number, number>> 
 test('every topic has three copies, of which two must be in sync', async () => {
   const admin = kafkajsAdmin();
   await admin.connect();
-  const topics = await admin.listTopics();
-  expect(topics).toEqual(expect.arrayContaining(['weir.raw.v1', 'weir.rows.v1', 'weir.tenants', '__consumer_offsets']));
-  const metadata = await admin.fetchTopicMetadata({ topics });
-  for (const { name, partitions } of metadata.topics) {
-    for (const { replicas } of partitions) expect([name, replicas.toSorted()]).toEqual([name, [1, 2, 3]]);
-  }
-  const type = kafkajs.ConfigResourceTypes.TOPIC;
-  const resources = topics.map((name) => ({ type, name, configNames: ['min.insync.replicas'] }));
-  const configs = await admin.describeConfigs({ includeSynonyms: false, resources });
-  expect(configs.resources.map(({ configEntries }) => configEntries[0]?.configValue)).toEqual(topics.map(() => '2'));
+  await expectThreeCopies(admin);
   await admin.disconnect();
 });
 
@@ -176,21 +168,28 @@ test('a connection proves anew who it is before its session ends, and no append 
   expect(appended).toBeGreaterThan(100);
 });
 
+/** Where Kafka is, and all that opens it but the password. */
+function kafkaEnv(): Record<string, string | undefined> {
+  const { ca, certFile, keyFile, mechanism, user } = security();
+  return {
+    PATH: process.env.PATH,
+    WEIR_KAFKA_BROKERS: stack.local.kafka.brokers.join(','),
+    WEIR_KAFKA_TLS: 'true',
+    WEIR_KAFKA_TLS_CA_FILE: ca,
+    WEIR_KAFKA_TLS_CERT_FILE: certFile,
+    WEIR_KAFKA_TLS_KEY_FILE: keyFile,
+    WEIR_KAFKA_SASL_MECHANISM: mechanism,
+    WEIR_KAFKA_SASL_USER: user,
+  };
+}
+
 /** A service beside those of the stack, with settings of its own. */
 async function startStranger(service: string, env: Record<string, string>) {
   const base = await freePorts(3);
-  const { ca, certFile, keyFile, mechanism, user } = security();
   const tls = join(dataDir, 'tls');
   const child = spawn(process.execPath, [join(ROOT, 'services', service, 'src/main.ts')], {
     env: {
-      PATH: process.env.PATH,
-      WEIR_KAFKA_BROKERS: stack.local.kafka.brokers.join(','),
-      WEIR_KAFKA_TLS: 'true',
-      WEIR_KAFKA_TLS_CA_FILE: ca,
-      WEIR_KAFKA_TLS_CERT_FILE: certFile,
-      WEIR_KAFKA_TLS_KEY_FILE: keyFile,
-      WEIR_KAFKA_SASL_MECHANISM: mechanism,
-      WEIR_KAFKA_SASL_USER: user,
+      ...kafkaEnv(),
       WEIR_CLICKHOUSE_URL: stack.local.clickhouse.url,
       WEIR_KEY_PEPPER_FILE: join(dataDir, 'pepper'),
       WEIR_STATE_DIR: join(dataDir, `state-of-a-stranger-${service}`),
@@ -241,18 +240,11 @@ test('services with a wrong password say so, are not ready, and go on', async ()
 });
 
 test('ingestctl with a wrong password, another CA, or no certificate fails with one line and status 3', async () => {
-  const { ca, certFile, keyFile, mechanism, user, passwordFile } = security();
+  const { passwordFile } = security();
   const run = async (env: Record<string, string | undefined>) => {
     const child = spawn(process.execPath, [join(ROOT, 'packages/ingestctl/src/main.ts'), 'topics', 'status'], {
       env: {
-        PATH: process.env.PATH,
-        WEIR_KAFKA_BROKERS: stack.local.kafka.brokers.join(','),
-        WEIR_KAFKA_TLS: 'true',
-        WEIR_KAFKA_TLS_CA_FILE: ca,
-        WEIR_KAFKA_TLS_CERT_FILE: certFile,
-        WEIR_KAFKA_TLS_KEY_FILE: keyFile,
-        WEIR_KAFKA_SASL_MECHANISM: mechanism,
-        WEIR_KAFKA_SASL_USER: user,
+        ...kafkaEnv(),
         WEIR_KAFKA_SASL_PASSWORD_FILE: passwordFile,
         ...env,
       },

@@ -5,6 +5,7 @@ import { TestStack } from '@weir/testkit';
 import kafkajs, { type Admin } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createKafkaAdmin } from '../src/topics.ts';
+import { expectThreeCopies } from './three-copies.ts';
 
 const QUIET = { warn: () => undefined, debug: () => undefined };
 const dataDir = mkdtempSync(join(tmpdir(), 'weir-three-brokers-'));
@@ -25,16 +26,7 @@ afterAll(async () => {
 });
 
 test('every topic, and the offsets of the groups, have three copies of which two must be in sync', async () => {
-  const topics = await admin.listTopics();
-  expect(topics).toEqual(expect.arrayContaining(['weir.raw.v1', 'weir.rows.v1', 'weir.tenants', '__consumer_offsets']));
-  const metadata = await admin.fetchTopicMetadata({ topics });
-  for (const { name, partitions } of metadata.topics) {
-    for (const { replicas } of partitions) expect([name, replicas.toSorted()]).toEqual([name, [1, 2, 3]]);
-  }
-  const type = kafkajs.ConfigResourceTypes.TOPIC;
-  const resources = topics.map((name) => ({ type, name, configNames: ['min.insync.replicas'] }));
-  const configs = await admin.describeConfigs({ includeSynonyms: false, resources });
-  expect(configs.resources.map(({ configEntries }) => configEntries[0]?.configValue)).toEqual(topics.map(() => '2'));
+  await expectThreeCopies(admin);
 });
 
 test('a topic is made although the broker that is asked does not know of it at once', async () => {

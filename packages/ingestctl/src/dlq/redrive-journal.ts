@@ -1,7 +1,6 @@
-import type { Log } from '@weir/delivery';
+import { appendUntilAcked, type Log } from '@weir/delivery';
 import type { Clock } from '@weir/pipeline';
 import { CONTROL_TOPICS, decodeRedriveEntry, encodeRedriveEntry, type RedriveEntry } from '@weir/records';
-import { appendUntilAcked } from './append-until-acked.ts';
 import { RedriveBook } from './redrive-book.ts';
 
 const PARTITION = 0;

@@ -1,4 +1,4 @@
-import type { Log, NewRecord } from '@weir/delivery';
+import { appendUntilAcked, type Log, type NewRecord } from '@weir/delivery';
 import type { Clock } from '@weir/pipeline';
 import {
   decodeNote,
@@ -10,7 +10,6 @@ import {
   trackTopics,
   UsageTally,
 } from '@weir/records';
-import { appendUntilAcked } from './append-until-acked.ts';
 import type { RawCopy } from './raw-copy.ts';
 import type { Intent } from './redrive-book.ts';
 import type { RedriveJournal } from './redrive-journal.ts';

@@ -1,10 +1,9 @@
-import type { Log, NewRecord } from '@weir/delivery';
+import { appendUntilAcked, type Log, type NewRecord } from '@weir/delivery';
 import type { DeadLetter } from '@weir/normalize';
-import { type Clock, DependencyError } from '@weir/pipeline';
+import type { Clock } from '@weir/pipeline';
 import { CONTROL_TOPICS, dlqKey, encodeDlqMeta } from '@weir/records';
 
 const PARTITION = 0;
-const RETRY_MS = 200;
 /** One append holds at most this much, or one letter alone. */
 const BATCH_BYTES_MAX = 4 * 1024 ** 2;
 
@@ -23,14 +22,14 @@ export async function publishDeadLetters(
   let bytes = 0;
   for (const letter of letters) {
     if (records.length > 0 && bytes + letter.value.length > BATCH_BYTES_MAX) {
-      await append(log, clock, records, signal);
+      await appendUntilAcked(log, clock, CONTROL_TOPICS.dlq, PARTITION, records, signal);
       records = [];
       bytes = 0;
     }
     records.push(toRecord(clock, source, letter));
     bytes += letter.value.length;
   }
-  if (records.length > 0) await append(log, clock, records, signal);
+  if (records.length > 0) await appendUntilAcked(log, clock, CONTROL_TOPICS.dlq, PARTITION, records, signal);
 }
 
 function toRecord(clock: Clock, source: { topic: string; partition: number }, letter: DeadLetter): NewRecord {
@@ -44,16 +43,4 @@ function toRecord(clock: Clock, source: { topic: string; partition: number }, le
     firstSeenNs: clock.wallNs(),
   };
   return { key: Buffer.from(dlqKey(meta)), value, meta: encodeDlqMeta(meta) };
-}
-
-async function append(log: Log, clock: Clock, records: readonly NewRecord[], signal: AbortSignal): Promise<void> {
-  for (;;) {
-    try {
-      await log.append(CONTROL_TOPICS.dlq, PARTITION, records, signal);
-      return;
-    } catch (error) {
-      if (!(error instanceof DependencyError) || !error.retryable) throw error;
-      await clock.sleep(RETRY_MS, signal);
-    }
-  }
 }

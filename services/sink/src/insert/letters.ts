@@ -1,5 +1,5 @@
-import type { Log } from '@weir/delivery';
-import { type Clock, DependencyError, faultPoint } from '@weir/pipeline';
+import { appendUntilAcked, type Log } from '@weir/delivery';
+import { type Clock, faultPoint } from '@weir/pipeline';
 import { CONTROL_TOPICS, type DlqMeta, dlqKey, encodeDlqMeta } from '@weir/records';
 import type { Batch } from '../batches.ts';
 import { LIMITS } from '../limits.ts';
@@ -78,15 +78,7 @@ export class DeadLetters {
       value,
       meta: encodeDlqMeta(meta),
     }));
-    for (;;) {
-      try {
-        await this.#log.append(CONTROL_TOPICS.dlq, DLQ_PARTITION, records, signal);
-        for (const { meta } of letters) this.#events.deadLettered(meta.reason);
-        return;
-      } catch (error) {
-        if (!(error instanceof DependencyError) || !error.retryable) throw error;
-        await this.#clock.sleep(LIMITS.insertRetryMs, signal);
-      }
-    }
+    await appendUntilAcked(this.#log, this.#clock, CONTROL_TOPICS.dlq, DLQ_PARTITION, records, signal);
+    for (const { meta } of letters) this.#events.deadLettered(meta.reason);
   }
 }

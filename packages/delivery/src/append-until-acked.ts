@@ -1,5 +1,5 @@
-import type { Log, NewRecord } from '@weir/delivery';
 import { type Clock, DependencyError } from '@weir/pipeline';
+import type { Log, NewRecord } from './log.ts';
 
 const RETRY_MS = 200;
 
