@@ -3,6 +3,7 @@ import type { Act } from '../action.ts';
 import type { Outside } from '../context.ts';
 import { longSignal } from '../long-signal.ts';
 import { collect, trackOf } from '../options.ts';
+import { TIME_FORMS } from '../times.ts';
 import { type DlqListOptions, dlqList } from './dlq-list.ts';
 import { type DlqPurgeOptions, dlqPurge } from './dlq-purge.ts';
 import { type DlqRedriveOptions, dlqRedrive } from './dlq-redrive.ts';
@@ -54,6 +55,6 @@ function filtered(command: Command): Command {
     .option('--tenant <NAME>', 'of this tenant; may be given again', collect, [])
     .option('--signal <SIGNAL>', 'traces, logs or metrics; may be given again', collect, [])
     .option('--id <ID>', 'this letter, by its id or key; may be given again', collect, [])
-    .option('--from <TIME>', 'given up at this time or later: 2026-11-21T10:00:00Z, or 30m for so long ago')
-    .option('--to <TIME>', 'given up before this time');
+    .option('--from <TIME>', `first time at which they were given up, inclusive: ${TIME_FORMS}`)
+    .option('--to <TIME>', 'last such time, inclusive');
 }

@@ -1,3 +1,4 @@
+import { systemClock } from '@weir/pipeline';
 import { CONTROL_TOPICS } from '@weir/records';
 import { type Context, UsageError } from '../context.ts';
 import { printRows } from '../output.ts';
@@ -30,7 +31,7 @@ export async function dlqPurge(context: Context, options: DlqPurgeOptions, signa
   if (!isFiltered(options) && options.all !== true) {
     throw new UsageError('say which letters: --reason, --tenant, --signal, --id, --from, --to, or --all');
   }
-  const wanted = letterFilter(options, Date.now());
+  const wanted = letterFilter(options, systemClock.wallNs());
   const { outside } = context;
   const { log, journal } = await openDlq(context, signal);
   const end = await dlqEnd(log, signal);

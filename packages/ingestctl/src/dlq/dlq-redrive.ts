@@ -53,7 +53,7 @@ export async function dlqRedrive(context: Context, options: DlqRedriveOptions, s
   if (!isTrack(track)) throw new UsageError('--track must be v1, v2, …');
   const mibPerS = Number(options.rate);
   if (!(mibPerS > 0 && mibPerS <= RATE_MAX)) throw new UsageError(`--rate must be above 0 and at most ${RATE_MAX}`);
-  const wanted = letterFilter(options, Date.now());
+  const wanted = letterFilter(options, systemClock.wallNs());
   const { outside } = context;
   const parts = await openDlq(context, signal);
   const { log, journal } = parts;

@@ -1,8 +1,8 @@
 import { protobufToJson } from '@weir/otlp';
 import type { Context } from '../context.ts';
 import { printable } from '../output.ts';
+import { timeText } from '../times.ts';
 import { openDlq } from './dlq-parts.ts';
-import { timeText } from './letter-counts.ts';
 import { type Letter, letterId, readLetters } from './letters.ts';
 import { plainOf } from './raw-copy.ts';
 import type { LetterState } from './redrive-book.ts';

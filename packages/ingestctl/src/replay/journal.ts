@@ -1,7 +1,7 @@
 import { type ClickHouse, tableName } from '@weir/clickhouse';
 import type { EdgeMark } from '@weir/records';
+import { Refused } from '../refused.ts';
 import type { ReplayPlan } from './plan.ts';
-import { Refused } from './window.ts';
 
 /** A batch that is in the shadow: its range, what became of it, and where the edges stood behind it. */
 export interface DoneBatch {
