@@ -44,8 +44,8 @@ export async function replay(context: Context, options: ReplayOptions, signal: A
   const clickhouse = context.clickhouse();
   const target = { database: context.database, cluster: context.cluster };
   const journal = new ReplayJournal(clickhouse, context.database);
-  await journal.planned(plan);
-  await createShadow(clickhouse, target, plan);
+  await journal.planned(plan, long);
+  await createShadow(clickhouse, target, plan, long);
   return run(context, plan, [], rate, long);
 }
 
@@ -55,7 +55,7 @@ export async function resume(context: Context, id: string, options: { readonly r
   const signal = longSignal(context);
   const clickhouse = context.clickhouse();
   const { plan, batches } = await new ReplayJournal(clickhouse, context.database).read(id, signal);
-  await createShadow(clickhouse, { database: context.database, cluster: context.cluster }, plan);
+  await createShadow(clickhouse, { database: context.database, cluster: context.cluster }, plan, signal);
   return run(context, plan, batches, rate, signal);
 }
 
@@ -95,7 +95,7 @@ async function run(
     throw error;
   }
   progress.end();
-  await journal.told(plan.id, 'done');
+  await journal.told(plan.id, 'done', {}, signal);
   printDone(context, plan.id, (await journal.read(plan.id, signal)).batches);
   return 0;
 }
