@@ -127,6 +127,8 @@ test.each([
   [['replay', '--shadow', '--from', '1', '--to', '2', '--rate', '0', '--brokers', NOWHERE]],
   [['replay', '--shadow', '--from', '1', '--to', '2', '--signal', 'profiles', '--brokers', NOWHERE]],
   [['replay', '--shadow', '--from', '1', '--to', '2', '--track', 'first', '--brokers', NOWHERE]],
+  [['shadow', 'compare', '20261121_101500_3fa9', '--examples', 'foo', '--clickhouse', `http://${NOWHERE}`]],
+  [['shadow', 'compare', '20261121_101500_3fa9', '--examples', '101', '--clickhouse', `http://${NOWHERE}`]],
   [['replay', 'resume', 'x', '--rate', 'fast', '--clickhouse', 'http://127.0.0.1:1']],
 ])('wrong usage ends with 2 and says why: %j', async (args) => {
   const { status, out, err } = await ingestctl(args);

@@ -74,13 +74,16 @@ export async function dlqRedrive(context: Context, options: DlqRedriveOptions, s
     return options.dryRun === true && left === 0 ? 0 : 1;
   }
   const unknown = await settle(run, signal);
-  if (unknown > 0)
-    outside.err(`of ${unknown} letters it cannot be told any more whether they were sent: they are left\n`);
+  if (unknown > 0) outside.err(`of ${unknown} letters it cannot be told whether they were sent: they are left\n`);
   const left = await plan(context, run, signal);
   const sent = await send(run, signal);
   outside.err(`${sent.letters} letters with ${sent.items} items were sent\n`);
   if (sent.refused > 0) outside.err(`ClickHouse still refuses the rows of ${sent.refused} letters\n`);
-  return left + unknown + sent.refused > 0 ? 1 : 0;
+  if (sent.unknown > 0)
+    outside.err(
+      `ClickHouse refuses the rows of ${sent.unknown} letters after it had not answered, and may have them: run it again within the hour\n`,
+    );
+  return left + unknown + sent.refused + sent.unknown > 0 ? 1 : 0;
 }
 
 /** Only who has rows to insert needs ClickHouse. */
@@ -136,7 +139,7 @@ async function* waiting({ log, journal, wanted, end }: Run, signal: AbortSignal)
 }
 
 async function send(run: Run, signal: AbortSignal) {
-  const sent = { letters: 0, items: 0, refused: 0 };
+  const sent = { letters: 0, items: 0, refused: 0, unknown: 0 };
   let chunk: RawCopy[] = [];
   let bytes = 0;
   const flush = async () => {
@@ -152,7 +155,7 @@ async function send(run: Run, signal: AbortSignal) {
     const size = letter.value.length;
     if (made.kind === 'rows') {
       const outcome = await paced(run, size, () => run.rowsRedriver.send(made.rows, signal), signal);
-      if (outcome === 'refused') sent.refused++;
+      if (outcome !== 'stored') sent[outcome]++;
       else {
         sent.letters++;
         sent.items += made.rows.rows;

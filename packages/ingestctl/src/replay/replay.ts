@@ -34,8 +34,8 @@ export async function replay(context: Context, options: ReplayOptions): Promise<
   const clickhouse = context.clickhouse();
   const target = { database: context.database, cluster: context.cluster };
   const journal = new ReplayJournal(clickhouse, context.database);
-  await journal.planned(plan);
-  await createShadow(clickhouse, target, plan);
+  await journal.planned(plan, signal);
+  await createShadow(clickhouse, target, plan, signal);
   return run(context, plan, [], rate, signal);
 }
 
@@ -86,7 +86,7 @@ async function run(
     throw error;
   }
   progress.end();
-  await journal.told(plan.id, 'done');
+  await journal.told(plan.id, 'done', {}, signal);
   printDone(context, plan.id, (await journal.read(plan.id, signal)).batches);
   return 0;
 }

@@ -114,7 +114,7 @@ export class Replayer {
     );
     const tally: BatchTally = { rows, dead: Object.fromEntries(this.#dead), repeated };
     const done = { partition, first: batch.first, last: batch.last, tally, marks: marks.snapshot() };
-    await this.#parts.journal.batch(this.#plan.id, done);
+    await this.#parts.journal.batch(this.#plan.id, done, signal);
     faultPoint('replay.after_batch');
     this.#parts.onBatch(done, items);
   }
