@@ -62,3 +62,8 @@ export function countRow(count: LetterCount): (string | number)[] {
   const { reason, tenant, signal, state, letters, items, bytes, firstNs, lastNs } = count;
   return [reason, tenant, signal, state, letters, items, bytes, timeText(firstNs), timeText(lastNs)];
 }
+
+/** A count as JSON has it. */
+export function shownCount({ firstNs, lastNs, ...count }: LetterCount): object {
+  return { ...count, firstSeen: timeText(firstNs), lastSeen: timeText(lastNs) };
+}

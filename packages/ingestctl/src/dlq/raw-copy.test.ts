@@ -74,7 +74,7 @@ test('a letter is shown decoded, and what cannot be decoded by its first bytes',
   expect(showLetter(letter(gzipSync(BODY)), 'waiting')).toMatchObject({
     id: '0:12',
     encoding: 'gzip',
-    firstSeen: '2023-11-14T22:13:20.000Z',
+    firstSeen: '2023-11-14T22:13:20.000000Z',
     export: {
       resourceLogs: [{ scopeLogs: [{ logRecords: [{ severityText: 'first' }, { attributes: { length: 2 } }] }] }],
     },

@@ -46,7 +46,7 @@ export async function resume(context: Context, id: string, options: { readonly r
   const clickhouse = context.clickhouse();
   const { plan, batches } = await new ReplayJournal(clickhouse, context.database).read(id, signal);
   printPlan(context, plan);
-  await createShadow(clickhouse, { database: context.database, cluster: context.cluster }, plan);
+  await createShadow(clickhouse, { database: context.database, cluster: context.cluster }, plan, signal);
   return run(context, plan, batches, rate, signal);
 }
 
