@@ -65,6 +65,9 @@ export async function dlqRedrive(context: Context, options: DlqRedriveOptions, s
   const directory = await readDirectory(log, signal);
   const tenantOf = (name: string) => directory.get(name);
   const end = await dlqEnd(log, signal);
+  for (const replay of new Set(journal.book.openPromotions().map((promotion) => promotion.replay))) {
+    outside.err(`a promotion was cut off and holds dead letters: ingestctl shadow promote ${replay}\n`);
+  }
   const run: Run = { ...parts, wanted, tenantOf, end, redriver, rowsRedriver, bytesPerS: mibPerS * MIB };
   if (options.dryRun === true || options.yes !== true) {
     const left = await plan(context, run, signal);

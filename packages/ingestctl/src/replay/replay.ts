@@ -11,6 +11,7 @@ import { Pacer } from './pacer.ts';
 import { type PartitionPlan, type ReplayFilter, type ReplayPlan, tablesOf, totalsOf } from './plan.ts';
 import { printPlan } from './print-plan.ts';
 import { ProgressLine } from './progress-line.ts';
+import { ReplayDead } from './replay-dead.ts';
 import { Replayer } from './replayer.ts';
 import { createShadow } from './shadow-tables.ts';
 import { survey } from './survey.ts';
@@ -79,6 +80,7 @@ async function run(
     log,
     clickhouse,
     journal,
+    dead: new ReplayDead(clickhouse, { database: context.database, cluster: context.cluster }, plan.id),
     tenantOf: (name) => directory.get(name),
     pacer: new Pacer(rate, systemClock),
     clock: systemClock,
