@@ -138,37 +138,36 @@ test('a promotion takes the letters whose records it fills, leaves out what was 
   await operator.json('shadow', 'drop', id, '--yes');
 }, 180_000);
 
-test.each([
-  'promote.after_claim',
-  'promote.after_fill',
-  'promote.after_booking',
-  'promote.after_books',
-] as const)('killed at %s a promotion holds its letters, and is ended by the next run', async (point) => {
-  const tenant = `late-${point.slice('promote.after_'.length)}`;
-  const { window, all } = await lettersOf(tenant);
-  const { id } = await operator.json<{ id: string }>(...window);
-  expect(await killedAt(point, 'shadow', 'promote', id, '--yes')).toBe('SIGKILL');
-  expect(await states(tenant)).toEqual({ sending: RECORDS });
-  expect(await operator.run('dlq', 'redrive', '--tenant', tenant, '--yes')).toMatchObject({
-    err: expect.stringContaining(`ingestctl shadow promote ${id}\n0 letters`),
-  });
-  expect(await operator.run('shadow', 'drop', id, '--yes')).toMatchObject({
-    status: 1,
-    err: expect.stringContaining('holds dead letters'),
-  });
-  // Two at once do no harm either.
-  const ended = await Promise.all([1, 2].map(() => operator.run('shadow', 'promote', id, '--yes')));
-  expect(ended.map(({ status, err }) => [status, err])).toEqual([
-    [0, ''],
-    [0, ''],
-  ]);
-  expect(await states(tenant)).toEqual({ promoted: RECORDS });
-  expect(await counted('otel_logs', 'Body', tenant)).toEqual(all);
-  expect(await usage(tenant)).toEqual({ accepted: 15, stored: 15, dead_lettered: 0 });
-  await balanced(tenant);
-  expect(await operator.json('shadow', 'compare', id)).toMatchObject({ equal: true });
-  await operator.json('shadow', 'drop', id, '--yes');
-}, 180_000);
+test.each(['promote.after_claim', 'promote.after_fill', 'promote.after_booking', 'promote.after_books'] as const)(
+  'killed at %s a promotion holds its letters, and is ended by the next run',
+  async (point) => {
+    const tenant = `late-${point.slice('promote.after_'.length)}`;
+    const { window, all } = await lettersOf(tenant);
+    const { id } = await operator.json<{ id: string }>(...window);
+    expect(await killedAt(point, 'shadow', 'promote', id, '--yes')).toBe('SIGKILL');
+    expect(await states(tenant)).toEqual({ sending: RECORDS });
+    expect(await operator.run('dlq', 'redrive', '--tenant', tenant, '--yes')).toMatchObject({
+      err: expect.stringContaining(`ingestctl shadow promote ${id}\n0 letters`),
+    });
+    expect(await operator.run('shadow', 'drop', id, '--yes')).toMatchObject({
+      status: 1,
+      err: expect.stringContaining('holds dead letters'),
+    });
+    // Two at once do no harm either.
+    const ended = await Promise.all([1, 2].map(() => operator.run('shadow', 'promote', id, '--yes')));
+    expect(ended.map(({ status, err }) => [status, err])).toEqual([
+      [0, ''],
+      [0, ''],
+    ]);
+    expect(await states(tenant)).toEqual({ promoted: RECORDS });
+    expect(await counted('otel_logs', 'Body', tenant)).toEqual(all);
+    expect(await usage(tenant)).toEqual({ accepted: 15, stored: 15, dead_lettered: 0 });
+    await balanced(tenant);
+    expect(await operator.json('shadow', 'compare', id)).toMatchObject({ equal: true });
+    await operator.json('shadow', 'drop', id, '--yes');
+  },
+  180_000,
+);
 
 function spans(names: readonly string[], badId?: string): Buffer {
   const spanOf = (name: string, at: number) => ({
@@ -213,9 +212,14 @@ test('of a record with several letters those come back that the replay has rows 
   const { id } = await operator.json<{ id: string }>(
     ...['replay', '--shadow', '--from', from, '--to', to, '--tenant', tenant, '--yes'],
   );
-  expect(await operator.json('shadow', 'promote', id, '--yes')).toEqual(
-    { id, replaced: 1, inserted: 2, kept: 0, letters: 1, left: 0 },
-  );
+  expect(await operator.json('shadow', 'promote', id, '--yes')).toEqual({
+    id,
+    replaced: 1,
+    inserted: 2,
+    kept: 0,
+    letters: 1,
+    left: 0,
+  });
   expect(await operator.json('shadow', 'compare', id)).toMatchObject({ equal: true });
   expect(await states(tenant)).toEqual({ waiting: 1, promoted: 1 });
   expect(await counted('otel_traces', 'SpanName', tenant)).toEqual({ kept: 1, lost: 1, wrong: 1, right: 1 });

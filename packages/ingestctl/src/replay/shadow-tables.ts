@@ -10,10 +10,7 @@ export const DEAD = 'dead';
 
 /** Tables of a replay's own: columns, and what they are ordered by. */
 const OWN: Readonly<Record<string, readonly [columns: string, orderBy: string]>> = {
-  [STALE]: [
-    'TableName LowCardinality(String), RawPosition UInt64, Hash UInt64',
-    '(TableName, RawPosition, Hash)',
-  ],
+  [STALE]: ['TableName LowCardinality(String), RawPosition UInt64, Hash UInt64', '(TableName, RawPosition, Hash)'],
   [PLACES]: ['Run String, Kind LowCardinality(String), RawPosition UInt64', '(Run, Kind, RawPosition)'],
   [DEAD]: [
     'RawPosition UInt64, Nth UInt32, Reason LowCardinality(String), Items UInt64, Digest String',

@@ -112,7 +112,12 @@ export async function countDifference(
   const counted = new Map<string, Counted>();
   const chunks = new Map<SignalKind, Chunk[]>();
   const target = targetOf(context);
-  await catchUp(clickhouse, target, [...plan.tables, ...plan.tables.map((table) => shadowTable(plan.id, table))], signal);
+  await catchUp(
+    clickhouse,
+    target,
+    [...plan.tables, ...plan.tables.map((table) => shadowTable(plan.id, table))],
+    signal,
+  );
   for (const kind of signalsOf(plan)) {
     const difference = new Difference(target, plan, kind, run);
     for (const chunk of chunksOf(batches)) {

@@ -88,7 +88,8 @@ function show(context: Context, { all, letters }: Survey, totals: Totals): void 
       `dead letters that come back by this, and cannot be redriven any more: ${back.length}, with ${items} items; the books are put right`,
     );
   }
-  if (leftOutRows > 0) lines.push(`rows that are not inserted, of raw records that are left as they are: ${leftOutRows}`);
+  if (leftOutRows > 0)
+    lines.push(`rows that are not inserted, of raw records that are left as they are: ${leftOutRows}`);
   for (const [why, records] of Object.entries(leftOut))
     lines.push(`raw records left as they are: ${records}: ${WHY_LEFT[why as WhyLeft]}`);
   context.outside.out(`${lines.join('\n')}\n`);

@@ -9,7 +9,7 @@ import { shadowTable } from '../replay/plan.ts';
 import { ReplayDead } from '../replay/replay-dead.ts';
 import { ownTables, PLACES } from '../replay/shadow-tables.ts';
 import { type Compared, countDifference, signalsOf, targetOf } from './compare.ts';
-import { Difference, type PlaceKind, type Chunk, piecesOf } from './difference.ts';
+import { type Chunk, Difference, type PlaceKind, piecesOf } from './difference.ts';
 import { type EndedClaims, LetterClaims } from './letter-claims.ts';
 import { type ShadowRecord, type SortedLetters, sortLetters } from './sort-letters.ts';
 import { isInWindow, readWindowLetters } from './window-letters.ts';
@@ -161,7 +161,9 @@ export class Promotion {
     const table = tableName(targetOf(this.#context), shadowTable(this.#state.plan.id, PLACES));
     const all = [...positions];
     for (let at = 0; at < all.length; at += PLACES_AT_ONCE) {
-      const rows = all.slice(at, at + PLACES_AT_ONCE).map((position) => `(${quoted(run)}, ${quoted(kind)}, ${position})`);
+      const rows = all
+        .slice(at, at + PLACES_AT_ONCE)
+        .map((position) => `(${quoted(run)}, ${quoted(kind)}, ${position})`);
       await this.#clickhouse.command(
         `INSERT INTO ${table} SETTINGS async_insert = 0 VALUES ${rows.join(', ')}`,
         signal,

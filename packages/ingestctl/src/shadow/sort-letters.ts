@@ -7,7 +7,8 @@ export const WHY_LEFT = {
   sending: 'dead letters of them are being redriven: end that with ingestctl dlq redrive, and run this again',
   promoting: 'a promotion of another replay was cut off and holds their dead letters: run that one again',
   beyond: 'dead letters hold rows of them and of others that are not promoted: redrive those letters',
-  lesser: 'the replay could not store items of them that live has, or parts of their dead letters: redrive those letters',
+  lesser:
+    'the replay could not store items of them that live has, or parts of their dead letters: redrive those letters',
   gone: 'weir.dlq has let go of dead letters of them',
   unread: 'the live path could not read them: the books have nothing of them',
   stuck: 'live has rows of them that the shadow has not; redrive their dead letters',
@@ -99,8 +100,7 @@ function withoutStaying(facts: LetterFacts, leave: (position: bigint, why: WhyLe
     const at = isInPlace(letter)
       ? -1
       : marks.findIndex(
-          ({ reason, items, digest }) =>
-            reason === letter.reason && items === letter.items && digest === letter.digest,
+          ({ reason, items, digest }) => reason === letter.reason && items === letter.items && digest === letter.digest,
         );
     if (at >= 0) marks.splice(at, 1);
     return at < 0 && facts.shadow.has(position!);
