@@ -100,7 +100,7 @@ test('--help documents the exit statuses', async () => {
   const { status, out } = await ingestctl(['--help']);
   expect(status).toBe(0);
   expect(out).toContain(
-    'Exit status: 0 done, 1 the answer is no (or a file has faults), 2 wrong usage, 3 a dependency',
+    'Exit status: 0 done, 1 the answer is no (or a tenants file has faults), 2 wrong usage, 3 a dependency',
   );
 });
 

@@ -85,9 +85,7 @@ function printPlan({ outside, options }: Context, counts: LetterCounts, reach: R
   outside.out(`Kafka lets go of all that stands before ${DLQ_PARTITION}:${reach.before}`);
   const tenants = Object.entries(reach.doneBefore).map(([tenant, letters]) => `${letters} of ${tenant || 'nobody'}`);
   outside.out(
-    tenants.length === 0
-      ? '\n'
-      : `, and so of letters that were done with before: ${printable(tenants.join(', '))}\n`,
+    tenants.length === 0 ? '\n' : `, and so of letters that were done with before: ${printable(tenants.join(', '))}\n`,
   );
   if (reach.behind > 0) outside.out(behindText(reach.behind));
 }

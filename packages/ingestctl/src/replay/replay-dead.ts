@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { type ClickHouse, type SchemaTarget, tableName } from '@weir/clickhouse';
+import { Refused } from '../refused.ts';
 import { shadowTable } from './plan.ts';
 import { DEAD } from './shadow-tables.ts';
-import { Refused } from '../refused.ts';
 
 /** Items of one raw record that a replay could not store, as they would be one dead letter. */
 export interface DeadPart {
