@@ -207,7 +207,7 @@ function sums(): Buffer {
     timeUnixNano: BigInt(Date.now()) * 1_000_000n,
     value: { case: 'asDouble' as const, value },
   }));
-  const sum = { dataPoints, aggregationTemporality: 2, isMonotonic: true };
+  const sum = { dataPoints, aggregationTemporality: 2 as const, isMonotonic: true };
   const metrics = [{ name: 'requests', data: { case: 'sum' as const, value: sum } }];
   return Buffer.from(encodeExport('metrics', { resourceMetrics: [{ scopeMetrics: [{ metrics }] }] }));
 }
