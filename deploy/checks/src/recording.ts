@@ -16,7 +16,7 @@ export interface Recorded {
 /** A scrape a quarter of a second is played as one a minute: what holds for 15 s holds for an hour. */
 export const SCRAPE_MS = 250;
 const PLAYED_MS = 60_000;
-const TIMEOUT_MS = 500;
+const TIMEOUT_MS = 1_500;
 const SAMPLE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$/;
 /** Times of the future keep their distance; those of the past go at the pace of the play. */
 const TO_COME = /_expiry_seconds$/;

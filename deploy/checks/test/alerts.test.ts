@@ -140,7 +140,9 @@ const MANY = Array.from({ length: 40 }, (_, at) => caseTenant(at));
 
 test.skipIf(tool === undefined)('nothing fires on a stack that is well', { timeout: PHASE_MS }, async () => {
   const end = load({ tenants: MANY.slice(0, 4), body: () => logs(5), everyMs: 100 });
-  await pause(12_000);
+  // The books were compared, and what was slow at the start has passed.
+  while ((await stack.metric('sink', 'weir_sink_books_compared_seconds')) === 0) await pause(200);
+  await pause(5_000);
   const recording = record();
   await scraped(recording, 90);
   await end();
@@ -239,7 +241,7 @@ test.skipIf(tool === undefined)(
 test.skipIf(tool === undefined)('a sink hangs, and is taken away', { timeout: PHASE_MS }, async () => {
   const recording = record();
   stack.signal('sink', 'SIGSTOP');
-  await scraped(recording, 36);
+  await scraped(recording, 14);
   recording.forget('sink');
   await scraped(recording, 8);
   stack.signal('sink', 'SIGCONT');

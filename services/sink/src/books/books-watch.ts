@@ -105,13 +105,13 @@ async function compareBooks(parts: BooksParts, signal: AbortSignal): Promise<Boo
 function readBooks({ clickhouse, database }: BooksParts, from: string, signal: AbortSignal): Promise<Booked[]> {
   const items = (outcome: string, and = '') => `sumIf(Items, Outcome = '${outcome}'${and})`;
   return clickhouse.query<Booked>(
-    `SELECT toString(day) AS day, toString(sum(stored)) AS stored,
-       toString(sum(abs(accepted - stored - dead))) AS accepted, toString(sum(greatest(acked - accepted, 0))) AS answered
-     FROM (SELECT toDate(Minute, 'UTC') AS day, ${items('accepted')} AS accepted, ${items('stored')} AS stored,
+    `SELECT toString(d) AS day, toString(sum(s)) AS stored, toString(sum(abs(a - s - dead))) AS accepted,
+       toString(sum(greatest(acked - a, 0))) AS answered
+     FROM (SELECT toDate(Minute, 'UTC') AS d, ${items('accepted')} AS a, ${items('stored')} AS s,
          ${items('dead_lettered')} AS dead, ${items('acked', ` AND Minute < now() - ${LATE_S}`)} AS acked
        FROM {database: Identifier}.weir_usage WHERE Minute >= toDateTime({from: String}, 'UTC')
-       GROUP BY TenantId, Signal, day)
-     GROUP BY day SETTINGS max_execution_time = ${QUERY_S_MAX}, max_threads = 2`,
+       GROUP BY TenantId, Signal, d)
+     GROUP BY d SETTINGS max_execution_time = ${QUERY_S_MAX}, max_threads = 2`,
     { database, from: `${from} 00:00:00` },
     signal,
   );
