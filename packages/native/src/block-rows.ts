@@ -1,6 +1,6 @@
 import { InvariantError } from '@weir/pipeline';
 import { Bytes } from './bytes.ts';
-import { type Cells, cellsReader, DictionaryCells, FixedCells } from './cells.ts';
+import { type Cells, type CellValue, cellsReader, DictionaryCells, FixedCells } from './cells.ts';
 import { Cursor, Malformed } from './cursor.ts';
 
 /** Name and ClickHouse type of a column that a block must have. */
@@ -65,6 +65,12 @@ export class BlockRows {
       cells.write(from, to, out);
     }
     return out.written();
+  }
+
+  /** A row by its columns, for somebody to read: it makes objects. */
+  row(at: number): Record<string, CellValue> {
+    if (at < 0 || at >= this.count) throw new InvariantError('there is no such row');
+    return Object.fromEntries([...this.#columns].map(([name, { cells }]) => [name, cells.valueAt(at)]));
   }
 
   /** A cell of a LowCardinality(String) column. */

@@ -5,11 +5,12 @@ import { expect, test } from 'vitest';
 import type { RawCopy } from './raw-copy.ts';
 import { RedriveBook } from './redrive-book.ts';
 import { RedriveJournal } from './redrive-journal.ts';
-import { Redriver } from './redriver.ts';
+import { Redriver, settleAppends } from './redriver.ts';
 
 const NEVER = new AbortController().signal;
 const PARTITIONS = 2;
 const CHUNK = 3;
+const shardsOf = () => Array.from({ length: PARTITIONS }, (_, partition) => partition);
 const LETTERS = Array.from({ length: 20 }, (_, at) => `weir.raw.v1/0/${at}/0`);
 const RAW = trackTopics('v1').raw;
 
@@ -42,8 +43,8 @@ function mortal(log: Log, calls: number): Log {
 async function redrive(log: Log, time: VirtualTime, edge: string): Promise<void> {
   const journal = new RedriveJournal(log, time);
   await journal.refresh(NEVER);
-  const redriver = new Redriver({ log, clock: time, journal, track: 'v1', partitions: PARTITIONS, edge });
-  expect(await redriver.settle(NEVER)).toBe(0);
+  const redriver = new Redriver({ log, clock: time, journal, track: 'v1', shardsOf, edge });
+  expect(await settleAppends({ log, clock: time, journal }, NEVER)).toBe(0);
   const waiting = LETTERS.filter((key) => journal.book.letter(key) === 'waiting');
   for (let at = 0; at < waiting.length; at += CHUNK) {
     await redriver.send(waiting.slice(at, at + CHUNK).map(copyOf), NEVER);

@@ -5,8 +5,8 @@ import { encodeNote, encodeRawMeta } from '@weir/records';
 import { effectiveTenant } from '@weir/tenancy';
 import { encodeExport, FakeClock } from '@weir/testkit';
 import { expect, test } from 'vitest';
+import { Pacer } from '../pacer.ts';
 import type { DoneBatch } from './journal.ts';
-import { Pacer } from './pacer.ts';
 import type { ReplayFilter, ReplayPlan } from './plan.ts';
 import { Replayer } from './replayer.ts';
 

@@ -4,11 +4,11 @@ import { Normalizer, type RawEntry } from '@weir/normalize';
 import { type Clock, DependencyError, faultPoint } from '@weir/pipeline';
 import { type TableName, trackTopics } from '@weir/records';
 import type { Tenant } from '@weir/tenancy';
+import { type Pacer, READING_PART } from '../pacer.ts';
 import { cutBatches, type RawBatch } from './batches.ts';
 import type { BatchTally, DoneBatch, ReplayJournal } from './journal.ts';
 import { marksBefore } from './marks-before.ts';
-import type { Pacer } from './pacer.ts';
-import { type PartitionPlan, type ReplayPlan, shadowTable, takes } from './plan.ts';
+import { itemsOf, type PartitionPlan, type ReplayPlan, shadowTable, takes } from './plan.ts';
 import { readRange } from './read-range.ts';
 
 /** What a replay needs of the world. It reads the log, and writes to the shadow and the journal alone. */
@@ -85,8 +85,11 @@ export class Replayer {
 
   async *#paced(pages: AsyncIterable<readonly RawEntry[]>, signal: AbortSignal) {
     for await (const page of pages) {
-      const items = page.reduce((sum, entry) => sum + (this.#isTaken(entry) ? entry.meta.items : 0), 0);
-      await this.#parts.pacer.take(items, signal);
+      const parts = page.map((entry) => itemsOf(entry) * (this.#isTaken(entry) ? 1 : READING_PART));
+      await this.#parts.pacer.take(
+        parts.reduce((sum, part) => sum + part, 0),
+        signal,
+      );
       yield page;
     }
   }
@@ -111,7 +114,7 @@ export class Replayer {
     );
     const tally: BatchTally = { rows, dead: Object.fromEntries(this.#dead), repeated };
     const done = { partition, first: batch.first, last: batch.last, tally, marks: marks.snapshot() };
-    await this.#parts.journal.batch(this.#plan.id, done);
+    await this.#parts.journal.batch(this.#plan.id, done, signal);
     faultPoint('replay.after_batch');
     this.#parts.onBatch(done, items);
   }

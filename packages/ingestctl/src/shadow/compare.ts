@@ -1,7 +1,7 @@
 import type { ClickHouse } from '@weir/clickhouse';
 import { ProgressLog, sinkStart } from '@weir/delivery';
 import { readRawPosition, type TableName, trackTopics } from '@weir/records';
-import type { Context } from '../context.ts';
+import { type Context, UsageError } from '../context.ts';
 import { longSignal } from '../long-signal.ts';
 import { printable, printRows } from '../output.ts';
 import { ReplayJournal, type ReplayState } from '../replay/journal.ts';
@@ -34,8 +34,8 @@ const EXAMPLES_MAX = 100;
 
 /** Prints by table and tenant what is only in live, only in the shadow, or different. Status 1 where anything is. */
 export async function compare(context: Context, id: string, options: { readonly examples: string }): Promise<number> {
+  const most = examplesOf(options.examples);
   const signal = longSignal(context);
-  const most = Math.min(EXAMPLES_MAX, Math.max(0, Math.floor(Number(options.examples)) || 0));
   const clickhouse = context.clickhouse();
   const state = await ready(context, clickhouse, id, signal);
   const compared = await countDifference(context, clickhouse, state, signal);
@@ -46,6 +46,12 @@ export async function compare(context: Context, id: string, options: { readonly 
     context.outside.out(`${JSON.stringify({ id, equal: isEqual, differences, examples }, null, 2)}\n`);
   } else print(context, state, compared, examples);
   return isEqual ? 0 : 1;
+}
+
+function examplesOf(text: string): number {
+  const most = /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN;
+  if (most <= EXAMPLES_MAX) return most;
+  throw new UsageError(`--examples must be a whole number from 0 to ${EXAMPLES_MAX}`);
 }
 
 /**

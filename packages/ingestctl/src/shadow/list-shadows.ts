@@ -51,8 +51,8 @@ export async function dropShadowOf(
   const tables = plan.tables.map((table) => shadowTable(id, table));
   if (context.options.json !== true) context.outside.out(`drops ${tables.join(', ')}\n`);
   if (!(await agreed(context, options.yes, 'Drop them?'))) return 1;
-  await dropShadow(clickhouse, targetOf(context), plan);
-  await journal.told(id, 'dropped');
+  await dropShadow(clickhouse, targetOf(context), plan, signal);
+  await journal.told(id, 'dropped', {}, signal);
   if (context.options.json === true) context.outside.out(`${JSON.stringify({ id, dropped: tables })}\n`);
   return 0;
 }

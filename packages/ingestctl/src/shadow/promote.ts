@@ -31,7 +31,7 @@ export async function promote(context: Context, id: string, options: { readonly 
   show(context, before, totals);
   if (totals.inserted === 0) {
     // One that was killed after its last insert: its round is over, and so are the tokens of it.
-    await new ReplayJournal(clickhouse, context.database).told(id, 'promoted', totals);
+    await new ReplayJournal(clickhouse, context.database).told(id, 'promoted', totals, signal);
     if (context.options.json === true) context.outside.out(`${JSON.stringify({ id, ...totals })}\n`);
     return 0;
   }
@@ -40,7 +40,7 @@ export async function promote(context: Context, id: string, options: { readonly 
   await carryOut(context, clickhouse, state, before, signal);
   const after = totalsOf(await countDifference(context, clickhouse, state, signal));
   const isWhole = after.inserted === 0;
-  if (isWhole) await new ReplayJournal(clickhouse, context.database).told(id, 'promoted', totals);
+  if (isWhole) await new ReplayJournal(clickhouse, context.database).told(id, 'promoted', totals, signal);
   if (context.options.json === true)
     context.outside.out(`${JSON.stringify({ id, ...totals, left: after.inserted })}\n`);
   else if (isWhole) context.outside.out(`promoted ${id}\n`);
@@ -84,20 +84,21 @@ async function carryOut(
   const engine = target.cluster === undefined ? 'MergeTree' : 'ReplicatedMergeTree';
   await clickhouse.command(
     `CREATE TABLE IF NOT EXISTS ${tableName(target, shadowTable(plan.id, STALE))}${onCluster(target)} (TableName LowCardinality(String), RawPosition UInt64, Hash UInt64) ENGINE = ${engine}() ORDER BY (TableName, RawPosition, Hash)`,
+    signal,
   );
   for (const [table, differing] of chunks) {
     const difference = new Difference(target, plan, table);
     for (const chunk of await pieces(clickhouse, difference, differing, signal)) {
       signal.throwIfAborted();
-      await clickhouse.command(difference.markStale(table, chunk));
+      await clickhouse.command(difference.markStale(table, chunk), signal);
       faultPoint('promote.after_mark');
       if (await isMarked(clickhouse, difference, table, signal)) {
-        await clickhouse.command(difference.deleteStale(table, chunk));
+        await clickhouse.command(difference.deleteStale(table, chunk), signal);
         faultPoint('promote.after_delete');
       }
       // A round that came to its end leaves tokens that a later one must not meet.
       const token = `${plan.id}:promote-${promotions}:${table}:${chunk.partition}:${chunk.first}-${chunk.last}`;
-      await clickhouse.command(difference.fill(table, chunk, token));
+      await clickhouse.command(difference.fill(table, chunk, token), signal);
       faultPoint('promote.after_fill');
     }
   }
