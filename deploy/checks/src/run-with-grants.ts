@@ -29,9 +29,12 @@ function runWithGrants({ path, grants, statements }: Work): (string | null)[] {
   const config = join(path, '..', 'config.xml');
   const queries = (grants ?? []).map((grant) => `<query>${grant}</query>`).join('');
   const rights = grants === undefined ? '' : `<grants>${queries}</grants>`;
-  const user = '<password></password><networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota>';
+  const user =
+    '<password></password><networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota>';
+  const users = join(path, '..', 'users.xml');
+  writeFileSync(config, `<clickhouse><users_config>${users}</users_config></clickhouse>`);
   writeFileSync(
-    config,
+    users,
     `<clickhouse><profiles><default/></profiles><quotas><default/></quotas><users><default>${user}${rights}</default></users></clickhouse>`,
   );
   const session = new Session(path, { connectionArgs: [`--config-file=${config}`] });

@@ -58,7 +58,9 @@ test.each(targets.filter(({ expr }) => expr !== undefined))('$uid, $title: reads
 
 test('the dashboards show every series that an alert reads', async () => {
   const { groups } = parse(await readFile(join(REPOSITORY, 'deploy/prometheus/rules/pipe.yml'), 'utf8'));
-  const read = groups.flatMap(({ rules }: { rules: { expr: string }[] }) => rules.flatMap(({ expr }) => seriesOf(expr)));
+  const read = groups.flatMap(({ rules }: { rules: { expr: string }[] }) =>
+    rules.flatMap(({ expr }) => seriesOf(expr)),
+  );
   const shown = targets.flatMap(({ expr }) => (expr === undefined ? [] : seriesOf(expr)));
   expect(read.filter((metric: string) => metric !== 'up' && !shown.includes(metric))).toEqual([]);
 });

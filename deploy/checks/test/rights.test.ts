@@ -26,7 +26,9 @@ function runAs(rights: readonly string[] | undefined, statements: readonly strin
   });
   child.stdin.end(JSON.stringify({ path, statements, ...(rights === undefined ? {} : { grants: rights }) }));
   return new Promise((resolve, reject) => {
-    child.once('close', (code) => (code === 0 ? resolve(JSON.parse(out)) : reject(new Error(`status ${code}: ${out}`))));
+    child.once('close', (code) =>
+      code === 0 ? resolve(JSON.parse(out)) : reject(new Error(`status ${code}: ${out}`)),
+    );
   });
 }
 
