@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createProgram } from '@weir/ingestctl';
@@ -28,7 +28,11 @@ async function run(line: string, own: Words): Promise<{ status: number; out: str
   const program = createProgram({
     env: { HOME: stack.dataDir },
     readFile: (path) => readFileSync(path, 'utf8'),
-    writeFile: (path, content) => writeFileSync(path, content),
+    // Envoy follows a file that is put in the place of another.
+    writeFile: (path, content) => {
+      writeFileSync(`${path}.next`, content);
+      renameSync(`${path}.next`, path);
+    },
     out: (text) => {
       out += text;
     },
