@@ -228,6 +228,12 @@ test.skipIf(tool === undefined)(
   { timeout: PHASE_MS },
   async () => {
     await drained();
+    const key = stack.key(MANY[0]!);
+    expect((await client.export('logs', logs(50), { key })).status).toBe(200);
+    await stack.until<{ n: string }>(
+      `SELECT count() AS n FROM otel_logs WHERE TenantId = '${MANY[0]}'`,
+      ({ n }) => Number(n) >= 50,
+    );
     const recording = record();
     await stack.query(`ALTER TABLE otel_logs DELETE WHERE TenantId = '${MANY[0]}' SETTINGS mutations_sync = 2`);
     await scraped(recording, 100);
