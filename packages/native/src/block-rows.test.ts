@@ -91,10 +91,12 @@ test('a slice holds nothing of the rows beside it', () => {
 
 test('cells are those that ClickHouse reads', () => {
   const rows = read(block);
-  const cells = engine.readBlock(block, 'TenantId, toUInt16(day) AS day');
+  const cells = engine.readBlock(block, 'TenantId, toUInt16(day) AS day, u64');
   for (const [row, cell] of cells.entries()) {
     expect(rows.text('TenantId', row)).toBe(cell.TenantId);
     expect(rows.day('day', row)).toBe(cell.day);
+    expect(rows.uint64('u64', row)).toBe(BigInt(cell.u64 as string));
+    expect(rows.uint64('later', row)).toBeUndefined();
   }
 });
 

@@ -87,4 +87,13 @@ export class BlockRows {
       throw new InvariantError(`${column} is no Date`);
     return found.cells.data.readUInt16LE(row * 2);
   }
+
+  /** A cell of a UInt64 column; undefined where the layout has no such column. */
+  uint64(column: string, row: number): bigint | undefined {
+    const found = this.#columns.get(column);
+    if (found === undefined) return undefined;
+    if (found.type !== 'UInt64' || !(found.cells instanceof FixedCells))
+      throw new InvariantError(`${column} is no UInt64`);
+    return found.cells.data.readBigUInt64LE(row * 8);
+  }
 }

@@ -19,7 +19,7 @@ const PURGED_AT_ONCE = 1_000;
 /** How far Kafka lets go of weir.dlq: of its oldest records only, up to the first letter that is not done with. */
 interface Reach {
   readonly before: number;
-  /** Of what it lets go of, letters that were redriven or purged before, by tenant. */
+  /** Of what it lets go of, letters that were redriven, promoted or purged before, by tenant. */
   readonly doneBefore: Readonly<Record<string, number>>;
   /** Letters that are done with, but stand behind that one. */
   readonly behind: number;
@@ -81,13 +81,13 @@ function printPlan({ outside, options }: Context, counts: LetterCounts, reach: R
     return;
   }
   printRows(outside, false, COUNT_HEADINGS, counts.all().map(countRow));
-  if (sending > 0) outside.out(`${sending} letters are being redriven, and are not purged\n`);
+  if (sending > 0) outside.out(`${sending} letters are being redriven or promoted, and are not purged\n`);
   outside.out(`Kafka lets go of all that stands before ${DLQ_PARTITION}:${reach.before}`);
   const tenants = Object.entries(reach.doneBefore).map(([tenant, letters]) => `${letters} of ${tenant || 'nobody'}`);
   outside.out(
     tenants.length === 0
       ? '\n'
-      : `, and so of letters that were redriven or purged before: ${printable(tenants.join(', '))}\n`,
+      : `, and so of letters that were done with before: ${printable(tenants.join(', '))}\n`,
   );
   if (reach.behind > 0) outside.out(behindText(reach.behind));
 }

@@ -125,7 +125,9 @@ async function plan(context: Context, run: Run, signal: AbortSignal): Promise<Pl
   const sums = { letters: 0, items: 0, left: 0 };
   for await (const letter of readLetters(run.log, signal, run.end)) {
     const state = run.wanted(letter) ? book.letter(letter.key) : 'purged';
-    if (state === 'sending') counts.add(letter, 'cut off while it was sent: that is settled first');
+    const promoter = book.promoter(letter.key);
+    if (promoter !== undefined) counts.add(letter, `held by a promotion: ingestctl shadow promote ${promoter}`);
+    else if (state === 'sending') counts.add(letter, 'cut off while it was sent: that is settled first');
     if (state !== 'waiting') continue;
     const made = await make(run, letter);
     counts.add(letter, textOf(run, letter, made));

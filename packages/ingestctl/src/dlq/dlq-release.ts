@@ -86,6 +86,8 @@ async function choose({ log, journal }: DlqParts, ids: readonly string[], signal
   }
   for (const key of keys) if (missing.delete(key)) named.add(key);
   const [first] = missing;
+  const promoter = journal.book.promoter(first ?? '');
+  if (promoter !== undefined) throw new Refused(`a promotion holds ${first}: ingestctl shadow promote ${promoter}`);
   if (first !== undefined) throw new Refused(`no redrive was cut off while it sent ${first}: see ingestctl dlq list`);
   const chunks = ids.length === 0 ? open : open.filter((chunk) => chunk.letters.some((key) => named.has(key)));
   return { chunks, stuck: chunks.flatMap((chunk) => chunk.letters.map((key) => letters.get(key)!)) };

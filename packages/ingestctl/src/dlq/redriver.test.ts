@@ -178,3 +178,31 @@ test('letters are whose intent stands first, and purged ones nobody’s', () => 
   book.apply({ kind: 'settled', chunk: 'one', found: true });
   expect(['a', 'b'].map((key) => book.letter(key))).toEqual(['purged', 'waiting']);
 });
+
+test('a promotion takes what waits or was purged, and keeps it from redrives until it is done, and after that', () => {
+  const book = new RedriveBook();
+  const promote = (chunk: string, letters: string[], replay = 'x') =>
+    book.apply({ kind: 'promote', chunk, replay, letters });
+  book.apply({ kind: 'purged', letters: ['p'] });
+  promote('one', ['a', 'p']);
+  promote('two', ['a', 'b'], 'y');
+  book.apply({ kind: 'insert', chunk: 'three', atMs: 1, letters: ['a'] });
+  book.apply({ kind: 'purged', letters: ['a'] });
+  expect(['one', 'two', 'three'].map((chunk) => book.chunk(chunk))).toEqual(['sending', 'void', 'void']);
+  expect(['a', 'p', 'b'].map((key) => [book.letter(key), book.promoter(key)])).toEqual([
+    ['sending', 'x'],
+    ['sending', 'x'],
+    ['waiting', undefined],
+  ]);
+  expect([book.open(), book.openInserts(), book.openPromotions().map(({ chunk }) => chunk)]).toEqual([[], [], ['one']]);
+  for (const atMs of [7, 8]) book.apply({ kind: 'booking', chunk: 'one', atMs });
+  expect(book.bookedAtMs('one')).toBe(7);
+  book.apply({ kind: 'done', chunk: 'one' });
+  promote('four', ['p'], 'y');
+  expect(['a', 'p'].map((key) => [book.letter(key), book.promoter(key)])).toEqual([
+    ['promoted', undefined],
+    ['promoted', undefined],
+  ]);
+  expect([book.chunk('four'), book.openPromotions()]).toEqual(['void', []]);
+  expect([...book.keys()].toSorted()).toEqual(['a', 'p']);
+});

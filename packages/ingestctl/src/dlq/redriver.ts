@@ -60,7 +60,8 @@ export class Redriver {
     const rawFrom = (await log.bounds(topic, partition, signal)).end;
     const letters = copies.map(({ key }) => key);
     await journal.put({ kind: 'intent', chunk, track, partition, edge, firstSeq, rawFrom, letters }, signal);
-    if (journal.book.chunk(chunk) !== 'sending') throw new Error('another redrive has taken these letters');
+    if (journal.book.chunk(chunk) !== 'sending')
+      throw new Error('another redrive, or a promotion, has taken these letters');
     await appendUntilAcked(log, clock, topic, partition, recordsOf(copies, edge, firstSeq), signal);
     this.#nextSeq.set(partition, firstSeq + copies.length + 1);
     await journal.put({ kind: 'done', chunk }, signal);

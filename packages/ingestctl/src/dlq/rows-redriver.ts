@@ -86,7 +86,8 @@ export class RowsRedriver {
     const chunk = `${this.#id}/rows/${this.#chunks++}`;
     const atMs = Number(this.#clock.wallNs() / 1_000_000n);
     await this.#journal.put({ kind: 'insert', chunk, atMs, letters: [rows.key] }, signal);
-    if (this.#journal.book.chunk(chunk) !== 'sending') throw new Error('another redrive has taken these letters');
+    if (this.#journal.book.chunk(chunk) !== 'sending')
+      throw new Error('another redrive, or a promotion, has taken these letters');
     return this.#finish(chunk, rows, 'nothing went before', signal);
   }
 

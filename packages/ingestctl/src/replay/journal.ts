@@ -31,9 +31,11 @@ export interface ReplayState {
   readonly isDone: boolean;
   /** How often it was promoted to the end. */
   readonly promotions: number;
+  /** How often it was promoted, those where rows were still missing in the end, too. */
+  readonly rounds: number;
 }
 
-type Event = 'planned' | 'batch' | 'done' | 'promoted' | 'dropped';
+type Event = 'planned' | 'batch' | 'done' | 'promoted' | 'round' | 'dropped';
 
 interface Line {
   readonly Replay: string;
@@ -70,7 +72,7 @@ export class ReplayJournal {
   }
 
   /** One of the events that are about the whole replay. */
-  told(id: string, event: 'done' | 'promoted' | 'dropped', detail: object, signal: AbortSignal): Promise<void> {
+  told(id: string, event: Exclude<Event, 'planned' | 'batch'>, detail: object, signal: AbortSignal): Promise<void> {
     return this.#put(id, event, { detail }, signal);
   }
 
@@ -136,6 +138,7 @@ function stateOf(planned: Line, lines: readonly Line[]): ReplayState {
     batches: [...batches.values()].sort((a, b) => a.partition - b.partition || a.first - b.first),
     isDone: lines.some(({ Event }) => Event === 'done'),
     promotions: lines.filter(({ Event }) => Event === 'promoted').length,
+    rounds: lines.filter(({ Event }) => Event === 'promoted' || Event === 'round').length,
   };
 }
 

@@ -10,6 +10,7 @@ import { type DoneBatch, ReplayJournal } from './journal.ts';
 import { makePlan, type PlanOptions, readWanted } from './make-plan.ts';
 import { type ReplayPlan, totalsOf } from './plan.ts';
 import { printPlan } from './print-plan.ts';
+import { ReplayDead } from './replay-dead.ts';
 import { Replayer } from './replayer.ts';
 import { createShadow } from './shadow-tables.ts';
 
@@ -70,6 +71,7 @@ async function run(
     log,
     clickhouse,
     journal,
+    dead: new ReplayDead(clickhouse, { database: context.database, cluster: context.cluster }, plan.id),
     tenantOf: (name) => directory.get(name),
     pacer: new Pacer(rate, systemClock),
     clock: systemClock,
