@@ -172,17 +172,21 @@ test.skipIf(tool === undefined)('ClickHouse refuses: a table is gone', { timeout
   await expectFiring('late', await late.stop(), ['WeirRowsAreLate']);
 });
 
-test.skipIf(tool === undefined)('rows cannot be written: Kafka takes only smaller records', { timeout: PHASE_MS }, async () => {
-  await drained();
-  const recording = record();
-  await spoil('weir.rows.v1', { ...APPEND_TIME, 'max.message.bytes': '10' });
-  const end = load({ tenants: MANY, body: () => logs(2), everyMs: 40 });
-  await scraped(recording, 100);
-  await end();
-  await expectFiring('rows', await recording.stop(), ['WeirNormalizerLagGrows', 'WeirNormalizerFull']);
-  await mended();
-  await drained();
-});
+test.skipIf(tool === undefined)(
+  'rows cannot be written: Kafka takes only smaller records',
+  { timeout: PHASE_MS },
+  async () => {
+    await drained();
+    const recording = record();
+    await spoil('weir.rows.v1', { ...APPEND_TIME, 'max.message.bytes': '10' });
+    const end = load({ tenants: MANY, body: () => logs(2), everyMs: 40 });
+    await scraped(recording, 100);
+    await end();
+    await expectFiring('rows', await recording.stop(), ['WeirNormalizerLagGrows', 'WeirNormalizerFull']);
+    await mended();
+    await drained();
+  },
+);
 
 test.skipIf(tool === undefined)('exports cannot be written: Kafka hangs', { timeout: PHASE_MS }, async () => {
   const recording = record();
