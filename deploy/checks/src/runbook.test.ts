@@ -11,37 +11,39 @@ interface Rules {
   readonly groups: readonly { readonly rules: readonly { readonly alert?: string }[] }[];
 }
 
-const entries = readRunbook(await readFile(join(REPOSITORY, 'docs/RUNBOOK.md'), 'utf8'));
+const { alerts: ofAlerts, incidents } = readRunbook(await readFile(join(REPOSITORY, 'docs/RUNBOOK.md'), 'utf8'));
+const entries = [...ofAlerts, ...incidents];
 const rules = parse(await readFile(join(REPOSITORY, 'deploy/prometheus/rules/pipe.yml'), 'utf8')) as Rules;
 
 test('the runbook has an entry for each alert, and no other', () => {
   const alerts = rules.groups.flatMap((group) => group.rules.flatMap(({ alert }) => alert ?? []));
   expect(alerts.length).toBeGreaterThan(10);
-  expect(entries.map(({ alert }) => alert)).toEqual(alerts);
+  expect(ofAlerts.map(({ name }) => name)).toEqual(alerts);
+  expect(incidents.length).toBeGreaterThan(0);
 });
 
-test.each(entries)('$alert: what it means, how to see it, what to do, how to know that it is over', (entry) => {
+test.each(entries)('$name: what it means, how to see it, what to do, how to know that it is over', (entry) => {
   expect(entry.parts).toEqual(RUNBOOK_PARTS);
   expect(entry.blocks.sh.length + entry.blocks.promql.length).toBeGreaterThan(0);
 });
 
-test.each(entries)('$alert: every command is one of ingestctl', async ({ blocks }) => {
+test.each(entries)('$name: every command is one of ingestctl', async ({ blocks }) => {
   for (const line of blocks.sh) {
     const [program, ...args] = line.split(' ');
     expect([line, program, await commandFault(args)]).toEqual([line, 'ingestctl', undefined]);
   }
 });
 
-test.each(entries)('$alert: every expression reads series that a service has', ({ blocks }) => {
+test.each(entries)('$name: every expression reads series that a service has', ({ blocks }) => {
   for (const expression of blocks.promql) expect([expression, seriesFaults(expression)]).toEqual([expression, []]);
 });
 
 test('a command or expression that is not there is found', async () => {
   const [entry] = readRunbook(
     '# R\n\n## A\n\n**What it means.** x\n\n```sh\n# why\ningestctl lags\n```\n\n```promql\nweir_none\n```\n',
-  );
+  ).alerts;
   expect(entry).toEqual({
-    alert: 'A',
+    name: 'A',
     parts: ['What it means.'],
     blocks: { sh: ['ingestctl lags'], promql: ['weir_none'] },
   });

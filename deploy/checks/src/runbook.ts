@@ -1,9 +1,9 @@
 /** What a code block of the runbook holds, a line each: comments and empty lines left out. */
 export type Blocks = Readonly<Record<'sh' | 'promql', readonly string[]>>;
 
-/** One entry of docs/RUNBOOK.md. */
+/** One entry of docs/RUNBOOK.md: of an alert, or an incident. */
 export interface RunbookEntry {
-  readonly alert: string;
+  readonly name: string;
   /** The bold words that its paragraphs begin with, in order. */
   readonly parts: readonly string[];
   readonly blocks: Blocks;
@@ -17,13 +17,24 @@ export const RUNBOOK_PARTS = [
   'How to know that it is over.',
 ] as const;
 
-/** The entries of the page; each is a section named for its alert. */
-export function readRunbook(page: string): RunbookEntry[] {
-  return page
-    .split(/^## /m)
+/** The page: entries of alerts, each a section named for it, and under `Incidents` those that take an operator's hands. */
+export interface Runbook {
+  readonly alerts: readonly RunbookEntry[];
+  readonly incidents: readonly RunbookEntry[];
+}
+
+/** Reads the page. */
+export function readRunbook(page: string): Runbook {
+  const [alerts = '', incidents = ''] = page.split(/^## Incidents$/m);
+  return { alerts: entriesOf(alerts, /^## /m), incidents: entriesOf(incidents, /^### /m) };
+}
+
+function entriesOf(text: string, heading: RegExp): RunbookEntry[] {
+  return text
+    .split(heading)
     .slice(1)
     .map((section) => ({
-      alert: section.split('\n', 1)[0]!.trim(),
+      name: section.split('\n', 1)[0]!.trim(),
       parts: [...section.matchAll(/^\*\*(.+?)\*\*/gm)].map((match) => match[1]!),
       blocks: { sh: linesOf(section, 'sh'), promql: linesOf(section, 'promql') },
     }));

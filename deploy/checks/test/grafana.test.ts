@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { sharedStack } from '@weir/testkit/vitest';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { readPromql } from '../src/promql.ts';
 import { seriesFaults } from '../src/series.ts';
 import { REPOSITORY } from '../src/tool-cache.ts';
 
@@ -27,6 +28,10 @@ const targets = dashboards.flatMap(({ uid, panels }) =>
   panels.flatMap(({ title, targets }) => (targets ?? []).map((target) => ({ uid, title, ...target }))),
 );
 
+function seriesOf(expression: string): string[] {
+  return readPromql(expression).selectors.map(({ metric }) => metric);
+}
+
 /** What the datasource's macros and the variables stand for, written out. */
 function writeOut(sql: string): string {
   return sql
@@ -49,6 +54,15 @@ test("Grafana's home is one of the dashboards, and each panel names a datasource
 
 test.each(targets.filter(({ expr }) => expr !== undefined))('$uid, $title: reads series that exist', ({ expr }) => {
   expect(seriesFaults(expr!)).toEqual([]);
+});
+
+test('the dashboards show every series that an alert reads', async () => {
+  const { groups } = parse(await readFile(join(REPOSITORY, 'deploy/prometheus/rules/pipe.yml'), 'utf8'));
+  const read = groups.flatMap(({ rules }: { rules: { expr: string }[] }) =>
+    rules.flatMap(({ expr }) => seriesOf(expr)),
+  );
+  const shown = targets.flatMap(({ expr }) => (expr === undefined ? [] : seriesOf(expr)));
+  expect(read.filter((metric: string) => metric !== 'up' && !shown.includes(metric))).toEqual([]);
 });
 
 test.each(targets.filter(({ rawSql }) => rawSql !== undefined))('$uid, $title: ClickHouse runs it', async (target) => {

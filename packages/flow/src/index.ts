@@ -9,5 +9,12 @@ export { type BacklogParts, type BacklogWork, createBacklogReporter } from './ba
 export { Breaker } from './breaker.ts';
 export { createFlowReporter } from './flow-reporter.ts';
 export { limitShares } from './limit-shares.ts';
+export {
+  createRetentionWatch,
+  type KeptLog,
+  type Retention,
+  type RetentionParts,
+  type Waiting,
+} from './retention-watch.ts';
 export { followTopic } from './topic-follower.ts';
 export { type Wish, waterLevel } from './water-level.ts';

@@ -44,6 +44,9 @@ export interface KafkaBroker {
     isolationLevel: number;
     topics: { topic: string; partitions: { partition: number; timestamp: number }[] }[];
   }): Promise<{ responses: { topic: string; partitions: { partition: number; offset: string }[] }[] }>;
+  describeConfigs(request: { resources: { type: number; name: string; configNames: string[] }[] }): Promise<{
+    resources: { configEntries: { configName: string; configValue: string | null }[] }[];
+  }>;
 }
 
 /** Group requests, of the classic protocol; each is one attempt. */
@@ -169,6 +172,9 @@ export const decodeAssignment = (
 ).MemberAssignment.decode;
 
 export const READ_COMMITTED = 1;
+
+/** Kafka's number of a topic among what has configurations. */
+export const TOPIC_RESOURCE = 2;
 
 /** Kafka's number of zstd. */
 export const ZSTD = 4;

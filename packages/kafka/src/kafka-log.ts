@@ -3,7 +3,7 @@ import { type Clock, DependencyError } from '@weir/pipeline';
 import { batchCompression } from './batch-zstd.ts';
 import { KafkaConnection } from './connection.ts';
 import { Fetcher, META_HEADER } from './fetcher.ts';
-import { type KafkaBroker, READ_COMMITTED } from './internals.ts';
+import { type KafkaBroker, READ_COMMITTED, TOPIC_RESOURCE } from './internals.ts';
 import type { KafkaConfig } from './kafka-config.ts';
 import type { KafkaLogger } from './kafka-logger.ts';
 
@@ -17,6 +17,8 @@ const LATEST = -1;
 export interface KafkaLog extends Log {
   /** Offset of the first record appended at or after a time (ms since the epoch), or one past the newest. */
   offsetAt(topic: string, partition: number, timeMs: number, signal: AbortSignal): Promise<number>;
+  /** For how long, and up to how many bytes, each partition of a topic is kept; Infinity: without a bound. */
+  retention(topic: string, signal: AbortSignal): Promise<{ readonly ms: number; readonly bytes: number }>;
   close(): Promise<void>;
 }
 
@@ -49,6 +51,14 @@ export function createKafkaLog(config: KafkaConfig, logger: KafkaLogger, clock: 
         );
       const found = await ask(Math.max(0, Math.floor(timeMs)));
       return found >= 0 ? found : ask(LATEST);
+    },
+    retention: async (topic, signal) => {
+      signal.throwIfAborted();
+      const nodeId = await unless(signal, lookups.leaderOf(topic, 0));
+      return unless(
+        signal,
+        lookups.at(nodeId, (broker) => retentionOf(broker, topic)),
+      );
     },
     append: async (topic, partition, records, signal) => {
       signal.throwIfAborted();
@@ -91,6 +101,19 @@ async function offsetAt(broker: KafkaBroker, topic: string, partition: number, t
     topics: [{ topic, partitions: [{ partition, timestamp }] }],
   });
   return Number(answer.responses[0]?.partitions[0]?.offset);
+}
+
+async function retentionOf(broker: KafkaBroker, topic: string): Promise<{ ms: number; bytes: number }> {
+  const configNames = ['retention.ms', 'retention.bytes'];
+  const { resources } = await broker.describeConfigs({
+    resources: [{ type: TOPIC_RESOURCE, name: topic, configNames }],
+  });
+  const [ms, bytes] = configNames.map((name) => {
+    const entry = resources[0]?.configEntries.find(({ configName }) => configName === name);
+    return Number(entry?.configValue ?? -1);
+  });
+  const bound = (value = -1) => (value >= 0 ? value : Number.POSITIVE_INFINITY);
+  return { ms: bound(ms), bytes: bound(bytes) };
 }
 
 async function append(

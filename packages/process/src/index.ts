@@ -1,3 +1,4 @@
+export { collectCertificateEnds } from './certificate-ends.ts';
 export {
   CLICKHOUSE_CONFIG,
   type ClickHouseAccess,

@@ -89,7 +89,7 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
   const http = new HttpReceiver({ ...receiver, listen: config.httpListen }, admission, config.connections);
   const grpc = new GrpcReceiver({ ...receiver, listen: config.grpcListen }, admission, config.connections);
 
-  collectGauges(metrics, { queue, pipeZone, pipe, demand, directory, tls });
+  collectGauges(metrics, { queue, pipeZone, pipe, demand, directory, tls, kafka, clock });
   const admin = createAdmin({
     listen: config.adminListen,
     registry,

@@ -144,6 +144,12 @@ export const EDGE_METRICS = {
     help: 'When the certificate in use ends, s since the epoch.',
     labels: [],
   },
+  clientCertificateExpiry: {
+    type: 'gauge',
+    name: 'weir_edge_client_certificate_expiry_seconds',
+    help: 'When the files of TLS to a dependency end (cert: the own certificate; ca: its authorities), s since the epoch; of several certificates the next one.',
+    labels: ['dependency', 'file'],
+  },
   buildInfo: {
     type: 'gauge',
     name: 'weir_edge_build_info',

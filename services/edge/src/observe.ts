@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { type Clock, InvariantError, ZONES, type ZoneGauge } from '@weir/pipeline';
-import type { ServiceContext } from '@weir/process';
+import { collectCertificateEnds, type KafkaAccess, type ServiceContext } from '@weir/process';
 import { FLOW_ROLES } from '@weir/records';
 import { collectWith, createTopLabels, type Metrics } from '@weir/telemetry';
 import { ActiveSeries, type TenantDirectory } from '@weir/tenancy';
@@ -59,12 +59,14 @@ export interface Gauged {
   readonly demand: Demand;
   readonly directory: TenantDirectory;
   readonly tls: TlsFiles;
+  readonly kafka: Pick<KafkaAccess, 'tls'>;
+  readonly clock: Clock;
 }
 
 /** Gauges of what the parts hold, worked out when they are asked for. */
 export function collectGauges(
   metrics: Metrics<typeof EDGE_METRICS>,
-  { queue, pipeZone, pipe, demand, directory, tls }: Gauged,
+  { queue, pipeZone, pipe, demand, directory, tls, kafka, clock }: Gauged,
 ): void {
   collectWith(metrics.queueBytes, () => metrics.queueBytes.set(queue.budget.bytes));
   collectWith(metrics.queueItems, () => metrics.queueItems.set(queue.budget.items));
@@ -83,6 +85,7 @@ export function collectGauges(
   collectWith(metrics.liveEdges, () => metrics.liveEdges.set(demand.edges));
   collectWith(metrics.fairLimited, () => metrics.fairLimited.set(demand.limited));
   collectWith(metrics.tenants, () => metrics.tenants.set(directory.size));
+  collectCertificateEnds(metrics.clientCertificateExpiry, { kafka: kafka.tls }, clock);
   collectWith(metrics.certificateExpiry, () => metrics.certificateExpiry.set(tls.current.expiresS));
 }
 

@@ -1,15 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { GroupWorkers, type Log } from '@weir/delivery';
-import { Breaker, createBacklogReporter } from '@weir/flow';
-import { createKafkaLog, createMembership } from '@weir/kafka';
+import { Breaker, createBacklogReporter, createRetentionWatch } from '@weir/flow';
+import { createKafkaLog, createMembership, type KafkaLog } from '@weir/kafka';
 import { type NormalizeEvents, Normalizer } from '@weir/normalize';
 import { type Component, createLifecycle } from '@weir/pipeline';
-import { type ConfigOf, kafkaAccess, type ServiceContext } from '@weir/process';
+import { type ConfigOf, collectCertificateEnds, kafkaAccess, type ServiceContext } from '@weir/process';
 import { trackGroups, trackTopics } from '@weir/records';
 import { collectWith, createAdmin, createMetrics, type Metrics } from '@weir/telemetry';
 import { followTenants, TenantDirectory } from '@weir/tenancy';
 import type { NORMALIZER_CONFIG } from './config.ts';
 import { liveness, readiness } from './health.ts';
+import { LIMITS } from './limits.ts';
 import { NORMALIZER_METRICS } from './metrics.ts';
 import { PartitionWorker } from './partition-worker.ts';
 import { UnknownTenants } from './unknown-tenants.ts';
@@ -86,7 +87,9 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
     clock,
     onFault: (what, error) => logger.debug({ err: error }, what),
   });
+  const retentionWatch = watchRetention(log, rawTopic, partitions, metrics, context);
   collectProgress(metrics, partitions, directory);
+  collectCertificateEnds(metrics.clientCertificateExpiry, { kafka: kafka.tls }, clock);
 
   const admin = createAdmin({
     listen: config.adminListen,
@@ -99,10 +102,26 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
     start: async () => undefined,
     stop: () => log.close(),
   };
-  return createLifecycle([partitions, reporter, tenants, connections, admin], {
+  return createLifecycle([partitions, reporter, retentionWatch, tenants, connections, admin], {
     clock,
     stopDeadlineMs: STOP_DEADLINE_MS,
     onFault: (name, error) => logger.warn({ err: error, part: name }, 'a part did not stop cleanly'),
+  });
+}
+
+function watchRetention(
+  log: KafkaLog,
+  topic: string,
+  partitions: GroupWorkers<PartitionWorker>,
+  { oldestWaiting, retentionUsed }: Metrics<typeof NORMALIZER_METRICS>,
+  { clock, logger }: ServiceContext,
+): Component {
+  const onFault = (error: unknown) =>
+    logger.warn({ err: error }, 'how near exports are to their retention is not known');
+  const parts = { log, topic, partitions, clock, everyMs: LIMITS.retentionLookMs, onFault };
+  return createRetentionWatch(parts, (waiting) => {
+    oldestWaiting.set(waiting.oldestSeconds);
+    retentionUsed.set(waiting.retentionUsed);
   });
 }
 

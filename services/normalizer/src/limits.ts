@@ -11,6 +11,7 @@ export const LIMITS = {
   /** Read once to learn how large records are before any is worked on. */
   sampleBytesMax: 64 * 1024,
   commitMs: 1_000,
+  retentionLookMs: 15_000,
   retryMs: 200,
   /** A record of a tenant that is not known waits this long for the news of it, then is dead-lettered. */
   tenantWaitMs: 5_000,

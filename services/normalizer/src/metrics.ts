@@ -78,6 +78,18 @@ export const NORMALIZER_METRICS = {
     labels: [],
   },
   fill: { type: 'gauge', name: 'weir_normalizer_fill_ratio', help: 'Backlog over its bound; 1 is full.', labels: [] },
+  oldestWaiting: {
+    type: 'gauge',
+    name: 'weir_normalizer_oldest_waiting_seconds',
+    help: 'Age of the oldest record that is not in the rows log; 0 below 10 s, and up to 5 % less than it is.',
+    labels: [],
+  },
+  retentionUsed: {
+    type: 'gauge',
+    name: 'weir_normalizer_retention_used_ratio',
+    help: 'That age over how long Kafka keeps the topic, or the bytes of a partition that wait over its bound of bytes; from 1 on Kafka may let go of what is not in the rows log.',
+    labels: [],
+  },
   breakerOpen: {
     type: 'gauge',
     name: 'weir_normalizer_breaker_open',
@@ -92,6 +104,12 @@ export const NORMALIZER_METRICS = {
     labels: [],
   },
   tenants: { type: 'gauge', name: 'weir_normalizer_tenants', help: 'Tenants known.', labels: [] },
+  clientCertificateExpiry: {
+    type: 'gauge',
+    name: 'weir_normalizer_client_certificate_expiry_seconds',
+    help: 'When the files of TLS to a dependency end (cert: the own certificate; ca: its authorities), s since the epoch; of several certificates the next one.',
+    labels: ['dependency', 'file'],
+  },
   buildInfo: {
     type: 'gauge',
     name: 'weir_normalizer_build_info',

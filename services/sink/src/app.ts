@@ -1,12 +1,19 @@
-import { createClickHouse } from '@weir/clickhouse';
+import { type ClickHouse, createClickHouse } from '@weir/clickhouse';
 import { GroupWorkers } from '@weir/delivery';
-import { Breaker, createBacklogReporter } from '@weir/flow';
-import { createKafkaLog, createMembership } from '@weir/kafka';
-import { type Component, createLifecycle } from '@weir/pipeline';
-import { type ConfigOf, clickhouseAccess, kafkaAccess, type ServiceContext } from '@weir/process';
+import { Breaker, createBacklogReporter, createRetentionWatch } from '@weir/flow';
+import { createKafkaLog, createMembership, type KafkaLog } from '@weir/kafka';
+import { type Clock, type Component, createLifecycle } from '@weir/pipeline';
+import {
+  type ConfigOf,
+  clickhouseAccess,
+  collectCertificateEnds,
+  kafkaAccess,
+  type ServiceContext,
+} from '@weir/process';
 import { trackGroups, trackTopics } from '@weir/records';
 import { collectWith, createAdmin, createMetrics, type Metrics } from '@weir/telemetry';
 import { type Batch, oldestReceivedAtNs } from './batches.ts';
+import { type BooksDifferences, createBooksWatch } from './books/books-watch.ts';
 import type { SINK_CONFIG } from './config.ts';
 import { createDlqWatch, type DlqState } from './flow/dlq-watch.ts';
 import { Health } from './health.ts';
@@ -16,6 +23,8 @@ import { SINK_METRICS } from './metrics.ts';
 import { PartitionWorker } from './partition-worker.ts';
 
 const STOP_DEADLINE_MS = 20_000;
+/** Of each track one sink has it, which compares the books. */
+const BOOKS_PARTITION = 0;
 
 /**
  * The sink: rows log -> consume -> batch -> insert -> ClickHouse, one worker for each partition, and the backlog told on
@@ -31,7 +40,9 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
   const breaker = new Breaker(clock);
 
   const log = createKafkaLog(kafka, logger, clock);
-  const clickhouse = createClickHouse(clickhouseAccess(config.clickhouse));
+  const access = clickhouseAccess(config.clickhouse);
+  const clickhouse = createClickHouse(access);
+  collectCertificateEnds(metrics.clientCertificateExpiry, { kafka: kafka.tls, clickhouse: access.tls }, clock);
   const membership = createMembership(kafka, { groupId: trackGroups(config.track).sink, topic }, logger, clock);
 
   const inserter = new BatchInserter(clickhouse, log, topic, clock, insertEvents(metrics, health, breaker, context));
@@ -89,8 +100,7 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
   });
   collectProgress(metrics, partitions);
 
-  const onBlind = (error: unknown) => logger.debug({ err: error }, 'weir.dlq could not be looked at');
-  const dlqWatch = createDlqWatch(log, clock, { everyMs: LIMITS.dlqLookMs, onFault: onBlind }, dlqGauges(metrics));
+  const watches = createWatches({ log, clickhouse, partitions, topic, metrics, context, config });
 
   const admin = createAdmin({
     listen: config.adminListen,
@@ -98,18 +108,74 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
     readiness: () => health.readiness(partitions),
     liveness: () => health.liveness(partitions),
   });
-  const connections: Component = {
-    name: 'connections',
-    start: async () => undefined,
-    stop: async () => {
-      await Promise.allSettled([log.close(), clickhouse.close()]);
-    },
-  };
-  return createLifecycle([partitions, reporter, dlqWatch, connections, admin], {
+  return createLifecycle([partitions, reporter, ...watches, connectionsOf(log, clickhouse), admin], {
     clock,
     stopDeadlineMs: STOP_DEADLINE_MS,
     onFault: (name, error) => logger.warn({ err: error, part: name }, 'a part did not stop cleanly'),
   });
+}
+
+function connectionsOf(...open: readonly { close(): Promise<void> }[]): Component {
+  return {
+    name: 'connections',
+    start: async () => undefined,
+    stop: async () => {
+      await Promise.allSettled(open.map((each) => each.close()));
+    },
+  };
+}
+
+interface Watched {
+  readonly log: KafkaLog;
+  readonly clickhouse: ClickHouse;
+  readonly partitions: GroupWorkers<PartitionWorker>;
+  readonly topic: string;
+  readonly metrics: Metrics<typeof SINK_METRICS>;
+  readonly context: ServiceContext;
+  readonly config: ConfigOf<typeof SINK_CONFIG>;
+}
+
+/** What looks at even times, beside the data path: weir.dlq, the retention, the books. */
+function createWatches(watched: Watched): Component[] {
+  const { log, clickhouse, partitions, topic, metrics, config } = watched;
+  const { clock, logger } = watched.context;
+  const onBlind = (error: unknown) => logger.debug({ err: error }, 'weir.dlq could not be looked at');
+  const dlqWatch = createDlqWatch(log, clock, { everyMs: LIMITS.dlqLookMs, onFault: onBlind }, dlqGauges(metrics));
+  const retentionWatch = createRetentionWatch(
+    {
+      log,
+      topic,
+      partitions,
+      clock,
+      everyMs: LIMITS.retentionLookMs,
+      onFault: (error) => logger.warn({ err: error }, 'how near rows are to their retention is not known'),
+    },
+    ({ oldestSeconds, retentionUsed }) => {
+      metrics.oldestWaiting.set(oldestSeconds);
+      metrics.retentionUsed.set(retentionUsed);
+    },
+  );
+  const booksWatch = createBooksWatch(
+    {
+      clickhouse,
+      clock,
+      database: config.clickhouse.database,
+      everyMs: config.booksMs,
+      isMine: () => partitions.workers.has(BOOKS_PARTITION),
+      onFault: (error) => logger.warn({ err: error }, 'the books could not be compared'),
+    },
+    booksGauges(metrics, clock),
+  );
+  return [dlqWatch, retentionWatch, booksWatch];
+}
+
+function booksGauges(metrics: Metrics<typeof SINK_METRICS>, clock: Clock) {
+  return (differences: BooksDifferences | undefined): void => {
+    metrics.booksDifference.reset();
+    if (differences === undefined) return;
+    for (const [difference, items] of Object.entries(differences)) metrics.booksDifference.set({ difference }, items);
+    metrics.booksCompared.set(Number(clock.wallNs()) / 1e9);
+  };
 }
 
 function insertEvents(

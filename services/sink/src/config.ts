@@ -5,6 +5,7 @@ import {
   type ConfigSource,
   clickhouseConfigFaults,
   defineConfig,
+  durationBetween,
   durationMs,
   hostPort,
   KAFKA_CONFIG,
@@ -50,6 +51,11 @@ export const SINK_CONFIG = defineConfig({
     'WEIR_SINK_BUFFER_BYTES',
     z.string().default('64MiB').pipe(byteSize),
     'Batches that fill and batches that are inserted hold about this much together, compressed.',
+  ),
+  booksMs: setting(
+    'WEIR_SINK_BOOKS_INTERVAL',
+    z.string().default('5m').pipe(durationBetween('5s', '1h')),
+    'How often one sink of the track compares the books with the tables, 5s to 1h.',
   ),
   backlog: {
     bytesMax: setting(

@@ -41,6 +41,7 @@ export const LIMITS = {
   silentMsMax: 300_000,
   reportMs: 1_000,
   dlqLookMs: 10_000,
+  retentionLookMs: 15_000,
 } as const;
 
 invariant(LIMITS.partRowsMax < 1_048_449, 'a part must be below one block of ClickHouse');

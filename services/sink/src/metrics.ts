@@ -75,6 +75,30 @@ export const SINK_METRICS = {
     labels: [],
   },
   fill: { type: 'gauge', name: 'weir_sink_fill_ratio', help: 'Backlog over its bound; 1 is full.', labels: [] },
+  oldestWaiting: {
+    type: 'gauge',
+    name: 'weir_sink_oldest_waiting_seconds',
+    help: 'Age of the oldest record that is not in ClickHouse; 0 below 10 s, and up to 5 % less than it is.',
+    labels: [],
+  },
+  retentionUsed: {
+    type: 'gauge',
+    name: 'weir_sink_retention_used_ratio',
+    help: 'That age over how long Kafka keeps the topic, or the bytes of a partition that wait over its bound of bytes; from 1 on Kafka may let go of what is not in ClickHouse.',
+    labels: [],
+  },
+  booksDifference: {
+    type: 'gauge',
+    name: 'weir_sink_books_difference_items',
+    help: 'Items by which the books of this day and the one before do not balance, at least: accepted (neither stored nor dead-lettered), missing or extra in the tables, answered (with success, and not accepted). Of one sink of a track.',
+    labels: ['difference'],
+  },
+  booksCompared: {
+    type: 'gauge',
+    name: 'weir_sink_books_compared_seconds',
+    help: 'When this sink compared the books last, s since the epoch; 0: never. Take max().',
+    labels: [],
+  },
   breakerOpen: {
     type: 'gauge',
     name: 'weir_sink_breaker_open',
@@ -88,6 +112,12 @@ export const SINK_METRICS = {
     name: 'weir_sink_take_overs_total',
     help: 'Partitions taken over, by whether a recorded cut had to be inserted again first.',
     labels: ['cut'],
+  },
+  clientCertificateExpiry: {
+    type: 'gauge',
+    name: 'weir_sink_client_certificate_expiry_seconds',
+    help: 'When the files of TLS to a dependency end (cert: the own certificate; ca: its authorities), s since the epoch; of several certificates the next one.',
+    labels: ['dependency', 'file'],
   },
   buildInfo: {
     type: 'gauge',
