@@ -36,7 +36,9 @@ export interface DurationOptions {
 
 const PER_TABLE = 4;
 const PER_EXPORT = 3 * PER_TABLE;
+/** Values are spread over as many steps of a quarter of a millisecond, each next one far from the last. */
 const VALUES = 4_000;
+const VALUE_STEP = 1_597;
 const BOUNDS_MS = [10, 100, 1_000];
 const DRAIN_MS = 30_000;
 
@@ -93,7 +95,7 @@ class DurationMaker {
     const points: SentPoint[] = [];
     const made = (table: DurationTable, valuesOf: (value: number) => number[]) =>
       Array.from({ length: PER_TABLE }, () => {
-        const value = 100 + (this.#number++ % VALUES) / 4;
+        const value = 100 + ((this.#number++ * VALUE_STEP) % VALUES) / 4;
         const point = { tenant: this.#tenant, table, timeNs: this.#time(), valuesMs: valuesOf(value) };
         points.push(point);
         return point;

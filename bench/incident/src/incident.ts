@@ -15,16 +15,11 @@ export interface IncidentOptions {
   readonly rate: number;
 }
 
-/** What a shadow and the live tables differ by, as the command says it for machines. */
-interface Comparison {
-  readonly equal: boolean;
-  readonly differences: readonly {
-    readonly table: string;
-    readonly tenant: string;
-    readonly different: number;
-    readonly onlyLive: number;
-    readonly onlyShadow: number;
-  }[];
+/** A line of what `shadow compare` prints: points of a table and tenant. */
+interface Difference {
+  readonly name: string;
+  readonly different: number;
+  readonly onOneSide: number;
 }
 
 /** What was seen. */
@@ -68,15 +63,12 @@ export async function playIncident(
   const fromMs = await breaks(incident, session, options);
   await shifts(stack, session);
   const window = await windowOf(fromMs, session);
-  const { id, before, comparison } = await replays(stack, session, traffic, window);
+  const { id, before, differences } = await replays(stack, session, traffic, window);
   await promotes(session, id);
   const backMs = await ends(incident, session, id);
   const others = await traffic.end();
   const after = judge(traffic.durations, await readDurations(stack));
   await audits(session);
-  const counted = comparison.differences.map(
-    ({ table, tenant, different }) => [`${table} ${tenant}`, different] as const,
-  );
   const { points, refused } = traffic.durations;
   return {
     options,
@@ -88,8 +80,8 @@ export async function playIncident(
     before,
     outOfTurn: outOfTurn(before),
     wrong: countByTable(before.wrong),
-    different: Object.fromEntries(counted.sort(([a], [b]) => (a < b ? -1 : 1))),
-    otherDifferences: comparison.differences.reduce((sum, { onlyLive, onlyShadow }) => sum + onlyLive + onlyShadow, 0),
+    different: Object.fromEntries(differences.map(({ name, different }) => [name, different])),
+    otherDifferences: differences.reduce((sum, { onOneSide }) => sum + onOneSide, 0),
     after,
     pointsBack: [...points.values()].filter(({ timeNs }) => timeNs > BigInt(backMs) * NS_PER_MS).length,
     durationsSent: points.size + [...refused.values()].reduce((sum, items) => sum + items, 0),
@@ -163,7 +155,7 @@ async function replays(
   session: Session,
   traffic: Traffic,
   [from, to]: readonly [string, string],
-): Promise<{ id: string; before: Judged; comparison: Comparison }> {
+): Promise<{ id: string; before: Judged; differences: readonly Difference[] }> {
   const words = ['replay', '--from', from, '--to', to, '--shadow', '--track', 'v1'];
   await session.ingestctl(...words, '--dry-run');
   session.say('The offsets, tenants and times are those of the incident, and only shadow tables are written:');
@@ -173,12 +165,23 @@ async function replays(
   const beforeNs = BigInt(Date.parse(to)) * NS_PER_MS;
   const before = judge(traffic.durations, await readDurations(stack), beforeNs);
   session.heading('What differs');
-  await session.ingestctl('shadow', 'compare', id, '--examples', '1');
+  const compared = await session.ingestctl('shadow', 'compare', id, '--examples', '1');
   session.say(
     'Only points of metrics are different, none is missing and none too many; each example has its value a thousand times too small in live. Spans, log records and counts are the same.',
   );
-  const compared = await session.unrecorded('--json', 'shadow', 'compare', id, '--examples', '0');
-  return { id, before, comparison: JSON.parse(compared.out) as Comparison };
+  return { id, before, differences: readDifferences(compared.out) };
+}
+
+const DIFFERENCE = /^(otel_\w+) +(\S+) +(\d+) +(\d+) +(\d+)$/gm;
+
+/** In the order of their names. */
+function readDifferences(out: string): readonly Difference[] {
+  const lines = [...out.matchAll(DIFFERENCE)].map(([, table, tenant, different, onlyLive, onlyShadow]) => ({
+    name: `${table} ${tenant}`,
+    different: Number(different),
+    onOneSide: Number(onlyLive) + Number(onlyShadow),
+  }));
+  return lines.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 async function promotes(session: Session, id: string): Promise<void> {

@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
-import { ROOT } from '@weir/local';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createProgram } from '@weir/ingestctl';
 import type { TestStack } from '@weir/testkit';
 import { request } from 'undici';
 
@@ -47,20 +47,26 @@ export class Session {
   /** Runs ingestctl as the operator types it; what it prints is written down, whatever its exit status. */
   async ingestctl(...words: string[]): Promise<Ran> {
     const at = clock();
-    const ran = await this.unrecorded(...words);
-    this.#commands.push(ran);
-    const status = ran.status === 0 ? '' : `\n(exit status ${ran.status})`;
-    const out = ran.out.trimEnd();
-    this.block('console', `# ${at}\n$ ${ran.line}\n${out}${status}`);
-    return ran;
-  }
-
-  /** The same for a check of the program's own. */
-  async unrecorded(...words: string[]): Promise<Ran> {
     const startedMs = performance.now();
-    const { status, out } = await run(['packages/ingestctl/src/main.ts', '--data-dir', this.#stack.dataDir, ...words]);
+    let out = '';
+    const write = (text: string) => {
+      out += text;
+    };
+    const program = createProgram({
+      env: {},
+      readFile: (path) => readFileSync(path, 'utf8'),
+      writeFile: replaceFile,
+      out: write,
+      err: write,
+      terminal: false,
+    });
+    const status = await program.run(['--data-dir', this.#stack.dataDir, ...words]);
     const seconds = (performance.now() - startedMs) / 1_000;
-    return { line: ['ingestctl', ...words].join(' '), status, out, seconds };
+    const ran = { line: ['ingestctl', ...words].join(' '), status, out, seconds };
+    this.#commands.push(ran);
+    const ended = status === 0 ? '' : `\n(exit status ${status})`;
+    this.block('console', `# ${at}, ${seconds.toFixed(1)} s\n$ ${ran.line}\n${out.trimEnd()}${ended}`);
+    return ran;
   }
 
   /** Asks ClickHouse, and shows question and answer. */
@@ -87,17 +93,8 @@ function clock(): string {
   return new Date().toISOString().slice(11, 19);
 }
 
-/** Runs a source of the checkout; what it prints to standard output and error comes together, as on a terminal. */
-function run(args: readonly string[]): Promise<{ status: number; out: string }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
-    let out = '';
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => {
-        out += text;
-      });
-    }
-    child.once('error', reject);
-    child.once('close', (code) => resolve({ status: code ?? -1, out }));
-  });
+/** As a whole: Envoy follows the file. */
+function replaceFile(path: string, text: string): void {
+  writeFileSync(`${path}.next`, text);
+  renameSync(`${path}.next`, path);
 }
