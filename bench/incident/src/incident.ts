@@ -1,7 +1,7 @@
 import { pause, type TestStack } from '@weir/testkit';
 import { type IncidentStack, TENANTS } from './incident-stack.ts';
 import { type Ran, Session } from './session.ts';
-import { countByTable, type Judged, judge, outOfTurn, readDurations } from './stored-durations.ts';
+import { countByTable, type Judged, judgeStored, outOfTurn } from './stored-durations.ts';
 import { Traffic, type TrafficVerdict } from './traffic.ts';
 import { UNIT_BUG } from './unit-bug.ts';
 
@@ -47,6 +47,8 @@ export interface IncidentResult {
 }
 
 const SETTLE_MS = 4_000;
+const DRAINED_MS_MAX = 30_000;
+const POLL_MS = 500;
 const NS_PER_MS = 1_000_000n;
 const SHADOW_ID = /replayed as (\S+)/;
 
@@ -67,7 +69,7 @@ export async function playIncident(
   await promotes(session, id);
   const backMs = await ends(incident, session, id);
   const others = await traffic.end();
-  const after = judge(traffic.durations, await readDurations(stack));
+  const after = await judgeStored(stack, traffic.durations);
   await audits(session);
   const { points, refused } = traffic.durations;
   return {
@@ -145,9 +147,22 @@ async function windowOf(fromMs: number, session: Session): Promise<readonly [str
   while (Date.now() < toMs + 500) await pause(100);
   session.heading('The window of v1 is replayed with the mended transcoder');
   session.say(
-    `Nothing wrong is written any more; what was written is still wrong. The window is from a little before the release (${window[0]}) to a little after the last tenant was shifted (${window[1]}): what is right in it already makes no difference. \`ingestctl\` has the transcoder of the mended release.`,
+    'Nothing goes through v1 any more, and what went is stored: there is no lag, which `shadow compare` would refuse.',
+  );
+  await untilDrained(session);
+  await session.ingestctl('lag', '--tracks', 'v1');
+  session.say(
+    `What was written is still wrong. The window is from a little before the release (${window[0]}) to a little after the last tenant was shifted (${window[1]}): what is right in it already makes no difference. \`ingestctl\` has the transcoder of the mended release.`,
   );
   return window;
+}
+
+/** Waits until v1's groups are through with everything. */
+async function untilDrained(session: Session): Promise<void> {
+  for (const deadline = Date.now() + DRAINED_MS_MAX; Date.now() < deadline; await pause(POLL_MS)) {
+    const lags = JSON.parse((await session.ask('--json', 'lag', '--tracks', 'v1')).out) as { lag: number }[];
+    if (lags.every(({ lag }) => lag === 0)) return;
+  }
 }
 
 async function replays(
@@ -156,14 +171,13 @@ async function replays(
   traffic: Traffic,
   [from, to]: readonly [string, string],
 ): Promise<{ id: string; before: Judged; differences: readonly Difference[] }> {
+  const before = await judgeStored(stack, traffic.durations, BigInt(Date.parse(to)) * NS_PER_MS);
   const words = ['replay', '--from', from, '--to', to, '--shadow', '--track', 'v1'];
   await session.ingestctl(...words, '--dry-run');
   session.say('The offsets, tenants and times are those of the incident, and only shadow tables are written:');
   const { out } = await session.ingestctl(...words, '--yes');
   const id = SHADOW_ID.exec(out)?.[1];
   if (id === undefined) throw new Error(`the replay said no id: ${out}`);
-  const beforeNs = BigInt(Date.parse(to)) * NS_PER_MS;
-  const before = judge(traffic.durations, await readDurations(stack), beforeNs);
   session.heading('What differs');
   const compared = await session.ingestctl('shadow', 'compare', id, '--examples', '1');
   session.say(

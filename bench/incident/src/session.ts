@@ -47,6 +47,16 @@ export class Session {
   /** Runs ingestctl as the operator types it; what it prints is written down, whatever its exit status. */
   async ingestctl(...words: string[]): Promise<Ran> {
     const at = clock();
+    const ran = await this.ask(...words);
+    this.#commands.push(ran);
+    const ended = ran.status === 0 ? '' : `\n(exit status ${ran.status})`;
+    const text = `# ${at}, ${ran.seconds.toFixed(1)} s\n$ ${ran.line}\n${ran.out.trimEnd()}${ended}`;
+    this.block('console', text);
+    return ran;
+  }
+
+  /** The same for the program's own use: nothing is written down. */
+  async ask(...words: string[]): Promise<Ran> {
     const startedMs = performance.now();
     let out = '';
     const write = (text: string) => {
@@ -61,12 +71,7 @@ export class Session {
       terminal: false,
     });
     const status = await program.run(['--data-dir', this.#stack.dataDir, ...words]);
-    const seconds = (performance.now() - startedMs) / 1_000;
-    const ran = { line: ['ingestctl', ...words].join(' '), status, out, seconds };
-    this.#commands.push(ran);
-    const ended = status === 0 ? '' : `\n(exit status ${status})`;
-    this.block('console', `# ${at}, ${seconds.toFixed(1)} s\n$ ${ran.line}\n${out.trimEnd()}${ended}`);
-    return ran;
+    return { line: ['ingestctl', ...words].join(' '), status, out, seconds: (performance.now() - startedMs) / 1_000 };
   }
 
   /** Asks ClickHouse, and shows question and answer. */

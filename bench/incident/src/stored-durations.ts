@@ -1,5 +1,5 @@
 import { readRawPosition } from '@weir/records';
-import type { TestStack } from '@weir/testkit';
+import { pause, type TestStack } from '@weir/testkit';
 import {
   DURATION_TABLES,
   type DurationJournal,
@@ -35,8 +35,10 @@ export interface Judged {
 }
 
 const ODD_MAX = 5;
+const STORED_MS_MAX = 60_000;
+const POLL_MS = 500;
 
-export async function readDurations(stack: TestStack): Promise<readonly StoredPoint[]> {
+async function readDurations(stack: TestStack): Promise<readonly StoredPoint[]> {
   const points: StoredPoint[] = [];
   for (const [table, values] of Object.entries(DURATION_TABLES) as [DurationTable, string][]) {
     const rows = await stack.query<{
@@ -54,6 +56,14 @@ export async function readDurations(stack: TestStack): Promise<readonly StoredPo
     }
   }
   return points;
+}
+
+/** Waits until all that was accepted before a time can be queried, or a minute has passed, and judges it. */
+export async function judgeStored(stack: TestStack, journal: DurationJournal, beforeNs?: bigint): Promise<Judged> {
+  for (const deadline = Date.now() + STORED_MS_MAX; ; await pause(POLL_MS)) {
+    const judged = judge(journal, await readDurations(stack), beforeNs);
+    if (judged.missing === 0 || Date.now() > deadline) return judged;
+  }
 }
 
 /** Holds what is stored against what was sent before a time; what was sent later may be on its way. */
