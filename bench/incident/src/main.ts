@@ -35,7 +35,7 @@ async function main(): Promise<number> {
   const bugS = Math.round(minutes * 60);
   const incident = await IncidentStack.start();
   try {
-    const result = await playIncident(incident, { calmS: Math.min(CALM_S, bugS / 4), bugS, rate }, print);
+    const result = await playIncident(incident, { calmS: Math.min(CALM_S, bugS / 6), bugS, rate }, print);
     const circumstances = { commit: currentCommit(), cores: availableParallelism() };
     writeFileSync(join(ROOT, 'docs/INCIDENT.md'), renderIncident(result, circumstances));
     const faults = incidentFaults(result);
