@@ -55,6 +55,13 @@ export class Session {
     return ran;
   }
 
+  /** The same for what all that follows needs. @throws where it ends with another status than 0 */
+  async done(...words: string[]): Promise<Ran> {
+    const ran = await this.ingestctl(...words);
+    if (ran.status !== 0) throw new Error(`${ran.line} ended with ${ran.status}: ${ran.out}`);
+    return ran;
+  }
+
   /** The same for the program's own use: nothing is written down. */
   async ask(...words: string[]): Promise<Ran> {
     const startedMs = performance.now();
