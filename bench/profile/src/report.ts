@@ -19,7 +19,6 @@ export interface Circumstances {
 }
 
 const FUNCTIONS = 12;
-const US_PER_S = 1e6;
 
 /** The page of bench/results/profile.md. */
 export function renderPage(all: readonly Profiled[], { commit, machine, node }: Circumstances): string {
@@ -29,9 +28,8 @@ export function renderPage(all: readonly Profiled[], { commit, machine, node }: 
     '<!-- Written by `npm run profile`. -->',
     '',
     `Commit ${commit}, Node ${node}, ${machine}. Spans of 8 attributes and about 380 bytes over HTTP through Envoy, open loop, everything on this`,
-    'machine. CPU seconds for a million spans. The main thread of each service is sampled (`node --cpu-prof`): a kind of work is told by the file of a function,',
-    "and for what is the runtime's own by the nearest caller that has one. _Other threads_ is what the operating system counts for the process beyond the samples: collection beside the",
-    'main thread, the compiler, and TLS of the sockets where it is not in a call. Sampling itself costs some of what is shown.',
+    'machine. CPU seconds for a million spans, from the operating system, shared out by samples of the main thread (`node --cpu-prof`, which costs some itself). A kind of work is told by the',
+    "file of a function, and for what is the runtime's own by the nearest caller that has one: `writev` below a socket is the kernel's sending and TLS.",
   ];
   return `${[...head, ...all.flatMap(section)].join('\n')}\n`;
 }
@@ -54,25 +52,22 @@ function serviceLines(
   functions: readonly SelfTime[],
   point: PointResult,
 ): string[] {
-  const perMillion = (us: number) => us / US_PER_S / (point.accepted / 1e6);
+  const whole = point.cpuS[service];
+  const sampledUs = functions.reduce((sum, { us }) => sum + us, 0);
+  const seconds = (us: number) => ((us / sampledUs) * whole).toFixed(2);
   const kinds = new Map<WorkKind, number>();
   for (const { kind, us } of functions) kinds.set(kind, (kinds.get(kind) ?? 0) + us);
-  const whole = point.cpuS[service];
-  const sampled = [...kinds].map(([kind, us]) => [kind as string, perMillion(us)] as const);
-  const others = whole - sampled.reduce((sum, [, seconds]) => sum + seconds, 0);
-  const rows = [...sampled, ['other threads', others] as const].sort((a, b) => b[1] - a[1]);
+  const rows = [...kinds].sort((a, b) => b[1] - a[1]);
   return [
     '',
     `### ${service}: ${whole.toFixed(2)}`,
     '',
     '| work | CPU s per million | share |',
     '| --- | ---: | ---: |',
-    ...rows.map(([kind, seconds]) => `| ${kind} | ${seconds.toFixed(2)} | ${((seconds / whole) * 100).toFixed(0)} % |`),
+    ...rows.map(([kind, us]) => `| ${kind} | ${seconds(us)} | ${((us / sampledUs) * 100).toFixed(0)} % |`),
     '',
     '| function | | CPU s per million |',
     '| --- | --- | ---: |',
-    ...functions
-      .slice(0, FUNCTIONS)
-      .map(({ name, place, us }) => `| \`${name}\` | ${place} | ${perMillion(us).toFixed(2)} |`),
+    ...functions.slice(0, FUNCTIONS).map(({ name, place, us }) => `| \`${name}\` | ${place} | ${seconds(us)} |`),
   ];
 }
