@@ -29,6 +29,11 @@ export function readRunbook(page: string): RunbookEntry[] {
     }));
 }
 
+/** What the `sh` blocks of a page hold, a line each. */
+export function shellLines(page: string): string[] {
+  return linesOf(page, 'sh');
+}
+
 function linesOf(section: string, language: string): string[] {
   const blocks = [...section.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'gms'))];
   return blocks.flatMap((block) => block[1]!.split('\n')).filter((line) => line !== '' && !line.startsWith('#'));

@@ -37,8 +37,11 @@ export interface ClickHouse {
   insertBlocks(insert: BlocksInsert, signal: AbortSignal): Promise<void>;
   /** Rows of a query, its parameters bound by the server. */
   query<T>(sql: string, parameters: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<T[]>;
-  /** Runs a statement without an answer. */
-  command(sql: string): Promise<void>;
+  /**
+   * Runs a statement without an answer. Where the signal aborts it rejects at once; ClickHouse may carry the statement to its end
+   * all the same.
+   */
+  command(sql: string, signal: AbortSignal): Promise<void>;
   ping(signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
@@ -86,9 +89,9 @@ export function createClickHouse(config: ClickHouseConfig): ClickHouse {
         });
         return answer.json<T>();
       }),
-    command: (sql) =>
+    command: (sql, signal) =>
       mapped(async () => {
-        await client.command({ query: sql });
+        await client.command({ query: sql, abort_signal: signal });
       }),
     ping: (signal) =>
       mapped(async () => {

@@ -1,3 +1,4 @@
+export { catchUp, catchUpStatements } from './catch-up.ts';
 export { type BlocksInsert, type ClickHouse, type ClickHouseConfig, createClickHouse } from './client.ts';
 export { fromClickHouseError } from './errors.ts';
 export { type Migration, onCluster, quoteName, type SchemaTarget, tableName } from './schema/migration.ts';

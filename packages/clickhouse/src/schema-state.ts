@@ -25,15 +25,16 @@ export async function applySchema(
   target: SchemaTarget,
   signal: AbortSignal,
 ): Promise<number[]> {
-  for (const statement of bootstrapStatements(target)) await clickhouse.command(statement);
+  for (const statement of bootstrapStatements(target)) await clickhouse.command(statement, signal);
   const applied = await appliedVersions(clickhouse, target, signal);
   const now: number[] = [];
   for (const { version, name, statements } of MIGRATIONS) {
     if (applied.has(version)) continue;
     signal.throwIfAborted();
-    for (const statement of statements(target)) await clickhouse.command(statement);
+    for (const statement of statements(target)) await clickhouse.command(statement, signal);
     await clickhouse.command(
       `INSERT INTO ${tableName(target, MIGRATIONS_TABLE)} (Version, Name) VALUES (${version}, '${name}')`,
+      signal,
     );
     now.push(version);
   }

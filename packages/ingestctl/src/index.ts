@@ -1,1 +1,1 @@
-export { commandFault, createProgram, EXIT, type Program } from './program.ts';
+export { commandFault, commandPaths, createProgram, EXIT, type Program } from './program.ts';

@@ -88,11 +88,19 @@ test('partitions and copies come from the environment where they are not given',
   expect(wrong).toMatchObject({ status: 2, err: expect.stringContaining('WEIR_KAFKA_PARTITIONS') });
 });
 
+test.each(COMMANDS.map((command) => [command]))('the examples of %j --help are commands', async (command) => {
+  const { out } = await ingestctl([...command, '--help']);
+  const examples = [...out.matchAll(/^ {2}(?:[A-Z_]+=\S+ )?ingestctl (.*)$/gm)].map((match) => match[1]!);
+  expect(examples).not.toEqual([]);
+  for (const example of examples)
+    expect([example, await commandFault(example.split(/ [>|] /)[0]!.split(' '))]).toEqual([example, undefined]);
+});
+
 test('--help documents the exit statuses', async () => {
   const { status, out } = await ingestctl(['--help']);
   expect(status).toBe(0);
   expect(out).toContain(
-    'Exit status: 0 done, 1 the answer is no (or a file has faults), 2 wrong usage, 3 a dependency',
+    'Exit status: 0 done, 1 the answer is no (or a tenants file has faults), 2 wrong usage, 3 a dependency',
   );
 });
 
@@ -115,6 +123,9 @@ test.each([
   [['dlq', 'redrive', '--from', '1h', '--to', '2h', '--brokers', NOWHERE]],
   [['dlq', 'redrive', '--track', 'first', '--brokers', NOWHERE]],
   [['dlq', 'redrive', '--rate', '0', '--brokers', NOWHERE]],
+  [['dlq', 'release', '--all', '--brokers', NOWHERE]],
+  [['dlq', 'release', '--as', 'waiting', '--brokers', NOWHERE]],
+  [['dlq', 'release', '0:1', '--all', '--as', 'sent', '--brokers', NOWHERE]],
   [['rollout', 'status']],
   [['rollout', 'set', 'acme', '--to', 'v2', '--percent', '101']],
   [['rollout', 'back', 'acme', '--routes', 'missing.yaml']],
@@ -127,6 +138,8 @@ test.each([
   [['replay', '--shadow', '--from', '1', '--to', '2', '--rate', '0', '--brokers', NOWHERE]],
   [['replay', '--shadow', '--from', '1', '--to', '2', '--signal', 'profiles', '--brokers', NOWHERE]],
   [['replay', '--shadow', '--from', '1', '--to', '2', '--track', 'first', '--brokers', NOWHERE]],
+  [['shadow', 'compare', '20261121_101500_3fa9', '--examples', 'foo', '--clickhouse', `http://${NOWHERE}`]],
+  [['shadow', 'compare', '20261121_101500_3fa9', '--examples', '101', '--clickhouse', `http://${NOWHERE}`]],
   [['replay', 'resume', 'x', '--rate', 'fast', '--clickhouse', 'http://127.0.0.1:1']],
 ])('wrong usage ends with 2 and says why: %j', async (args) => {
   const { status, out, err } = await ingestctl(args);
@@ -135,9 +148,29 @@ test.each([
   expect(err.trim()).not.toBe('');
 });
 
+test.each([
+  [['dlq', 'redrive', '--brokers', NOWHERE]],
+  [['dlq', 'purge', '--all', '--brokers', NOWHERE]],
+  [['dlq', 'release', '--all', '--as', 'waiting', '--brokers', NOWHERE]],
+  [['replay', '--shadow', '--from', '2h', '--to', '1h', '--brokers', NOWHERE]],
+  [['rollout', 'set', 'acme', '--to', 'v2', '--routes', 'missing.yaml']],
+  [['rollout', 'back', 'acme', '--routes', 'missing.yaml']],
+])('what is asked for first ends with 2 where nobody can be asked, before anything is looked at: %j', async (args) => {
+  const silent = await ingestctl(args);
+  expect(silent).toEqual({
+    status: 2,
+    out: '',
+    err: 'ingestctl: there is nobody to ask, without a terminal: say --yes\n',
+  });
+  const json = await ingestctl([...args, '--json']);
+  expect(json).toEqual({ status: 2, out: '', err: 'ingestctl: there is nobody to ask, with --json: say --yes\n' });
+});
+
 test('a dependency that does not answer ends with 3 and one line', async () => {
   for (const args of [
     ['lag', '--brokers', NOWHERE],
+    ['dlq', 'list', '--brokers', NOWHERE],
+    ['replay', '--shadow', '--from', '1', '--to', '2', '--dry-run', '--brokers', NOWHERE],
     ['topics', 'apply', '--brokers', NOWHERE],
     ['schema', 'status', '--clickhouse', `http://${NOWHERE}`],
   ]) {

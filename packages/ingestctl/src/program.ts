@@ -2,6 +2,7 @@ import { DependencyError } from '@weir/pipeline';
 import { Command, CommanderError } from 'commander';
 import type { Act } from './action.ts';
 import { type AuditOptions, audit } from './audit/audit.ts';
+import { allCommands, type CommandNode, commandTree } from './completion/command-tree.ts';
 import { addCompletion } from './completion/completion.ts';
 import { showConfig } from './config.ts';
 import { Context, type GlobalOptions, type Outside, UsageError } from './context.ts';
@@ -23,6 +24,8 @@ import { type TopicsOptions, topics } from './topics.ts';
 export const EXIT = { ok: 0, negative: 1, usage: 2, dependency: 3 } as const;
 
 const TIMEOUT_MS = 60_000;
+/** Of a group that does nothing itself. */
+const HELP_OPTIONS = 1;
 
 const EXIT_HELP = `
 Examples:
@@ -30,7 +33,9 @@ Examples:
   ingestctl --config production.yaml lag --json
   ingestctl config
 
-Exit status: 0 done, 1 the answer is no (or a file has faults), 2 wrong usage, 3 a dependency did not answer.
+Exit status: 0 done, 1 the answer is no (or a tenants file has faults), 2 wrong usage, 3 a dependency did not answer.
+With --json standard output is one JSON document, or a line of JSON each where the help of a command says so. Commands that change
+much ask first: --yes is the answer where nobody can be asked.
 Where Kafka and ClickHouse are, and how to get in, is looked for in the options above, in the environment (WEIR_KAFKA_…,
 WEIR_CLICKHOUSE_…, as the services read it: docs/CONFIGURATION.md), in a configuration file (--config, WEIR_CONFIG, ./weir.yaml or
 ~/.config/weir/config.yaml: docs/INGESTCTL.md), and in local.json of a local stack, in this order; 'ingestctl config' shows what was
@@ -118,6 +123,17 @@ export async function commandFault(args: readonly string[]): Promise<string | un
     if (error instanceof CommanderError) return error.message;
     throw error;
   }
+}
+
+/** Every command that does something: `replay resume`. */
+export function commandPaths(): readonly string[] {
+  const nothing = () => undefined;
+  const outside = { env: {}, readFile: () => '', writeFile: nothing, out: nothing, err: nothing, terminal: false };
+  // A group may do something itself.
+  const isGroup = ({ commands, options }: CommandNode) => commands.length > 0 && options.length <= HELP_OPTIONS;
+  return allCommands(commandTree(buildProgram(outside, {}, async () => undefined)))
+    .filter((node) => node.path !== '' && !isGroup(node))
+    .map(({ path }) => path.slice(1).replaceAll('/', ' '));
 }
 
 /** What the environment, or else the configuration file, says. A file that is of no use is told by the command itself. */

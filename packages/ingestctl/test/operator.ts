@@ -42,6 +42,14 @@ export class Operator {
     return JSON.parse(out) as T;
   }
 
+  /** What a command that succeeds prints as lines of JSON. */
+  async jsonLines(...args: string[]): Promise<readonly Readonly<Record<string, unknown>>[]> {
+    const { status, out, err } = await this.run('--json', ...args);
+    expect({ args, status, err }).toEqual({ args, status: 0, err: '' });
+    const lines = out.trimEnd().split('\n');
+    return lines.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
+  }
+
   /** Where all topics and groups of the live path stand, once nothing moves. */
   async settled(): Promise<object[]> {
     for (let last = ''; ; await pause(SETTLED_MS)) {

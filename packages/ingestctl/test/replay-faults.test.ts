@@ -133,7 +133,7 @@ test('nothing is compared or promoted while the live path has not stored the win
     await send(spans(50_000, 10), 'attacker');
     await pause(20);
     const args = ['--from', from, '--to', new Date().toISOString(), '--tenant', 'attacker'];
-    ({ id } = await operator.json<{ id: string }>('replay', '--shadow', ...args, '--yes'));
+    id = String((await operator.jsonLines('replay', '--shadow', ...args, '--yes')).at(-1)!.id);
     for (const command of [
       ['compare', id],
       ['promote', id, '--yes'],

@@ -102,9 +102,15 @@ test.each([
   ['an offset past the end', ['--from', '0', '--to', '99999999', '--partition', '0'], 1, 'past the end'],
   ['a time past the end', ['--from', '2026-01-01T00:00:00Z', '--to', '2126-01-01T00:00:00Z'], 1, 'past the end'],
   ['from after to', ['--from', '5', '--to', '4', '--partition', '0'], 2, '--from is after --to'],
-  ['a bare offset', ['--from', '0', '--to', '1'], 2, 'name one with --partition'],
+  ['a bare offset', ['--from', '0', '--to', '1'], 1, 'name one with --partition'],
   ['a track that is not there', ['--from', '0', '--to', '1', '--track', 'v9'], 1, 'there is no track v9'],
-  ['a partition that is not there', ['--from', '0', '--to', '1', '--partition', '77'], 2, '--partition must be'],
+  ['a partition that is not there', ['--from', '0', '--to', '1', '--partition', '77'], 1, 'there is no partition 77'],
+  [
+    'a tenant that is not there',
+    ['--from', '1h', '--to', '0s', '--tenant', 'nobody-at-all'],
+    1,
+    'there is no tenant nobody-at-all',
+  ],
   ['a window without a record', ['--from', '2020-01-01T00:00:00Z', '--to', '2020-01-02T00:00:00Z'], 1, 'nothing'],
 ])('%s is refused, and the reason said', async (_, args, status, reason) => {
   const refused = await operator.run('replay', '--shadow', ...args, '--yes');
@@ -112,14 +118,20 @@ test.each([
 });
 
 test('nothing is replayed where nobody can be asked', async () => {
-  expect(await operator.run(...window())).toMatchObject({ status: 2, err: expect.stringContaining('--yes') });
+  expect(await operator.run(...window())).toMatchObject({
+    status: 2,
+    out: '',
+    err: 'ingestctl: there is nobody to ask, without a terminal: say --yes\n',
+  });
 });
 
 test('a window is replayed, compared, promoted and dropped: a unit that live has wrong is put right, once', async () => {
-  const done = await operator.json<{ id: string; rows: Record<string, number> }>(...window('--yes'));
-  const { id } = done;
+  const [plan, done, ...others] = await operator.jsonLines(...window('--yes'));
+  expect([plan?.event, done?.event, others]).toEqual(['plan', 'done', []]);
+  const id = String(done!.id);
+  expect(plan).toMatchObject({ id, shadowTables: expect.arrayContaining([`shadow_${id}_otel_logs`]) });
   const wanted = EXPORTS * PER_EXPORT;
-  expect(done.rows).toEqual({ otel_metrics_gauge: wanted, otel_logs: wanted });
+  expect(done!.rows).toEqual({ otel_metrics_gauge: wanted, otel_logs: wanted });
   expect(await rowsOf(`shadow_${id}_otel_logs`)).toBe(wanted);
   expect(await rowsOf(`shadow_${id}_otel_logs`, OTHER)).toBe(0);
   // The alike log records outside of the window are no difference.

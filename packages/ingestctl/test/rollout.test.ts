@@ -27,7 +27,15 @@ afterAll(async () => {
   rmSync(scratch, { recursive: true, force: true });
 });
 
-async function ingestctl(...args: string[]): Promise<{ status: number; out: string; err: string }> {
+function ingestctl(...args: string[]): Promise<{ status: number; out: string; err: string }> {
+  return asked(undefined, '--json', ...args);
+}
+
+/** @param answer of the operator; undefined: there is no terminal */
+async function asked(
+  answer: boolean | undefined,
+  ...args: string[]
+): Promise<{ status: number; out: string; err: string }> {
   let out = '';
   let err = '';
   const program = createProgram({
@@ -41,8 +49,9 @@ async function ingestctl(...args: string[]): Promise<{ status: number; out: stri
       err += text;
     },
     terminal: false,
+    ...(answer === undefined ? {} : { ask: async () => answer }),
   });
-  const status = await program.run(['--data-dir', stack.dataDir, '--json', ...args]);
+  const status = await program.run(['--data-dir', stack.dataDir, ...args]);
   return { status, out, err };
 }
 
@@ -116,8 +125,9 @@ test('a tenant is shifted 0 -> 25 -> 100 -> 0 % under load: nothing is lost, dou
   for (const { name, shift } of PHASES) {
     if (shift !== undefined) {
       phase = `to-${name}`;
-      const done = await ingestctl('rollout', ...shift);
-      expect(done).toMatchObject({ status: 0, err: expect.stringContaining('has taken them') });
+      const done = await ingestctl('rollout', ...shift, '--yes');
+      expect(done).toMatchObject({ status: 0, err: '' });
+      expect(JSON.parse(done.out)).toMatchObject({ changed: true, envoys: [{ hasThem: true }] });
       expect((await ingestctl('rollout', 'status')).status).toBe(0);
       // Envoy's main thread has them; its workers follow.
       await pause(200);
@@ -154,13 +164,13 @@ test('a tenant is shifted 0 -> 25 -> 100 -> 0 % under load: nothing is lost, dou
 test('a client that says itself where it goes goes there, whoever is shifted', async () => {
   const tenant = caseTenant(56);
   const from = { v1: await ends('v1'), v2: await ends('v2') };
-  expect((await ingestctl('rollout', 'set', tenant, '--to', 'v2')).status).toBe(0);
+  expect((await ingestctl('rollout', 'set', tenant, '--to', 'v2', '--yes')).status).toBe(0);
   for (const way of [0, 1, 2]) {
     expect(await send(tenant, `own-v1-${way}`, way, { 'x-ingest-version': 'v1' })).toBe('200');
     expect(await send(tenant, `none-${way}`, way)).toBe('200');
   }
-  expect((await ingestctl('rollout', 'back', tenant)).status).toBe(0);
-  expect((await ingestctl('rollout', 'back', tenant)).status).toBe(0);
+  expect((await ingestctl('rollout', 'back', tenant, '--yes')).status).toBe(0);
+  expect((await ingestctl('rollout', 'back', tenant, '--yes')).status).toBe(0);
   expect(await send(tenant, 'own-v2-0', 0, { 'x-ingest-version': 'v2' })).toBe('200');
   expect(await send(tenant, 'none-back', 0)).toBe('200');
   const sorted = async (track: 'v1' | 'v2') => (await spansIn(track, tenant, from[track])).toSorted();
@@ -194,19 +204,43 @@ test('on Kubernetes the same routes are a manifest, and nothing is written', asy
 test('what cannot be is refused, and nothing is changed', async () => {
   const before = readFileSync(ROUTES, 'utf8');
   for (const [args, status, said] of [
-    [['set', 'nobody-at-all', '--to', 'v2'], 2, 'there is no tenant nobody-at-all'],
+    [['set', 'nobody-at-all', '--to', 'v2'], 1, 'there is no tenant nobody-at-all'],
     [['set', SHIFTED, '--to', 'v1'], 2, '--to must be v2'],
     [['set', SHIFTED, '--to', 'v9'], 2, '--to must be v2'],
     [['set', SHIFTED, '--to', 'v2', '--envoy', '/nowhere/envoy'], 2, 'there is no /nowhere/envoy'],
   ] as const) {
-    const done = await ingestctl('rollout', ...args);
+    const done = await ingestctl('rollout', ...args, '--yes');
     expect({ args, ...done }).toMatchObject({ args, status, err: expect.stringContaining(said) });
   }
   const broken = join(scratch, 'broken.yaml');
   const text = before.replace(/timeout: 60s/g, 'timeout: soon');
   copyFileSync(ROUTES, broken);
   writeFile(broken, text);
-  const done = await ingestctl('rollout', 'set', SHIFTED, '--to', 'v2', '--routes', broken);
+  const done = await ingestctl('rollout', 'set', SHIFTED, '--to', 'v2', '--routes', broken, '--yes');
   expect(done).toMatchObject({ status: 1, err: expect.stringContaining('Envoy would refuse these routes') });
   expect([readFileSync(broken, 'utf8') === text, readFileSync(ROUTES, 'utf8') === before]).toEqual([true, true]);
+});
+
+test('routes are changed only where the operator says so', async () => {
+  const before = readFileSync(ROUTES, 'utf8');
+  const set = ['rollout', 'set', SHIFTED, '--to', 'v2', '--percent', '5'];
+  expect(await asked(undefined, ...set)).toMatchObject({
+    status: 2,
+    out: '',
+    err: expect.stringContaining('say --yes'),
+  });
+  const refused = await asked(false, ...set);
+  expect(refused).toMatchObject({ status: 1, out: expect.stringMatching(/to +percent/), err: 'nothing was done\n' });
+  const dry = await ingestctl(...set, '--dry-run');
+  const shift = { tenant: SHIFTED, to: 'v2', percent: 5, keys: 1 };
+  expect(JSON.parse(dry.out)).toEqual({ shifts: [shift], changed: false });
+  expect(readFileSync(ROUTES, 'utf8')).toBe(before);
+  const agreed = await asked(true, ...set);
+  expect(agreed).toMatchObject({ status: 0, out: expect.stringContaining('has taken them') });
+  const status = await ingestctl('rollout', 'status');
+  expect(JSON.parse(status.out)).toMatchObject({
+    shifts: [{ ...shift, keysNotShifted: 0 }],
+    envoys: [{ hasThem: true }],
+  });
+  expect((await asked(true, 'rollout', 'back', SHIFTED)).status).toBe(0);
 });

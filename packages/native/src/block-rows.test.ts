@@ -91,11 +91,37 @@ test('a slice holds nothing of the rows beside it', () => {
 
 test('cells are those that ClickHouse reads', () => {
   const rows = read(block);
-  const cells = engine.readBlock(block, 'TenantId, toUInt16(day) AS day');
+  const cells = engine.readBlock(block, 'TenantId, toUInt16(day) AS day, u64');
   for (const [row, cell] of cells.entries()) {
     expect(rows.text('TenantId', row)).toBe(cell.TenantId);
     expect(rows.day('day', row)).toBe(cell.day);
+    expect(rows.uint64('u64', row)).toBe(BigInt(cell.u64 as string));
+    expect(rows.uint64('later', row)).toBeUndefined();
   }
+});
+
+test('rows are shown as ClickHouse shows them, 64 bits and nanoseconds whole', () => {
+  const rows = read(block);
+  const wide = ['u64', 'i64'].map((name) => `toString(${name}) AS ${name}`);
+  const times = [
+    "formatDateTime(second, '%FT%TZ', 'UTC') AS second",
+    "concat(formatDateTime(toDateTime64(time, 9, 'UTC'), '%FT%T'), '.', leftPad(toString(toUnixTimestamp64Nano(time) - toInt64(floor(toUnixTimestamp64Nano(time) / 1000000000)) * 1000000000), 9, '0'), 'Z') AS time",
+  ];
+  const shown = engine.readBlock(
+    block,
+    `* REPLACE (${[...wide, ...times, 'arrayMap(x -> toString(x), counts) AS counts', 'toString(float) AS float', 'mapKeys(map) AS map', 'arrayMap(x -> mapValues(x), maps) AS maps'].join(', ')})`,
+  );
+  for (const [at, expected] of shown.entries()) {
+    const { float, map, maps, text, texts, names, ...row } = rows.row(at);
+    expect(row).toEqual(Object.fromEntries(Object.keys(row).map((name) => [name, expected[name]])));
+    expect(Object.is(Number(String(float)), Number(expected.float))).toBe(true);
+    expect(Object.keys(map as object)).toEqual([...new Set(expected.map as string[])]);
+    expect((maps as object[]).map((each) => Object.values(each).length)).toEqual(
+      (expected.maps as string[][]).map((values) => values.length),
+    );
+    expect([text, texts, names]).toEqual([expected.text, expected.texts, expected.names]);
+  }
+  expect(() => rows.row(ROWS)).toThrow('there is no such row');
 });
 
 test('bytes that are not such a block are none, wherever they end and whatever is changed', () => {

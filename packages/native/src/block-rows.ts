@@ -1,6 +1,6 @@
 import { InvariantError } from '@weir/pipeline';
 import { Bytes } from './bytes.ts';
-import { type Cells, cellsReader, DictionaryCells, FixedCells } from './cells.ts';
+import { type Cells, type CellValue, cellsReader, DictionaryCells, FixedCells } from './cells.ts';
 import { Cursor, Malformed } from './cursor.ts';
 
 /** Name and ClickHouse type of a column that a block must have. */
@@ -67,6 +67,12 @@ export class BlockRows {
     return out.written();
   }
 
+  /** A row by its columns, for somebody to read: it makes objects. */
+  row(at: number): Record<string, CellValue> {
+    if (at < 0 || at >= this.count) throw new InvariantError('there is no such row');
+    return Object.fromEntries([...this.#columns].map(([name, { cells }]) => [name, cells.valueAt(at)]));
+  }
+
   /** A cell of a LowCardinality(String) column. */
   text(column: string, row: number): string {
     const cells = this.#columns.get(column)?.cells;
@@ -80,5 +86,14 @@ export class BlockRows {
     if (found?.type !== 'Date' || !(found.cells instanceof FixedCells))
       throw new InvariantError(`${column} is no Date`);
     return found.cells.data.readUInt16LE(row * 2);
+  }
+
+  /** A cell of a UInt64 column; undefined where the layout has no such column. */
+  uint64(column: string, row: number): bigint | undefined {
+    const found = this.#columns.get(column);
+    if (found === undefined) return undefined;
+    if (found.type !== 'UInt64' || !(found.cells instanceof FixedCells))
+      throw new InvariantError(`${column} is no UInt64`);
+    return found.cells.data.readBigUInt64LE(row * 8);
   }
 }

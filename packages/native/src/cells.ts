@@ -1,9 +1,17 @@
 import type { Bytes } from './bytes.ts';
-import { type Cursor, Malformed } from './cursor.ts';
+import { Cursor, Malformed } from './cursor.ts';
 import { LowCardinalityColumn } from './low-cardinality.ts';
+
+/**
+ * A cell as JSON can have it, nothing lost: whole numbers of 64 bits as text, times in UTC with nine digits, days as `2026-01-31`,
+ * numbers that JSON has not as `NaN`, `Infinity` or `-Infinity`, maps as objects.
+ */
+export type CellValue = string | number | boolean | readonly CellValue[] | { readonly [key: string]: CellValue };
 
 /** The cells of one column of a block that was read. They lie in the block's own bytes. */
 export interface Cells {
+  /** What stands in a row, as {@link CellValue} says. */
+  valueAt(row: number): CellValue;
   /** Writes the type's state, as it stands before any data. */
   writePrefix(out: Bytes): void;
   /** Writes the data of the rows [from, to). */
@@ -21,35 +29,60 @@ const SHARED_DICTIONARIES_WITH_ADDITIONAL_KEYS = 1;
 const FLAGS = 6;
 const WIDTHS = [1, 2, 4];
 const WORD = 8;
+const MS_PER_DAY = 86_400_000;
+const NS_PER_S = 1_000_000_000n;
 
-const FIXED_SIZES: Readonly<Record<string, number>> = {
-  UInt8: 1,
-  Bool: 1,
-  UInt16: 2,
-  Date: 2,
-  Int32: 4,
-  UInt32: 4,
-  DateTime: 4,
-  UInt64: 8,
-  Int64: 8,
-  Float64: 8,
-  'DateTime64(9)': 8,
+interface FixedType {
+  readonly size: number;
+  readonly valueAt: (data: Buffer, at: number) => CellValue;
+}
+
+const FIXED: Readonly<Record<string, FixedType>> = {
+  UInt8: { size: 1, valueAt: (data, at) => data.readUInt8(at) },
+  Bool: { size: 1, valueAt: (data, at) => data.readUInt8(at) !== 0 },
+  UInt16: { size: 2, valueAt: (data, at) => data.readUInt16LE(at) },
+  Date: { size: 2, valueAt: (data, at) => new Date(data.readUInt16LE(at) * MS_PER_DAY).toISOString().slice(0, 10) },
+  Int32: { size: 4, valueAt: (data, at) => data.readInt32LE(at) },
+  UInt32: { size: 4, valueAt: (data, at) => data.readUInt32LE(at) },
+  DateTime: { size: 4, valueAt: (data, at) => `${secondText(data.readUInt32LE(at) * 1_000)}Z` },
+  UInt64: { size: 8, valueAt: (data, at) => String(data.readBigUInt64LE(at)) },
+  Int64: { size: 8, valueAt: (data, at) => String(data.readBigInt64LE(at)) },
+  Float64: { size: 8, valueAt: (data, at) => floatValue(data.readDoubleLE(at)) },
+  'DateTime64(9)': { size: 8, valueAt: (data, at) => nanoText(data.readBigInt64LE(at)) },
 };
+
+function secondText(ms: number): string {
+  return new Date(ms).toISOString().slice(0, -5);
+}
+
+function nanoText(ns: bigint): string {
+  const fraction = ((ns % NS_PER_S) + NS_PER_S) % NS_PER_S;
+  return `${secondText(Number((ns - fraction) / NS_PER_S) * 1_000)}.${String(fraction).padStart(9, '0')}Z`;
+}
+
+function floatValue(value: number): CellValue {
+  return Number.isFinite(value) ? value : String(value);
+}
 
 /** Cells of a fixed size. */
 export class FixedCells implements Cells {
   readonly data: Buffer;
-  readonly #size: number;
+  readonly #type: FixedType;
 
-  constructor(data: Buffer, size: number) {
+  constructor(data: Buffer, type: FixedType) {
     this.data = data;
-    this.#size = size;
+    this.#type = type;
+  }
+
+  valueAt(row: number): CellValue {
+    return this.#type.valueAt(this.data, row * this.#type.size);
   }
 
   writePrefix(): void {}
 
   write(from: number, to: number, out: Bytes): void {
-    out.copy(this.data, from * this.#size, to * this.#size);
+    const { size } = this.#type;
+    out.copy(this.data, from * size, to * size);
   }
 }
 
@@ -61,6 +94,13 @@ class StringCells implements Cells {
   constructor(buf: Buffer, starts: Float64Array) {
     this.#buf = buf;
     this.#starts = starts;
+  }
+
+  /** Bytes that are no UTF-8 are shown as replacement characters. */
+  valueAt(row: number): CellValue {
+    const cursor = new Cursor(this.#buf);
+    cursor.at = this.#starts[row]!;
+    return cursor.string().toString('utf8');
   }
 
   writePrefix(): void {}
@@ -78,6 +118,10 @@ export class DictionaryCells implements Cells {
   constructor(keys: readonly Buffer[], ids: Uint32Array) {
     this.#keys = keys;
     this.#ids = ids;
+  }
+
+  valueAt(row: number): CellValue {
+    return this.textAt(row);
   }
 
   textAt(row: number): string {
@@ -113,6 +157,18 @@ class NestedCells implements Cells {
     this.#items = items;
   }
 
+  valueAt(row: number): CellValue {
+    const elements: CellValue[] = [];
+    const entries: [string, CellValue][] = [];
+    const [first, second] = this.#items;
+    for (let at = row === 0 ? 0 : this.#ends[row - 1]!; at < this.#ends[row]!; at++) {
+      const value = first!.valueAt(at);
+      if (second === undefined) elements.push(value);
+      else entries.push([String(value), second.valueAt(at)]);
+    }
+    return second === undefined ? elements : Object.fromEntries(entries);
+  }
+
   writePrefix(out: Bytes): void {
     for (const items of this.#items) items.writePrefix(out);
   }
@@ -127,9 +183,9 @@ class NestedCells implements Cells {
 
 /** How cells of a type are read; undefined for a type that Weir's blocks do not have. */
 export function cellsReader(type: string): CellsReader | undefined {
-  const size = FIXED_SIZES[type];
-  if (size !== undefined) {
-    return { readPrefix: nothing, read: (cursor, rows) => new FixedCells(cursor.take(rows * size), size) };
+  const fixed = FIXED[type];
+  if (fixed !== undefined) {
+    return { readPrefix: nothing, read: (cursor, rows) => new FixedCells(cursor.take(rows * fixed.size), fixed) };
   }
   if (type === 'String') return STRINGS;
   if (type === 'LowCardinality(String)') return DICTIONARY;

@@ -15,9 +15,12 @@ export const FAULT_POINTS = [
   'sink.after_correction',
   'replay.after_insert',
   'replay.after_batch',
+  'promote.after_claim',
   'promote.after_mark',
   'promote.after_delete',
   'promote.after_fill',
+  'promote.after_booking',
+  'promote.after_books',
 ] as const;
 
 export type FaultPoint = (typeof FAULT_POINTS)[number];

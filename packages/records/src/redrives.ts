@@ -28,7 +28,19 @@ export type RedriveEntry =
       readonly atMs: number;
       readonly letters: readonly string[];
     }
-  /** The append was acknowledged, or the rows are in. */
+  | {
+      /**
+       * What these letters hold is about to be inserted from the shadow of a replay, and is not to be sent by anybody after that.
+       * Letters that were purged may be among them.
+       */
+      readonly kind: 'promote';
+      readonly chunk: string;
+      readonly replay: string;
+      readonly letters: readonly string[];
+    }
+  /** What the letters of a promotion hold is in; the books are about to be put right. Wall clock, ms since the epoch. */
+  | { readonly kind: 'booking'; readonly chunk: string; readonly atMs: number }
+  /** The append was acknowledged, or the rows are in; of a promotion: and the books are right. */
   | { readonly kind: 'done'; readonly chunk: string }
   /** Somebody else is about to find out what became of the chunk: its redrive may not say it any more. */
   | { readonly kind: 'settling'; readonly chunk: string }
@@ -59,6 +71,8 @@ function isEntry(entry: RedriveEntry): boolean {
   if (entry.kind === 'purged') return areTexts(entry.letters);
   if (typeof entry.chunk !== 'string') return false;
   if (entry.kind === 'insert') return Number.isSafeInteger(entry.atMs) && areTexts(entry.letters);
+  if (entry.kind === 'promote') return typeof entry.replay === 'string' && areTexts(entry.letters);
+  if (entry.kind === 'booking') return Number.isSafeInteger(entry.atMs);
   if (entry.kind === 'settled') return typeof entry.found === 'boolean';
   if (entry.kind !== 'intent') return entry.kind === 'done' || entry.kind === 'settling';
   const { partition, firstSeq, rawFrom } = entry;

@@ -14,6 +14,7 @@ export {
 } from './limits.ts';
 export { type LimitShare, type OverRate, type OverUnread, RateLimiter, WHOLE } from './rate-limiter.ts';
 export { RecentMap } from './recent-map.ts';
+export { ShardMap, type Shards } from './shards.ts';
 export {
   effectiveTenant,
   type StoredKey,

@@ -86,11 +86,6 @@ export const LIMITS = {
   queueShareAlpha: 2,
   /** The same with the greatest weight: 4 leaves a fifth. */
   queueShareMax: 4,
-  /** A tenant's exports go to one in so many partitions, and to at least so many. */
-  shardsPart: 4,
-  shardsMin: 2,
-  /** Tenants whose partitions are kept in mind; those of another are worked out anew, some 5 us for each partition. */
-  shardedTenantsMax: 10_000,
   /** A flow report older than this, by our own clock, says nothing. */
   flowFreshMs: 10_000,
   flowReportersMax: 1_000,

@@ -1,7 +1,9 @@
+import { systemClock } from '@weir/pipeline';
 import { type Context, UsageError } from '../context.ts';
 import { printRows } from '../output.ts';
+import { timeText } from '../times.ts';
 import { openDlq } from './dlq-parts.ts';
-import { COUNT_HEADINGS, countRow, LetterCounts, timeText } from './letter-counts.ts';
+import { COUNT_HEADINGS, countRow, LetterCounts } from './letter-counts.ts';
 import { type FilterOptions, letterFilter } from './letter-filter.ts';
 import { letterId, readLetters } from './letters.ts';
 
@@ -15,7 +17,7 @@ const LIMIT_MAX = 100_000;
 
 /** Counts letters, or lists them one by one. What was redriven or purged is shown only where all is asked for. */
 export async function dlqList(context: Context, options: DlqListOptions, signal: AbortSignal): Promise<number> {
-  const wanted = letterFilter(options, Date.now());
+  const wanted = letterFilter(options, systemClock.wallNs());
   const limit = Number(options.limit);
   if (!Number.isInteger(limit) || limit < 1 || limit > LIMIT_MAX) {
     throw new UsageError(`--limit must be a whole number from 1 to ${LIMIT_MAX}`);

@@ -1,7 +1,8 @@
 import type { KafkaLog } from '@weir/kafka';
 import { systemClock } from '@weir/pipeline';
 import { CONTROL_TOPICS } from '@weir/records';
-import { type Context, UsageError } from '../context.ts';
+import type { Context } from '../context.ts';
+import { Refused } from '../refused.ts';
 import { RedriveJournal } from './redrive-journal.ts';
 
 /** What the commands about letters work on. */
@@ -10,11 +11,11 @@ export interface DlqParts {
   readonly journal: RedriveJournal;
 }
 
-/** Opens the log, and reads the journal. @throws UsageError where the topics are not there */
+/** Opens the log, and reads the journal. @throws Refused where the topics are not there */
 export async function openDlq(context: Context, signal: AbortSignal): Promise<DlqParts> {
   const states = await context.kafkaAdmin().describe([CONTROL_TOPICS.dlq, CONTROL_TOPICS.redrives]);
   for (const { name, state } of states) {
-    if (state === 'missing') throw new UsageError(`there is no topic ${name}: run ingestctl topics apply`);
+    if (state === 'missing') throw new Refused(`there is no topic ${name}: run ingestctl topics apply`);
   }
   const log = context.kafkaLog();
   const journal = new RedriveJournal(log, systemClock);

@@ -1,13 +1,16 @@
+import { BlockRows } from '@weir/native';
 import { protobufToJson } from '@weir/otlp';
+import { tableLayouts } from '@weir/records';
 import type { Context } from '../context.ts';
 import { printable } from '../output.ts';
+import { timeText } from '../times.ts';
 import { openDlq } from './dlq-parts.ts';
-import { timeText } from './letter-counts.ts';
 import { type Letter, letterId, readLetters } from './letters.ts';
 import { plainOf } from './raw-copy.ts';
 import type { LetterState } from './redrive-book.ts';
 
 const HEX_BYTES = 512;
+const ROWS_SHOWN = 100;
 /** A larger export as objects and text would take gigabytes. */
 const JSON_BYTES_MAX = 16 * 1024 ** 2;
 
@@ -33,6 +36,9 @@ interface ShownLetter {
   readonly encoding: string;
   /** As OTLP/JSON, where it is an export. */
   readonly export?: object;
+  /** Column by column, where it is rows that ClickHouse refused: the first of them. */
+  readonly rows?: readonly object[];
+  readonly rowsNotShown?: number;
   /** Else its first bytes, decompressed where that can be, and why. */
   readonly firstBytes?: string;
   readonly undecoded?: string;
@@ -79,9 +85,14 @@ export function showLetter(letter: Letter, state: LetterState): ShownLetter {
 
 function decoded({ meta, value }: Letter, body: Buffer | undefined): Partial<ShownLetter> {
   const firstBytes = (body ?? value).subarray(0, HEX_BYTES).toString('hex');
-  if (meta.table !== undefined) return { firstBytes, undecoded: `rows of ${meta.table} in ClickHouse's Native format` };
   if (body === undefined) return { firstBytes, undecoded: 'it cannot be decompressed' };
   if (body.length > JSON_BYTES_MAX) return { firstBytes, undecoded: `it has ${body.length} bytes` };
+  if (meta.table !== undefined) {
+    const block = BlockRows.readAny(body, tableLayouts(meta.table));
+    if (block === undefined) return { firstBytes, undecoded: `its rows have not the columns of ${meta.table}` };
+    const shown = Math.min(ROWS_SHOWN, block.count);
+    return { rows: Array.from({ length: shown }, (_, at) => block.row(at)), rowsNotShown: block.count - shown };
+  }
   // Of a record that could not be read the signal is not known either.
   const export_ = meta.tenant === '' ? undefined : protobufToJson(meta.signal, body);
   return export_ === undefined ? { firstBytes, undecoded: 'it is not an export of OTLP' } : { export: export_ };

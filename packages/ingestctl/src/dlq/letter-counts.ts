@@ -1,5 +1,6 @@
 import type { SignalKind } from '@weir/pipeline';
 import type { DlqReason } from '@weir/records';
+import { timeText } from '../times.ts';
 import type { Letter } from './letters.ts';
 
 /** Letters that have all this in common, added up. */
@@ -62,8 +63,7 @@ export function countRow(count: LetterCount): (string | number)[] {
   return [reason, tenant, signal, state, letters, items, bytes, timeText(firstNs), timeText(lastNs)];
 }
 
-/** ns since the epoch as a time; one that no date can hold as the number that it is. */
-export function timeText(ns: bigint): string {
-  const ms = Number(ns / 1_000_000n);
-  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ns);
+/** A count as JSON has it. */
+export function shownCount({ firstNs, lastNs, ...count }: LetterCount): object {
+  return { ...count, firstSeen: timeText(firstNs), lastSeen: timeText(lastNs) };
 }

@@ -2,9 +2,10 @@ import { SIGNALS } from '@weir/pipeline';
 import { DLQ_REASONS } from '@weir/records';
 import { UsageError } from '../context.ts';
 import { oneOf } from '../options.ts';
+import { readTime } from '../times.ts';
 import { type Letter, letterId } from './letters.ts';
 
-/** Which letters a command is about, as it is given. What is left out leaves nothing out. */
+/** Which letters a command is about, as it is given. What is left out leaves nothing out; both times are inclusive. */
 export interface FilterOptions {
   readonly reason?: readonly string[];
   readonly tenant?: readonly string[];
@@ -16,25 +17,21 @@ export interface FilterOptions {
 
 export type LetterFilter = (letter: Letter) => boolean;
 
-const NS_PER_MS = 1_000_000n;
-const AGO = /^(\d{1,6})(s|m|h|d)$/;
-const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
 /**
  * Makes a filter of the options.
  *
  * @throws UsageError where an option is of no use
  */
-export function letterFilter(options: FilterOptions, nowMs: number): LetterFilter {
+export function letterFilter(options: FilterOptions, nowNs: bigint): LetterFilter {
   oneOf('--reason', options.reason ?? [], DLQ_REASONS);
   oneOf('--signal', options.signal ?? [], SIGNALS);
   const reasons = setOf(options.reason);
   const tenants = setOf(options.tenant);
   const signals = setOf(options.signal);
   const ids = setOf(options.id);
-  const from = options.from === undefined ? undefined : timeNs('--from', options.from, nowMs);
-  const to = options.to === undefined ? undefined : timeNs('--to', options.to, nowMs);
-  if (from !== undefined && to !== undefined && from >= to) throw new UsageError('--from is not before --to');
+  const from = options.from === undefined ? undefined : readTime('--from', options.from, nowNs);
+  const to = options.to === undefined ? undefined : readTime('--to', options.to, nowNs);
+  if (from !== undefined && to !== undefined && from > to) throw new UsageError('--from is after --to');
   return (letter) => {
     const { reason, tenant, signal, firstSeenNs } = letter.meta;
     return (
@@ -43,7 +40,7 @@ export function letterFilter(options: FilterOptions, nowMs: number): LetterFilte
       signals?.has(signal) !== false &&
       (ids === undefined || ids.has(letterId(letter)) || ids.has(letter.key)) &&
       (from === undefined || firstSeenNs >= from) &&
-      (to === undefined || firstSeenNs < to)
+      (to === undefined || firstSeenNs <= to)
     );
   };
 }
@@ -56,14 +53,4 @@ export function isFiltered({ reason, tenant, signal, id, from, to }: FilterOptio
 
 function setOf(values: readonly string[] | undefined): ReadonlySet<string> | undefined {
   return values === undefined || values.length === 0 ? undefined : new Set(values);
-}
-
-/** ns since the epoch of a time, or of so long ago. */
-function timeNs(option: string, text: string, nowMs: number): bigint {
-  const ago = AGO.exec(text);
-  const ms = ago === null ? Date.parse(text) : nowMs - Number(ago[1]) * UNIT_MS[ago[2]!]!;
-  if (Number.isNaN(ms)) {
-    throw new UsageError(`${option} must be a time, such as 2026-11-21T10:00:00Z, or so long ago, such as 30m`);
-  }
-  return BigInt(Math.round(ms)) * NS_PER_MS;
 }

@@ -1,6 +1,6 @@
 import type { Log } from '@weir/delivery';
 import { DependencyError } from '@weir/pipeline';
-import { CONTROL_TOPICS, type DlqMeta, decodeDlqMeta, dlqKey } from '@weir/records';
+import { CONTROL_TOPICS, type DlqMeta, decodeDlqMeta, dlqKey, isTrack, type Track } from '@weir/records';
 
 /** A letter of weir.dlq. */
 export interface Letter {
@@ -17,11 +17,18 @@ const READ = { maxBytes: 8 * 1024 ** 2, maxWaitMs: 500 };
 const EMPTY_MAX = 20;
 /** Keys that are remembered to tell copies: more letters than weir.dlq has room for, as each takes some 500 bytes. */
 const LETTERS_MAX = 2_000_000;
+const SOURCE = /^weir\.(?:raw|rows)\.(.+)$/;
 const NOTHING = Buffer.alloc(0);
 
 /** How a letter is named on the command line. */
 export function letterId({ offset }: Letter): string {
   return `${DLQ_PARTITION}:${offset}`;
+}
+
+/** The track that a letter came from; undefined where its source is no topic of one. */
+export function sourceTrack({ meta }: Letter): Track | undefined {
+  const track = SOURCE.exec(meta.sourceTopic)?.[1];
+  return track !== undefined && isTrack(track) ? track : undefined;
 }
 
 /**

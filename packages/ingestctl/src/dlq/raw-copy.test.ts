@@ -74,7 +74,7 @@ test('a letter is shown decoded, and what cannot be decoded by its first bytes',
   expect(showLetter(letter(gzipSync(BODY)), 'waiting')).toMatchObject({
     id: '0:12',
     encoding: 'gzip',
-    firstSeen: '2023-11-14T22:13:20.000Z',
+    firstSeen: '2023-11-14T22:13:20.000000Z',
     export: {
       resourceLogs: [{ scopeLogs: [{ logRecords: [{ severityText: 'first' }, { attributes: { length: 2 } }] }] }],
     },
@@ -89,13 +89,13 @@ test('a letter is shown decoded, and what cannot be decoded by its first bytes',
 });
 
 test('a filter takes reasons, tenants, signals, ids, keys and times, all of which must fit', () => {
-  const nowMs = 1_700_000_000_000;
-  const fits = (options: Parameters<typeof letterFilter>[0]) => letterFilter(options, nowMs)(letter(BODY));
+  const nowNs = 1_700_000_000_000_000_000n;
+  const fits = (options: Parameters<typeof letterFilter>[0]) => letterFilter(options, nowNs)(letter(BODY));
   const good = [
     {},
     { reason: ['unknown_tenant', 'invalid_time'], tenant: ['acme'], signal: ['logs'], id: ['0:12'] },
     { id: ['weir.raw.v1/3/7/0'] },
-    { from: '2023-11-14T22:13:20Z', to: '2023-11-14T22:13:21Z' },
+    { from: '2023-11-14T22:13:20Z', to: '2023-11-14T22:13:20Z' },
     { from: '1s' },
   ];
   const bad = [
@@ -103,7 +103,8 @@ test('a filter takes reasons, tenants, signals, ids, keys and times, all of whic
     { tenant: ['acme2'] },
     { signal: ['traces'] },
     { id: ['0:1'] },
-    { to: '2023-11-14T22:13:20Z' },
+    { from: '2023-11-14T22:13:20.000001Z' },
+    { to: '2023-11-14T22:13:19.999999Z' },
     { reason: ['unknown_tenant'], to: '1m' },
   ];
   expect(good.map(fits)).toEqual(good.map(() => true));

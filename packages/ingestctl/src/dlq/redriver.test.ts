@@ -5,11 +5,12 @@ import { expect, test } from 'vitest';
 import type { RawCopy } from './raw-copy.ts';
 import { RedriveBook } from './redrive-book.ts';
 import { RedriveJournal } from './redrive-journal.ts';
-import { Redriver } from './redriver.ts';
+import { Redriver, settleAppends } from './redriver.ts';
 
 const NEVER = new AbortController().signal;
 const PARTITIONS = 2;
 const CHUNK = 3;
+const shardsOf = () => Array.from({ length: PARTITIONS }, (_, partition) => partition);
 const LETTERS = Array.from({ length: 20 }, (_, at) => `weir.raw.v1/0/${at}/0`);
 const RAW = trackTopics('v1').raw;
 
@@ -42,8 +43,8 @@ function mortal(log: Log, calls: number): Log {
 async function redrive(log: Log, time: VirtualTime, edge: string): Promise<void> {
   const journal = new RedriveJournal(log, time);
   await journal.refresh(NEVER);
-  const redriver = new Redriver({ log, clock: time, journal, track: 'v1', partitions: PARTITIONS, edge });
-  expect(await redriver.settle(NEVER)).toBe(0);
+  const redriver = new Redriver({ log, clock: time, journal, track: 'v1', shardsOf, edge });
+  expect(await settleAppends({ log, clock: time, journal }, NEVER)).toBe(0);
   const waiting = LETTERS.filter((key) => journal.book.letter(key) === 'waiting');
   for (let at = 0; at < waiting.length; at += CHUNK) {
     await redriver.send(waiting.slice(at, at + CHUNK).map(copyOf), NEVER);
@@ -176,4 +177,32 @@ test('letters are whose intent stands first, and purged ones nobody’s', () => 
   book.apply({ kind: 'purged', letters: ['a'] });
   book.apply({ kind: 'settled', chunk: 'one', found: true });
   expect(['a', 'b'].map((key) => book.letter(key))).toEqual(['purged', 'waiting']);
+});
+
+test('a promotion takes what waits or was purged, and keeps it from redrives until it is done, and after that', () => {
+  const book = new RedriveBook();
+  const promote = (chunk: string, letters: string[], replay = 'x') =>
+    book.apply({ kind: 'promote', chunk, replay, letters });
+  book.apply({ kind: 'purged', letters: ['p'] });
+  promote('one', ['a', 'p']);
+  promote('two', ['a', 'b'], 'y');
+  book.apply({ kind: 'insert', chunk: 'three', atMs: 1, letters: ['a'] });
+  book.apply({ kind: 'purged', letters: ['a'] });
+  expect(['one', 'two', 'three'].map((chunk) => book.chunk(chunk))).toEqual(['sending', 'void', 'void']);
+  expect(['a', 'p', 'b'].map((key) => [book.letter(key), book.promoter(key)])).toEqual([
+    ['sending', 'x'],
+    ['sending', 'x'],
+    ['waiting', undefined],
+  ]);
+  expect([book.open(), book.openInserts(), book.openPromotions().map(({ chunk }) => chunk)]).toEqual([[], [], ['one']]);
+  for (const atMs of [7, 8]) book.apply({ kind: 'booking', chunk: 'one', atMs });
+  expect(book.bookedAtMs('one')).toBe(7);
+  book.apply({ kind: 'done', chunk: 'one' });
+  promote('four', ['p'], 'y');
+  expect(['a', 'p'].map((key) => [book.letter(key), book.promoter(key)])).toEqual([
+    ['promoted', undefined],
+    ['promoted', undefined],
+  ]);
+  expect([book.chunk('four'), book.openPromotions()]).toEqual(['void', []]);
+  expect([...book.keys()].toSorted()).toEqual(['a', 'p']);
 });

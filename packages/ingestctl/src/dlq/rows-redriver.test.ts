@@ -99,6 +99,42 @@ test('what is refused still waits, and goes in when it is taken', async () => {
   expect([...tables.inserted.keys()].toSorted()).toEqual(TOKENS);
 });
 
+test('what is refused where an attempt of before had no answer stays open: its rows may be in, and a later insert would double them', async () => {
+  const tables = new Tables();
+  await simulate(async (time, log) => {
+    // The rows of the first letter are in, and the redrive dies before it can say so.
+    await redrive(mortal(log, tables, 4), time, 'one').catch(() => undefined);
+    expect([...tables.inserted.keys()]).toEqual(['dlq:a']);
+    tables.refusing.add('otel_logs');
+    const all = mortal(log, tables, Number.POSITIVE_INFINITY);
+    const second = await redrive(all, time, 'two');
+    expect(second).toMatchObject({ unknown: 1, outcomes: ['refused', 'refused'] });
+    expect(second.journal.book.letter('a')).toBe('sending');
+    tables.refusing.clear();
+    expect(await redrive(all, time, 'three')).toMatchObject({ unknown: 0, outcomes: ['stored', 'stored'] });
+  });
+  expect([...tables.inserted.keys()].toSorted()).toEqual(TOKENS);
+});
+
+test('an insert without an answer that is refused when it is tried again stays open', async () => {
+  const tables = new Tables();
+  await simulate(async (time, log) => {
+    const all = mortal(log, tables, Number.POSITIVE_INFINITY);
+    let calls = 0;
+    const clickhouse = {
+      insertBlocks: async (insert: BlocksInsert) => {
+        await tables.insertBlocks(insert);
+        if (calls++ > 0) return;
+        tables.refusing.add('otel_logs');
+        throw new DependencyError('clickhouse', 'unavailable', 'no answer', { retryable: true });
+      },
+    };
+    const { outcomes, journal } = await redrive({ ...all, clickhouse }, time, 'one');
+    expect(outcomes).toEqual(['unknown', 'refused', 'refused']);
+    expect(ROWS.map(({ key }) => journal.book.letter(key))).toEqual(['sending', 'waiting', 'waiting']);
+  });
+});
+
 test('what was cut off longer ago than tokens are remembered, or whose letter is gone, is left', async () => {
   const tables = new Tables();
   await simulate(async (time, log) => {

@@ -47,8 +47,20 @@ export function rowsOf({ key, meta, value }: Letter): MadeRows {
   return { ok: true, rows: { key, table, frame: value, rows: items, day, tenant } };
 }
 
-/** What became of rows: `refused` by ClickHouse, as before. */
-export type RowsOutcome = 'stored' | 'refused';
+/**
+ * What became of rows: `refused` by ClickHouse, as before, or `unknown`: refused, but an earlier attempt had no answer and may
+ * have brought them in. Those stay open.
+ */
+export type RowsOutcome = 'stored' | 'refused' | 'unknown';
+
+/** What is known of the attempts that came before. */
+type Known = 'nothing went before' | 'rows may be in';
+
+/** Whether ClickHouse has taken rows; and of refused ones whether an attempt without an answer may have brought them in. */
+interface Inserted {
+  readonly isTaken: boolean;
+  readonly isCertain: boolean;
+}
 
 /**
  * Inserts rows that ClickHouse refused once, and puts the books right: they are past the normalizer, so the front of the pipe has
@@ -74,56 +86,60 @@ export class RowsRedriver {
     const chunk = `${this.#id}/rows/${this.#chunks++}`;
     const atMs = Number(this.#clock.wallNs() / 1_000_000n);
     await this.#journal.put({ kind: 'insert', chunk, atMs, letters: [rows.key] }, signal);
-    if (this.#journal.book.chunk(chunk) !== 'sending') throw new Error('another redrive has taken these letters');
-    return this.#finish(chunk, rows, signal);
+    if (this.#journal.book.chunk(chunk) !== 'sending')
+      throw new Error('another redrive, or a promotion, has taken these letters');
+    return this.#finish(chunk, rows, 'nothing went before', signal);
   }
 
   /**
    * Ends what was cut off, by doing it again: what is in is dropped by its token.
    *
    * @param find the rows of a letter by its key, as long as there is one
-   * @returns letters of which it cannot be told any more: they are gone, or the tokens may be forgotten
+   * @returns letters of which it cannot be told: they are gone, or the tokens may be forgotten, or ClickHouse refuses now what may be in
    */
   async settle(find: (key: string) => RowsCopy | undefined, signal: AbortSignal): Promise<number> {
     let unknown = 0;
     const nowMs = Number(this.#clock.wallNs() / 1_000_000n);
     for (const { chunk, letters, atMs } of this.#journal.book.openInserts()) {
       const rows = find(letters[0] ?? '');
-      if (rows !== undefined && nowMs - atMs < TOKEN_MS) await this.#finish(chunk, rows, signal);
-      else unknown += letters.length;
+      const isTooLate = rows === undefined || nowMs - atMs >= TOKEN_MS;
+      const outcome = isTooLate ? 'unknown' : await this.#finish(chunk, rows, 'rows may be in', signal);
+      if (outcome !== 'stored') unknown += letters.length;
     }
     return unknown;
   }
 
-  async #finish(chunk: string, rows: RowsCopy, signal: AbortSignal): Promise<RowsOutcome> {
+  async #finish(chunk: string, rows: RowsCopy, before: Known, signal: AbortSignal): Promise<RowsOutcome> {
     const token = `dlq:${rows.key}`;
     const insert = { table: rows.table, frames: [rows.frame], token };
     // A view that throws makes an insert fail whose rows are in: without a say of the views it is told apart, as sinks do.
-    const taken =
-      (await this.#insert(insert, signal)) || (await this.#insert({ ...insert, viewsMayFail: true }, signal));
-    if (!taken) {
+    const first = await this.#insert(insert, signal);
+    const last = first.isTaken ? first : await this.#insert({ ...insert, viewsMayFail: true }, signal);
+    if (!last.isTaken) {
+      // A constraint is looked at before a token is: who is refused now may have been taken before.
+      if (before === 'rows may be in' || !first.isCertain || !last.isCertain) return 'unknown';
       await this.#journal.put({ kind: 'settling', chunk }, signal);
       await this.#journal.put({ kind: 'settled', chunk, found: false }, signal);
       return 'refused';
     }
     const books = { table: 'weir_usage', frames: [usageOf(rows)], token: `${token}:books` } as const;
-    if (!(await this.#insert(books, signal))) throw new Error('ClickHouse refuses rows of weir_usage');
+    if (!(await this.#insert(books, signal)).isTaken) throw new Error('ClickHouse refuses rows of weir_usage');
     await this.#journal.put({ kind: 'done', chunk }, signal);
     const cutOff = this.#journal.book.chunk(chunk) === 'settling';
     if (cutOff) await this.#journal.put({ kind: 'settled', chunk, found: true }, signal);
     return 'stored';
   }
 
-  /** Whether ClickHouse has taken the rows; tried until it answers. */
-  async #insert(insert: Parameters<ClickHouse['insertBlocks']>[0], signal: AbortSignal): Promise<boolean> {
-    for (;;) {
+  /** Tried until ClickHouse answers. */
+  async #insert(insert: Parameters<ClickHouse['insertBlocks']>[0], signal: AbortSignal): Promise<Inserted> {
+    for (let isCertain = true; ; isCertain = false) {
       try {
         await this.#clickhouse.insertBlocks(insert, signal);
-        return true;
+        return { isTaken: true, isCertain };
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof DependencyError)) throw error;
-        if (!error.retryable) return false;
+        if (!error.retryable) return { isTaken: false, isCertain };
       }
       await this.#clock.sleep(RETRY_MS, signal);
     }

@@ -1,7 +1,7 @@
 import { type ClickHouse, tableName } from '@weir/clickhouse';
 import type { EdgeMark } from '@weir/records';
+import { Refused } from '../refused.ts';
 import type { ReplayPlan } from './plan.ts';
-import { Refused } from './window.ts';
 
 /** A batch that is in the shadow: its range, what became of it, and where the edges stood behind it. */
 export interface DoneBatch {
@@ -31,9 +31,11 @@ export interface ReplayState {
   readonly isDone: boolean;
   /** How often it was promoted to the end. */
   readonly promotions: number;
+  /** How often it was promoted, those where rows were still missing in the end, too. */
+  readonly rounds: number;
 }
 
-type Event = 'planned' | 'batch' | 'done' | 'promoted' | 'dropped';
+type Event = 'planned' | 'batch' | 'done' | 'promoted' | 'round' | 'dropped';
 
 interface Line {
   readonly Replay: string;
@@ -44,6 +46,8 @@ interface Line {
   readonly Detail: string;
   readonly At: string;
 }
+
+type Range = Pick<DoneBatch, 'partition' | 'first' | 'last'>;
 
 const ID = /^\d{8}_\d{6}_[0-9a-f]{4}$/;
 const COLUMNS =
@@ -59,17 +63,17 @@ export class ReplayJournal {
     this.#database = database;
   }
 
-  planned(plan: ReplayPlan): Promise<void> {
-    return this.#put(plan.id, 'planned', 0, 0, 0, plan);
+  planned(plan: ReplayPlan, signal: AbortSignal): Promise<void> {
+    return this.#put(plan.id, 'planned', { detail: plan }, signal);
   }
 
-  batch(id: string, { partition, first, last, tally, marks }: DoneBatch): Promise<void> {
-    return this.#put(id, 'batch', partition, first, last, { tally, marks });
+  batch(id: string, { partition, first, last, tally, marks }: DoneBatch, signal: AbortSignal): Promise<void> {
+    return this.#put(id, 'batch', { partition, first, last, detail: { tally, marks } }, signal);
   }
 
   /** One of the events that are about the whole replay. */
-  told(id: string, event: 'done' | 'promoted' | 'dropped', detail: object = {}): Promise<void> {
-    return this.#put(id, event, 0, 0, 0, detail);
+  told(id: string, event: Exclude<Event, 'planned' | 'batch'>, detail: object, signal: AbortSignal): Promise<void> {
+    return this.#put(id, event, { detail }, signal);
   }
 
   /** @throws Refused where there is no such replay, or it was dropped */
@@ -102,10 +106,16 @@ export class ReplayJournal {
     return states;
   }
 
-  async #put(id: string, event: Event, partition: number, first: number, last: number, detail: object): Promise<void> {
+  async #put(
+    id: string,
+    event: Event,
+    { partition = 0, first = 0, last = 0, detail }: Partial<Range> & { readonly detail: object },
+    signal: AbortSignal,
+  ): Promise<void> {
     const values = [quoted(id), quoted(event), partition, first, last, quoted(JSON.stringify(detail))].join(', ');
     await this.#clickhouse.command(
       `INSERT INTO ${this.#table} (Replay, Event, Partition, First, Last, Detail) SELECT ${values} SETTINGS async_insert = 0`,
+      signal,
     );
   }
 
@@ -128,6 +138,7 @@ function stateOf(planned: Line, lines: readonly Line[]): ReplayState {
     batches: [...batches.values()].sort((a, b) => a.partition - b.partition || a.first - b.first),
     isDone: lines.some(({ Event }) => Event === 'done'),
     promotions: lines.filter(({ Event }) => Event === 'promoted').length,
+    rounds: lines.filter(({ Event }) => Event === 'promoted' || Event === 'round').length,
   };
 }
 

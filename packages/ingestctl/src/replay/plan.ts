@@ -1,3 +1,4 @@
+import type { RawEntry } from '@weir/normalize';
 import type { SignalKind } from '@weir/pipeline';
 import { signalOf, TABLES, type TableName } from '@weir/records';
 
@@ -40,6 +41,11 @@ export interface ReplayPlan {
 export function takes(filter: ReplayFilter, meta: { readonly tenant: string; readonly signal: SignalKind }): boolean {
   if (filter.tenants.length > 0 && !filter.tenants.includes(meta.tenant)) return false;
   return filter.signals.length === 0 || filter.signals.includes(meta.signal);
+}
+
+/** Items of an entry of the raw log; what is no export counts as one. */
+export function itemsOf(entry: RawEntry): number {
+  return entry.kind === 'export' ? entry.meta.items : 1;
 }
 
 /** The tables that such a replay writes into; the books are never among them. */

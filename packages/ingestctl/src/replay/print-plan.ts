@@ -4,12 +4,12 @@ import { type ReplayPlan, shadowTable, totalsOf } from './plan.ts';
 
 const TENANTS_SHOWN = 8;
 
-/** Shows what a replay will read and write: the whole plan as JSON, else a table and what it means. */
+/** Shows what a replay will read and write: the whole plan as a line of JSON, else a table and what it means. */
 export function printPlan(context: Context, plan: ReplayPlan): void {
   const { outside } = context;
   const tables = plan.tables.map((table) => shadowTable(plan.id, table));
   if (context.options.json === true) {
-    outside.out(`${JSON.stringify({ ...plan, shadowTables: tables, totals: totalsOf(plan) }, null, 2)}\n`);
+    outside.out(`${JSON.stringify({ event: 'plan', ...plan, shadowTables: tables, totals: totalsOf(plan) })}\n`);
     return;
   }
   const headings = ['partition', 'first', 'last', 'first received at', 'last received at', 'records', 'items', 'bytes'];

@@ -1,13 +1,14 @@
 import type { BlocksInsert } from '@weir/clickhouse';
 import type { LogRecord } from '@weir/delivery';
 import { DependencyError } from '@weir/pipeline';
-import { encodeNote, encodeRawMeta } from '@weir/records';
+import { encodeNote, encodeRawMeta, rawPosition } from '@weir/records';
 import { effectiveTenant } from '@weir/tenancy';
 import { encodeExport, FakeClock } from '@weir/testkit';
 import { expect, test } from 'vitest';
+import { Pacer } from '../pacer.ts';
 import type { DoneBatch } from './journal.ts';
-import { Pacer } from './pacer.ts';
 import type { ReplayFilter, ReplayPlan } from './plan.ts';
+import { type DeadPart, digestOf } from './replay-dead.ts';
 import { Replayer } from './replayer.ts';
 
 const NEVER = new AbortController().signal;
@@ -39,6 +40,7 @@ function note(offset: number, edge: string, seq: number): LogRecord {
 function setUp(records: readonly LogRecord[], first: number, filter: ReplayFilter = { tenants: [], signals: [] }) {
   const inserts: BlocksInsert[] = [];
   const done: DoneBatch[] = [];
+  const dead: DeadPart[] = [];
   const failures: DependencyError[] = [];
   const last = records.at(-1)!.offset;
   const counts = { records: 0, items: 0, bytes: 0, others: 0, itemsByTenant: {} };
@@ -66,13 +68,14 @@ function setUp(records: readonly LogRecord[], first: number, filter: ReplayFilte
         if (failure !== undefined) throw failure;
       },
     },
+    dead: { put: async (parts) => void dead.push(...parts) },
     journal: { batch: async (_, batch) => void done.push(batch) },
     tenantOf: (name) => (name === 'gone' ? undefined : effectiveTenant(name, { keys: [] }, undefined)),
     pacer: new Pacer(Number.POSITIVE_INFINITY, clock),
     clock,
     onBatch: () => undefined,
   });
-  return { replayer, inserts, done, failures, clock };
+  return { replayer, inserts, done, dead, failures, clock };
 }
 
 test('what the live path dropped as repeated is dropped, by what came before the window, too', async () => {
@@ -95,9 +98,11 @@ test('what the live path dropped as repeated is dropped, by what came before the
 
 test('the books get nothing, whom nobody knows is counted, and others are passed over but leave their marks', async () => {
   const records = [raw(0, A, 0, { tenant: 'gone' }), raw(1, A, 1, { tenant: 'other' }), raw(2, A, 1), raw(3, A, 2)];
-  const { replayer, inserts, done } = setUp(records, 0, { tenants: ['acme', 'gone'], signals: [] });
+  const { replayer, inserts, done, dead } = setUp(records, 0, { tenants: ['acme', 'gone'], signals: [] });
   await replayer.run([], NEVER);
   expect(done[0]!.tally).toEqual({ rows: { otel_logs: 2 }, dead: { unknown_tenant: 2 }, repeated: 1 });
+  const digest = digestOf(body(2));
+  expect(dead).toEqual([{ position: rawPosition('v1', 0, 0), nth: 0, reason: 'unknown_tenant', items: 2, digest }]);
   expect(inserts.map(({ table }) => table)).toEqual(['otel_logs']);
 });
 

@@ -2,20 +2,22 @@ import type { ClickHouse } from '@weir/clickhouse';
 import { EdgeMarks, type Log } from '@weir/delivery';
 import { Normalizer, type RawEntry } from '@weir/normalize';
 import { type Clock, DependencyError, faultPoint } from '@weir/pipeline';
-import { type TableName, trackTopics } from '@weir/records';
+import { rawPosition, type TableName, trackTopics } from '@weir/records';
 import type { Tenant } from '@weir/tenancy';
+import { type Pacer, READING_PART } from '../pacer.ts';
 import { cutBatches, type RawBatch } from './batches.ts';
 import type { BatchTally, DoneBatch, ReplayJournal } from './journal.ts';
 import { marksBefore } from './marks-before.ts';
-import type { Pacer } from './pacer.ts';
-import { type PartitionPlan, type ReplayPlan, shadowTable, takes } from './plan.ts';
+import { itemsOf, type PartitionPlan, type ReplayPlan, shadowTable, takes } from './plan.ts';
 import { readRange } from './read-range.ts';
+import { type DeadPart, digestOf, type ReplayDead } from './replay-dead.ts';
 
 /** What a replay needs of the world. It reads the log, and writes to the shadow and the journal alone. */
 export interface ReplayerParts {
   readonly log: Pick<Log, 'read' | 'bounds'>;
   readonly clickhouse: Pick<ClickHouse, 'insertBlocks'>;
   readonly journal: Pick<ReplayJournal, 'batch'>;
+  readonly dead: Pick<ReplayDead, 'put'>;
   readonly tenantOf: (name: string) => Tenant | undefined;
   readonly pacer: Pacer;
   readonly clock: Clock;
@@ -85,8 +87,11 @@ export class Replayer {
 
   async *#paced(pages: AsyncIterable<readonly RawEntry[]>, signal: AbortSignal) {
     for await (const page of pages) {
-      const items = page.reduce((sum, entry) => sum + (this.#isTaken(entry) ? entry.meta.items : 0), 0);
-      await this.#parts.pacer.take(items, signal);
+      const parts = page.map((entry) => itemsOf(entry) * (this.#isTaken(entry) ? 1 : READING_PART));
+      await this.#parts.pacer.take(
+        parts.reduce((sum, part) => sum + part, 0),
+        signal,
+      );
       yield page;
     }
   }
@@ -98,7 +103,7 @@ export class Replayer {
   async #batch(partition: number, batch: RawBatch, marks: EdgeMarks, signal: AbortSignal): Promise<void> {
     const { fresh, repeated, items } = this.#fresh(batch.entries, marks);
     this.#dead.clear();
-    const tables = this.#transcode(partition, fresh);
+    const { tables, dead } = this.#transcode(partition, fresh);
     const rows: Record<string, number> = {};
     await Promise.all(
       [...tables].map(async ([table, parts]) => {
@@ -109,9 +114,10 @@ export class Replayer {
         }
       }),
     );
+    await this.#parts.dead.put(dead, signal);
     const tally: BatchTally = { rows, dead: Object.fromEntries(this.#dead), repeated };
     const done = { partition, first: batch.first, last: batch.last, tally, marks: marks.snapshot() };
-    await this.#parts.journal.batch(this.#plan.id, done);
+    await this.#parts.journal.batch(this.#plan.id, done, signal);
     faultPoint('replay.after_batch');
     this.#parts.onBatch(done, items);
   }
@@ -134,12 +140,17 @@ export class Replayer {
   }
 
   /** Through the live path's own transcoder; without the books, which have these items already. */
-  #transcode(partition: number, entries: readonly RawEntry[]): ReadonlyMap<TableName, readonly Part[]> {
+  #transcode(partition: number, entries: readonly RawEntry[]) {
     const tables = new Map<TableName, Part[]>();
+    const dead: DeadPart[] = [];
     const source = { track: this.#plan.track, partition };
     for (let next = 0; next < entries.length; ) {
       const { next: after, done } = this.#normalizer.run(entries, next, new EdgeMarks(), source);
       next = after;
+      for (const { offset, index: nth, reason, items, value } of done.dead) {
+        const position = rawPosition(source.track, partition, offset);
+        dead.push({ position, nth, reason, items, digest: digestOf(value) });
+      }
       for (const { table, start, end, rows, blockBytes } of done.sections) {
         if (table === 'weir_usage') continue;
         const parts = tables.get(table) ?? [];
@@ -154,7 +165,7 @@ export class Replayer {
         part.blockBytes += blockBytes;
       }
     }
-    return tables;
+    return { tables, dead };
   }
 
   async #insert(table: TableName, { frames }: Part, token: string, signal: AbortSignal): Promise<void> {

@@ -2,12 +2,14 @@ import type { LogRecord } from '@weir/delivery';
 import type { KafkaLog } from '@weir/kafka';
 import { encodeNote, encodeRawMeta } from '@weir/records';
 import { expect, test } from 'vitest';
+import { timeText } from '../times.ts';
 import type { ReplayFilter } from './plan.ts';
 import { survey } from './survey.ts';
-import { readWindow, timeText } from './window.ts';
+import { readWindow } from './window.ts';
 
 const NEVER = new AbortController().signal;
 const EDGE = 'aaaaaaaaaaaaaaaa';
+const UNPACED = { onRead: () => undefined, pacer: { take: async () => undefined } };
 const ALL: ReplayFilter = { tenants: [], signals: [] };
 const BASE_MS = Date.UTC(2026, 0, 31, 12);
 const at = (second: number) => timeText(BigInt(BASE_MS + second * 1_000) * 1_000_000n);
@@ -39,7 +41,7 @@ function logOf(records: readonly LogRecord[]): KafkaLog {
 }
 
 const planOf = async (log: KafkaLog, from: string, to: string, filter = ALL) =>
-  (await survey(log, 'v1', 0, readWindow(from, to), filter, NEVER, () => undefined))?.plan;
+  (await survey(log, 'v1', 0, readWindow(from, to, 0n), filter, UNPACED, NEVER))?.plan;
 
 test('a window of times is the smallest range that holds all that was received in it, whatever the order', async () => {
   // 3 came late, 6 and 7 were received outside of the window, 7 behind its last.

@@ -2,9 +2,12 @@ import type { KafkaLog } from '@weir/kafka';
 import type { RawEntry } from '@weir/normalize';
 import { systemClock } from '@weir/pipeline';
 import { trackTopics } from '@weir/records';
-import { type PartitionPlan, type ReplayFilter, takes } from './plan.ts';
+import { type Pacer, READING_PART } from '../pacer.ts';
+import { Refused } from '../refused.ts';
+import { timeText } from '../times.ts';
+import { itemsOf, type PartitionPlan, type ReplayFilter, takes } from './plan.ts';
 import { readRange } from './read-range.ts';
-import { Refused, timeText, type Window } from './window.ts';
+import type { Window } from './window.ts';
 
 /** Receipt and append lie seconds apart, and so do the clocks of edges and brokers. */
 const SLACK_MS = 60_000;
@@ -15,6 +18,13 @@ export interface Surveyed {
   readonly plan: PartitionPlan;
   /** Least and greatest time of receipt. */
   readonly receivedNs: readonly [bigint, bigint];
+}
+
+/** How a window is read. */
+export interface Reading {
+  /** Told of so many more records, out of all that are read of the partition. */
+  readonly onRead: (records: number, of: number) => void;
+  readonly pacer: Pick<Pacer, 'take'>;
 }
 
 /**
@@ -29,8 +39,8 @@ export async function survey(
   partition: number,
   window: Window,
   filter: ReplayFilter,
+  reading: Reading,
   signal: AbortSignal,
-  onRead: (records: number) => void,
 ): Promise<Surveyed | undefined> {
   const topic = trackTopics(track).raw;
   const { start, end } = await log.bounds(topic, partition, signal);
@@ -41,7 +51,8 @@ export async function survey(
     if (isFirst && range.first === start && start > 0) refuseLost(partition, window, entries);
     isFirst = false;
     for (const entry of entries) tally.add(entry);
-    onRead(entries.length);
+    reading.onRead(entries.length, range.last - range.first + 1);
+    await reading.pacer.take(entries.reduce((sum, entry) => sum + itemsOf(entry), 0) * READING_PART, signal);
   }
   return tally.surveyed(partition, window, range);
 }

@@ -13,16 +13,14 @@ export function addRollout(program: Command, act: Act): void {
     .description('Sends exports of a tenant to another track, but those that say themselves where they go. No restart.')
     .requiredOption('--to <TRACK>', 'the track')
     .option('--percent <N>', 'so many of a hundred exports; 0: back', '100')
-    .addHelpText('after', '\nExample:\n  ingestctl rollout set acme --to v2 --percent 25')
+    .addHelpText('after', '\nExample:\n  ingestctl rollout set acme --to v2 --percent 25 --yes')
     .action((tenant: string, options: RolloutSetOptions) =>
       act((context, signal) => rolloutSet(context, tenant, options, signal)),
     );
   writing(group.command('back <TENANT>'))
     .description('Sends all exports of a tenant where all go again.')
     .addHelpText('after', '\nExample:\n  ingestctl rollout back acme')
-    .action((tenant: string, options: RolloutOptions) =>
-      act((context, signal) => rolloutBack(context, tenant, options, signal)),
-    );
+    .action((tenant: string, options: RolloutOptions) => act((context) => rolloutBack(context, tenant, options)));
   at(group.command('status'))
     .description('Shows who is shifted, and whether Envoy has it so; status 1 where not.')
     .addHelpText('after', '\nExample:\n  ingestctl rollout status --admin http://127.0.0.1:9901')
@@ -38,5 +36,7 @@ function at(command: Command): Command {
 function writing(command: Command): Command {
   return at(command)
     .option('--envoy <FILE>', "Envoy's binary, which looks at the routes before they are written")
-    .option('--output <FORM>', 'configmap: print a manifest for kubectl apply, and write nothing');
+    .option('--output <FORM>', 'configmap: print a manifest (YAML) for kubectl apply, and write nothing')
+    .option('--dry-run', 'show who would be shifted, write nothing')
+    .option('--yes', 'do not ask');
 }

@@ -1,7 +1,10 @@
-import { systemClock } from '@weir/pipeline';
+import { DependencyError, systemClock } from '@weir/pipeline';
 import { stringify } from 'yaml';
+import { agreed, checkAskable } from '../agreed.ts';
 import { type Context, UsageError } from '../context.ts';
+import { longSignal } from '../long-signal.ts';
 import { printRows } from '../output.ts';
+import { Refused } from '../refused.ts';
 import { readDirectory } from '../tenants-topic.ts';
 import { takenRoutes, untilTaken } from './envoy-admin.ts';
 import {
@@ -22,6 +25,18 @@ export interface RolloutOptions {
   readonly admin: readonly string[];
   readonly envoy?: string;
   readonly output?: string;
+  readonly dryRun?: boolean;
+  readonly yes?: boolean;
+}
+
+/** Whether an Envoy has the routes of the file. */
+interface EnvoyState {
+  readonly admin: string;
+  readonly hasThem: boolean;
+  /** It does not answer. */
+  readonly isSilent?: true;
+  /** Why not, in Envoy's words. */
+  readonly refused?: string;
 }
 
 export interface RolloutSetOptions extends RolloutOptions {
@@ -46,8 +61,8 @@ export async function rolloutSet(
   if (!Number.isInteger(percent) || percent < 0 || percent > 100) {
     throw new UsageError('--percent must be a whole number from 0 to 100');
   }
-  checkOutput(options);
-  if (percent === 0) return rolloutBack(context, tenant, options, signal);
+  checkWriting(context, options);
+  if (percent === 0) return rolloutBack(context, tenant, options);
   const { file, path, text } = readRoutes(context, options);
   const tracks = tracksIn(file);
   const others = tracks.slice(0, -1);
@@ -65,33 +80,29 @@ export async function rolloutSet(
   ];
   const keys = shifts.reduce((sum, shift) => sum + shift.prefixes.length, 0);
   if (shifts.length > SHIFTED_TENANTS_MAX || keys > SHIFTED_KEYS_MAX) {
-    throw new UsageError(
+    throw new Refused(
       `at most ${SHIFTED_TENANTS_MAX} tenants with ${SHIFTED_KEYS_MAX} keys can be shifted at once, and these would be ${shifts.length} with ${keys}: Envoy tries four routes for each key`,
     );
   }
-  return change(context, options, { path, text, changed: withShifts(file, shifts) }, signal);
+  return change(context, options, { path, text, changed: withShifts(file, shifts) });
 }
 
 /** Sends a tenant's exports where all go again. Needs nothing but the file. */
-export async function rolloutBack(
-  context: Context,
-  tenant: string,
-  options: RolloutOptions,
-  signal: AbortSignal,
-): Promise<number> {
-  checkOutput(options);
+export async function rolloutBack(context: Context, tenant: string, options: RolloutOptions): Promise<number> {
+  checkWriting(context, options);
   const { file, path, text } = readRoutes(context, options);
   const shifts = shiftsIn(file);
-  if (!shifts.some((shift) => shift.tenant === tenant)) {
-    context.outside.err(`${tenant} is not shifted\n`);
-    // Safe to run twice; but for a manifest, which is to be applied whatever was there.
-    if (options.output === undefined) return 0;
+  // Safe to run twice; but for a manifest, which is to be applied whatever was there.
+  if (!shifts.some((shift) => shift.tenant === tenant) && options.output === undefined) {
+    if (context.options.json !== true) context.outside.out(`${tenant} is not shifted: nothing to do\n`);
+    else print(context, shifts, { changed: false });
+    return 0;
   }
   const changed = withShifts(
     file,
     shifts.filter((shift) => shift.tenant !== tenant),
   );
-  return change(context, options, { path, text, changed }, signal);
+  return change(context, options, { path, text, changed });
 }
 
 /** Shows who is shifted, and whether the Envoys have it so; status 1 where one has not. */
@@ -101,89 +112,138 @@ export async function rolloutStatus(context: Context, options: RolloutOptions, s
   // Without Kafka the file still says who is shifted.
   const directory =
     shifts.length === 0 ? undefined : await readDirectory(context.kafkaLog(), signal).catch(() => undefined);
-  const rows = shifts.map(({ tenant, to, percent, prefixes }) => {
+  const missing = shifts.map(({ tenant, prefixes }) => {
     const keys = directory?.spec(tenant)?.keys.filter(({ revoked }) => revoked !== true);
-    const missing = keys?.filter(({ prefix }) => !prefixes.includes(prefix)).length ?? '?';
-    return [tenant, to, percent, prefixes.length, missing];
+    return keys?.filter(({ prefix }) => !prefixes.includes(prefix)).length ?? null;
   });
-  printRows(
-    context.outside,
-    context.options.json === true,
-    ['tenant', 'to', 'percent', 'keys', 'keys not shifted'],
-    rows,
-  );
-  let status = 0;
+  const envoys: EnvoyState[] = [];
   for (const admin of adminsOf(context, options)) {
     const { version, refused } = await takenRoutes(admin);
-    const same = version === (versionOf(file) ?? '') && refused === undefined;
-    if (!same) status = 1;
-    const state = same
-      ? 'has these routes'
-      : `has other routes${refused === undefined ? '' : `, it refused: ${refused}`}`;
-    context.outside.err(`Envoy at ${admin} ${state}\n`);
+    const hasThem = version === (versionOf(file) ?? '') && refused === undefined;
+    envoys.push({ admin, hasThem, ...(refused === undefined ? {} : { refused }) });
   }
-  return status;
+  if (context.options.json === true) {
+    const shown = shifts.map((shift, at) => ({ ...shownShift(shift), keysNotShifted: missing[at]! }));
+    context.outside.out(`${JSON.stringify({ shifts: shown, envoys }, null, 2)}\n`);
+  } else {
+    const rows = shifts.map(({ tenant, to, percent, prefixes }, at) => [
+      tenant,
+      to,
+      percent,
+      prefixes.length,
+      missing[at] ?? '?',
+    ]);
+    printRows(context.outside, false, ['tenant', 'to', 'percent', 'keys', 'keys not shifted'], rows);
+    for (const { admin, hasThem, refused } of envoys) {
+      const why = refused === undefined ? '' : `, it refused: ${refused}`;
+      context.outside.out(`Envoy at ${admin} ${hasThem ? 'has these routes' : `has other routes${why}`}\n`);
+    }
+  }
+  return envoys.every(({ hasThem }) => hasThem) ? 0 : 1;
 }
 
 async function change(
   context: Context,
   options: RolloutOptions,
   { path, text, changed }: { readonly path: string; readonly text: string; readonly changed: RoutesFile },
-  signal: AbortSignal,
 ): Promise<number> {
   const { outside } = context;
   const binary = options.envoy ?? outside.env.WEIR_ENVOY_BINARY ?? context.envoy?.binary ?? 'envoy';
   const fault = await envoyFault(binary, changed);
   if (fault === null && options.envoy !== undefined) throw new UsageError(`there is no ${binary}`);
-  if (typeof fault === 'string') throw new Error(`Envoy would refuse these routes, nothing was changed: ${fault}`);
+  if (typeof fault === 'string') throw new Refused(`Envoy would refuse these routes, nothing was changed: ${fault}`);
   const rendered = renderRoutes(changed);
   if (options.output === 'configmap') {
-    outside.out(manifest(rendered.text));
+    const manifest = manifestOf(rendered.text);
+    // kubectl takes either.
+    outside.out(
+      context.options.json === true ? `${JSON.stringify(manifest)}\n` : stringify(manifest, { lineWidth: 0 }),
+    );
     return 0;
   }
-  if (readText(context, path) !== text) throw new Error(`${path} has changed meanwhile; try again`);
+  const shifts = shiftsIn(changed);
+  const isJson = context.options.json === true;
+  if (!isJson) {
+    printTable(context, shifts);
+    outside.out(`writes ${path}, which every Envoy that has it follows at once\n`);
+  }
+  if (options.dryRun === true) {
+    if (isJson) print(context, shifts, { changed: false });
+    return 0;
+  }
+  if (!(await agreed(context, options.yes, 'Shift exports so?'))) return 1;
+  if (readText(context, path) !== text) throw new Refused(`${path} has changed meanwhile; try again`);
   outside.writeFile(path, rendered.text);
-  if (fault === null) outside.err('the routes were not shown to Envoy before: there is no binary of it here\n');
-  print(context, shiftsIn(changed));
-  const admins = adminsOf(context, options);
-  if (admins.length === 0) outside.err('no Envoy was asked whether it has taken them: give --admin\n');
-  let status = 0;
+  // Asking may have taken longer than the time of a command.
+  const envoys = await untilAllHave(adminsOf(context, options), rendered.version, longSignal(context));
+  if (isJson) print(context, shifts, { changed: true, shownToEnvoy: fault !== null, envoys });
+  else printTaken(context, fault !== null, envoys);
+  return exitOf(envoys);
+}
+
+function exitOf(envoys: readonly EnvoyState[]): number {
+  if (envoys.some(({ isSilent }) => isSilent === true)) return 3;
+  return envoys.every(({ hasThem }) => hasThem) ? 0 : 1;
+}
+
+/** The file is written: one Envoy that does not answer keeps nobody from hearing of the others. */
+async function untilAllHave(admins: readonly string[], version: string, signal: AbortSignal): Promise<EnvoyState[]> {
+  const envoys: EnvoyState[] = [];
   for (const admin of admins) {
-    const taken = await untilTaken(admin, rendered.version, systemClock, TAKEN_MS, signal);
-    if (taken.version === rendered.version) outside.err(`Envoy at ${admin} has taken them\n`);
-    else {
-      outside.err(`Envoy at ${admin} has not taken them: ${taken.refused ?? `not within ${TAKEN_MS / 1_000} s`}\n`);
-      status = 1;
+    try {
+      const taken = await untilTaken(admin, version, systemClock, TAKEN_MS, signal);
+      const hasThem = taken.version === version;
+      const refused = taken.refused ?? `not within ${TAKEN_MS / 1_000} s`;
+      envoys.push({ admin, hasThem, ...(hasThem ? {} : { refused }) });
+    } catch (error) {
+      if (!(error instanceof DependencyError)) throw error;
+      envoys.push({ admin, hasThem: false, isSilent: true, refused: error.message });
     }
   }
-  return status;
+  return envoys;
 }
 
-function print(context: Context, shifts: readonly Shift[]): void {
+function printTaken({ outside }: Context, isShown: boolean, envoys: readonly EnvoyState[]): void {
+  if (!isShown) outside.err('the routes were not shown to Envoy before: there is no binary of it here\n');
+  if (envoys.length === 0) outside.err('no Envoy was asked whether it has taken them: give --admin\n');
+  for (const { admin, hasThem, refused } of envoys) {
+    outside.out(`Envoy at ${admin} ${hasThem ? 'has taken them' : `has not taken them: ${refused}`}\n`);
+  }
+}
+
+function shownShift({ tenant, to, percent, prefixes }: Shift) {
+  return { tenant, to, percent, keys: prefixes.length };
+}
+
+function print(context: Context, shifts: readonly Shift[], what: object): void {
+  context.outside.out(`${JSON.stringify({ shifts: shifts.map(shownShift), ...what }, null, 2)}\n`);
+}
+
+function printTable(context: Context, shifts: readonly Shift[]): void {
   const rows = shifts.map(({ tenant, to, percent, prefixes }) => [tenant, to, percent, prefixes.length]);
-  printRows(context.outside, context.options.json === true, ['tenant', 'to', 'percent', 'keys'], rows);
+  printRows(context.outside, false, ['tenant', 'to', 'percent', 'keys'], rows);
 }
 
-function manifest(text: string): string {
-  const metadata = { name: CONFIG_MAP };
-  return stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'otlp.yaml': text } }, { lineWidth: 0 });
+function manifestOf(text: string): object {
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: CONFIG_MAP }, data: { 'otlp.yaml': text } };
 }
 
-function checkOutput({ output }: RolloutOptions): void {
+function checkWriting(context: Context, { output, dryRun, yes }: RolloutOptions): void {
   if (output !== undefined && output !== 'configmap') throw new UsageError('--output must be configmap');
+  if (output === undefined && dryRun !== true) checkAskable(context, yes);
 }
 
 /** Prefixes of a tenant's keys that are valid. One that another tenant has as well would shift that one too. */
 async function prefixesOf(context: Context, tenant: string, signal: AbortSignal): Promise<readonly string[]> {
   const directory = await readDirectory(context.kafkaLog(), signal);
   const spec = directory.spec(tenant);
-  if (spec === undefined) throw new UsageError(`there is no tenant ${tenant}`);
+  if (spec === undefined) throw new Refused(`there is no tenant ${tenant}: see ingestctl tenants list`);
   const prefixes = spec.keys.filter(({ revoked }) => revoked !== true).map(({ prefix }) => prefix);
-  if (prefixes.length === 0) throw new UsageError(`${tenant} has no key that is valid`);
+  if (prefixes.length === 0) throw new Refused(`${tenant} has no key that is valid`);
   for (const name of directory.names()) {
     const shared =
       name === tenant ? undefined : directory.spec(name)?.keys.find(({ prefix }) => prefixes.includes(prefix));
-    if (shared !== undefined) throw new Error(`${name} has a key with the prefix ${shared.prefix} as well`);
+    if (shared !== undefined) throw new Refused(`${name} has a key with the prefix ${shared.prefix} as well`);
   }
   return prefixes;
 }

@@ -1,10 +1,12 @@
-import type { ClickHouse } from '@weir/clickhouse';
+import { type ClickHouse, catchUp } from '@weir/clickhouse';
 import { ProgressLog, sinkStart } from '@weir/delivery';
-import { readRawPosition, type TableName, trackTopics } from '@weir/records';
-import type { Context } from '../context.ts';
+import { SIGNALS, type SignalKind } from '@weir/pipeline';
+import { readRawPosition, signalOf, type TableName, trackTopics } from '@weir/records';
+import { type Context, UsageError } from '../context.ts';
 import { longSignal } from '../long-signal.ts';
 import { printable, printRows } from '../output.ts';
 import { ReplayJournal, type ReplayState } from '../replay/journal.ts';
+import { type ReplayPlan, shadowTable } from '../replay/plan.ts';
 import { Refused } from '../replay/window.ts';
 import { type Chunk, chunksOf, Difference } from './difference.ts';
 import { type Example, pairRows } from './pair-rows.ts';
@@ -24,8 +26,8 @@ export interface Counted {
 /** A difference, and where it is. */
 export interface Compared {
   readonly counted: readonly Counted[];
-  /** Where there is any, by table. */
-  readonly chunks: ReadonlyMap<TableName, readonly Chunk[]>;
+  /** Where there is any, by signal. */
+  readonly chunks: ReadonlyMap<SignalKind, readonly Chunk[]>;
 }
 
 const COUNTS = ['different', 'onlyLive', 'onlyShadow', 'replaceable', 'fillable'] as const;
@@ -34,8 +36,8 @@ const EXAMPLES_MAX = 100;
 
 /** Prints by table and tenant what is only in live, only in the shadow, or different. Status 1 where anything is. */
 export async function compare(context: Context, id: string, options: { readonly examples: string }): Promise<number> {
+  const most = examplesOf(options.examples);
   const signal = longSignal(context);
-  const most = Math.min(EXAMPLES_MAX, Math.max(0, Math.floor(Number(options.examples)) || 0));
   const clickhouse = context.clickhouse();
   const state = await ready(context, clickhouse, id, signal);
   const compared = await countDifference(context, clickhouse, state, signal);
@@ -46,6 +48,12 @@ export async function compare(context: Context, id: string, options: { readonly 
     context.outside.out(`${JSON.stringify({ id, equal: isEqual, differences, examples }, null, 2)}\n`);
   } else print(context, state, compared, examples);
   return isEqual ? 0 : 1;
+}
+
+function examplesOf(text: string): number {
+  const most = /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN;
+  if (most <= EXAMPLES_MAX) return most;
+  throw new UsageError(`--examples must be a whole number from 0 to ${EXAMPLES_MAX}`);
 }
 
 /**
@@ -71,7 +79,7 @@ export async function ready(
     );
   }
   for (const table of plan.tables) {
-    const sql = new Difference(targetOf(context), plan, table).unplaced();
+    const sql = new Difference(targetOf(context), plan, signalOf(table)!).unplaced(table);
     const [row] = await clickhouse.query<{ n: string }>(sql, {}, signal);
     if (Number(row?.n) === 0) continue;
     throw new Refused(
@@ -85,28 +93,46 @@ export function targetOf(context: Context) {
   return { database: context.database, cluster: context.cluster };
 }
 
-/** Counts what differs, table by table. */
+/** The signals whose tables a replay has. */
+export function signalsOf({ tables }: ReplayPlan): readonly SignalKind[] {
+  return SIGNALS.filter((signal) => tables.some((table) => signalOf(table) === signal));
+}
+
+/**
+ * Counts what differs, signal by signal, once all replicas have what any of them has.
+ * @param run whose `left` places are left out; left out itself: none is
+ */
 export async function countDifference(
   context: Context,
   clickhouse: ClickHouse,
   { plan, batches }: ReplayState,
   signal: AbortSignal,
+  run?: string,
 ): Promise<Compared> {
   const counted = new Map<string, Counted>();
-  const chunks = new Map<TableName, Chunk[]>();
-  for (const table of plan.tables) {
-    const difference = new Difference(targetOf(context), plan, table);
+  const chunks = new Map<SignalKind, Chunk[]>();
+  const target = targetOf(context);
+  await catchUp(
+    clickhouse,
+    target,
+    [...plan.tables, ...plan.tables.map((table) => shadowTable(plan.id, table))],
+    signal,
+  );
+  for (const kind of signalsOf(plan)) {
+    const difference = new Difference(target, plan, kind, run);
     for (const chunk of chunksOf(batches)) {
-      const rows = await clickhouse.query<Record<string, string>>(difference.counts(chunk), {}, signal);
-      if (rows.length > 0) chunks.set(table, [...(chunks.get(table) ?? []), chunk]);
-      for (const row of rows) add(counted, table, row);
+      const rows = await clickhouse.query<CountRow>(difference.counts(chunk), {}, signal);
+      if (rows.length > 0) chunks.set(kind, [...(chunks.get(kind) ?? []), chunk]);
+      for (const row of rows) add(counted, row);
     }
   }
   return { counted: [...counted.values()], chunks };
 }
 
-function add(counted: Map<string, Counted>, table: TableName, row: Record<string, string>): void {
-  const tenant = row.tenant ?? '';
+type CountRow = Readonly<Record<(typeof COUNTS)[number] | 'tenant', string>> & { readonly table: TableName };
+
+function add(counted: Map<string, Counted>, row: CountRow): void {
+  const { table, tenant } = row;
   const key = `${table} ${tenant}`;
   const zero = { different: 0, onlyLive: 0, onlyShadow: 0, replaceable: 0, fillable: 0 };
   const sums = counted.get(key) ?? { table, tenant, ...zero };
@@ -118,17 +144,19 @@ async function findExamples(
   context: Context,
   clickhouse: ClickHouse,
   { plan }: ReplayState,
-  { chunks }: Compared,
+  { counted, chunks }: Compared,
   most: number,
   signal: AbortSignal,
 ): Promise<Example[]> {
   const examples: Example[] = [];
-  for (const [table, differing] of chunks) {
-    const difference = new Difference(targetOf(context), plan, table);
+  for (const table of new Set(counted.map(({ table }) => table))) {
+    const kind = signalOf(table)!;
+    const differing = chunks.get(kind) ?? [];
+    const difference = new Difference(targetOf(context), plan, kind);
     const left = new Map<string, number>();
     for (const chunk of differing) {
       const records = await clickhouse.query<{ tenant: string; position: string }>(
-        difference.records(chunk, most),
+        difference.records(table, chunk, most),
         {},
         signal,
       );

@@ -4,6 +4,7 @@ import { Engine } from '@weir/testkit';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { DoneBatch } from '../replay/journal.ts';
 import type { ReplayPlan } from '../replay/plan.ts';
+import { ownTables } from '../replay/shadow-tables.ts';
 import { chunksOf, Difference, piecesOf } from './difference.ts';
 
 const TARGET = { database: 'weir' };
@@ -16,7 +17,10 @@ const PLAN: ReplayPlan = {
   days: ['2026-11-20', '2026-11-21'],
 };
 const CHUNK = { partition: 2, first: 10, last: 19 };
-const difference = new Difference(TARGET, PLAN, 'otel_logs');
+const difference = new Difference(TARGET, PLAN, 'logs');
+const GAUGES_AND_SUMS: ReplayPlan = { ...PLAN, tables: ['otel_metrics_gauge', 'otel_metrics_sum'] };
+const metrics = new Difference(TARGET, GAUGES_AND_SUMS, 'metrics');
+const COMPARED = ['otel_logs', 'otel_metrics_gauge', 'otel_metrics_sum'] as const;
 let engine: Engine;
 let puts = 0;
 
@@ -24,15 +28,13 @@ beforeAll(async () => {
   engine = await Engine.open();
   for (const sql of bootstrapStatements(TARGET)) engine.execute(sql);
   for (const { statements } of MIGRATIONS) for (const sql of statements(TARGET)) engine.execute(sql);
-  engine.execute('CREATE TABLE weir.shadow_x_otel_logs AS weir.otel_logs');
-  engine.execute(
-    'CREATE TABLE weir.shadow_x_stale (TableName LowCardinality(String), RawPosition UInt64, Hash UInt64) ENGINE = MergeTree() ORDER BY (TableName, RawPosition, Hash)',
-  );
+  for (const table of COMPARED) engine.execute(`CREATE TABLE weir.shadow_x_${table} AS weir.${table}`);
+  for (const sql of ownTables(TARGET, 'x')) engine.execute(sql);
 });
 
 beforeEach(() => {
-  for (const table of ['otel_logs', 'shadow_x_otel_logs', 'shadow_x_stale'])
-    engine.execute(`TRUNCATE TABLE weir.${table}`);
+  const own = ['shadow_x_stale', 'shadow_x_places', ...COMPARED.map((table) => `shadow_x_${table}`)];
+  for (const table of [...COMPARED, ...own]) engine.execute(`TRUNCATE TABLE weir.${table}`);
 });
 
 afterAll(() => engine.close());
@@ -77,7 +79,7 @@ test('rows are compared by raw record as sets with repeats, and what is outside 
   live(['kept', 15, { days: 7 }], ['moved', 16]);
   shadow(['same', 10], ['twice', 11], ['right', 12], ['lacking', 14], ['lacking', 14], ['kept', 15, { days: 90 }]);
   shadow(['moved', 16, { tenant: 'b' }]);
-  const zero = { different: '0', onlyLive: '0', onlyShadow: '0', replaceable: '0', fillable: '0' };
+  const zero = { table: 'otel_logs', different: '0', onlyLive: '0', onlyShadow: '0', replaceable: '0', fillable: '0' };
   expect(counts()).toEqual([
     // A copy too many, a row too many, and one that is another tenant's; two lack, one is different.
     { ...zero, tenant: 'a', different: '1', onlyLive: '3', onlyShadow: '2', replaceable: '1', fillable: '3' },
@@ -95,6 +97,76 @@ test('a promotion replaces what is different, inserts what lacks, as often as it
   expect(bodies()).toEqual(expected);
   promote(1);
   expect(bodies()).toEqual(expected);
+});
+
+function point(table: string, name: string, offset: number): void {
+  const position = rawPosition('v1', 2, offset);
+  engine.execute(
+    `INSERT INTO weir.${table} (TenantId, RetentionDays, ReceivedDay, RawPosition, MetricName) SETTINGS insert_deduplication_token = '${puts++}' VALUES ('a', 30, '2026-11-21', ${position}, '${name}')`,
+  );
+}
+
+function points(): Record<string, string[]> {
+  const names = (table: string) =>
+    engine
+      .select<{ MetricName: string }>(`SELECT MetricName FROM weir.${table} ORDER BY MetricName`)
+      .map(({ MetricName }) => MetricName);
+  return { gauges: names('otel_metrics_gauge'), sums: names('otel_metrics_sum') };
+}
+
+const EACH = ['otel_metrics_gauge', 'otel_metrics_sum'] as const;
+
+test('an item that is in another table now is taken out of the old one, and one more is inserted only where nothing is left over', () => {
+  point('otel_metrics_gauge', 'requests', 10);
+  point('shadow_x_otel_metrics_sum', 'requests', 10);
+  // A point came back beside one that moved.
+  point('otel_metrics_gauge', 'errors', 11);
+  for (const name of ['errors', 'retries']) point('shadow_x_otel_metrics_sum', name, 11);
+  // Of this record live has more than the shadow: nothing is deleted, and so nothing inserted.
+  for (const name of ['kept', 'kept too']) point('otel_metrics_gauge', name, 12);
+  point('shadow_x_otel_metrics_sum', 'kept', 12);
+  const whole = { table: 'otel_metrics_gauge', tenant: 'a', different: '0', onlyShadow: '0', fillable: '0' };
+  expect(engine.select(`SELECT * FROM (${metrics.counts(CHUNK)}) ORDER BY table`)).toEqual([
+    { ...whole, onlyLive: '4', replaceable: '2' },
+    { ...whole, table: 'otel_metrics_sum', onlyLive: '0', onlyShadow: '4', replaceable: '0', fillable: '3' },
+  ]);
+  // A slower one that decided before the others deleted and inserted.
+  const late = EACH.map((table) => metrics.fill(table, CHUNK, `promote-0:${table}`));
+  for (let round = 0; round < 3; round++) {
+    for (const table of EACH) engine.execute(metrics.markStale(table, CHUNK));
+    for (const table of EACH) engine.execute(metrics.deleteStale(table, CHUNK));
+    if (round === 0) expect(points()).toEqual({ gauges: ['kept', 'kept too'], sums: [] });
+    for (const table of EACH) engine.execute(metrics.fill(table, CHUNK, `promote-${round}:${table}`));
+    expect(points()).toEqual({ gauges: ['kept', 'kept too'], sums: ['errors', 'requests', 'retries'] });
+  }
+  for (const sql of late) engine.execute(sql);
+  expect(points()).toEqual({ gauges: ['kept', 'kept too'], sums: ['errors', 'requests', 'retries'] });
+});
+
+test('places that a run leaves out are neither counted nor changed by it, and what the shadow has where letters are is told', () => {
+  live(['wrong', 12]);
+  shadow(['right', 12], ['lacking', 13], ['lacking', 13], ['lacking', 14, { day: '2026-11-20' }]);
+  const place = (run: string, kind: string, offset: number) =>
+    engine.execute(`INSERT INTO weir.shadow_x_places VALUES ('${run}', '${kind}', ${rawPosition('v1', 2, offset)})`);
+  for (const offset of [12, 13]) place('one', 'left', offset);
+  place('other', 'left', 14);
+  for (const offset of [12, 13, 14, 15]) place('one', 'letters', offset);
+  const position = (offset: number) => String(rawPosition('v1', 2, offset));
+  expect(engine.select(`SELECT * FROM (${difference.shadowOf('one')}) ORDER BY position`)).toEqual([
+    { position: position(12), rows: '1', day: 20_778 },
+    { position: position(13), rows: '2', day: 20_778 },
+    { position: position(14), rows: '1', day: 20_777 },
+  ]);
+  const some = new Difference(TARGET, PLAN, 'logs', 'one');
+  expect(engine.select(some.counts(CHUNK))).toMatchObject([{ onlyShadow: '1', replaceable: '0', fillable: '1' }]);
+  engine.execute(some.markStale('otel_logs', CHUNK));
+  engine.execute(some.deleteStale('otel_logs', CHUNK));
+  engine.execute(some.fill('otel_logs', CHUNK, 'promote-0'));
+  expect(bodies()).toEqual(['lacking', 'wrong']);
+  live(['extra', 15], ['more', 14]);
+  expect(engine.select(difference.stuckOf('one', CHUNK))).toMatchObject(
+    expect.arrayContaining([{ position: position(14) }, { position: position(15) }]),
+  );
 });
 
 test('one that was killed after it deleted is made good, and a slower one takes nothing back', () => {

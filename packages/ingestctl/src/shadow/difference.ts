@@ -1,8 +1,9 @@
 import { quoteName, type SchemaTarget, tableName } from '@weir/clickhouse';
-import { rawPosition, readRawPosition, TABLE_COLUMNS, type TableName } from '@weir/records';
+import type { SignalKind } from '@weir/pipeline';
+import { rawPosition, readRawPosition, signalOf, TABLE_COLUMNS, type TableName } from '@weir/records';
 import { type DoneBatch, quoted } from '../replay/journal.ts';
 import { type ReplayPlan, shadowTable } from '../replay/plan.ts';
-import { STALE } from '../replay/shadow-tables.ts';
+import { PLACES, STALE } from '../replay/shadow-tables.ts';
 
 /** A run of raw offsets, both inclusive, whose rows are looked at together. */
 export interface Chunk {
@@ -59,21 +60,27 @@ export function columnsOf(table: TableName): string {
   return TABLE_COLUMNS[table].map(({ name }) => quoteName(name)).join(', ');
 }
 
-/** SQL of the difference between a live table and its shadow. ClickHouse compares; nothing is pulled out of it. */
-export class Difference {
-  readonly live: string;
-  readonly shadow: string;
-  readonly stale: string;
-  readonly hash: string;
-  readonly #plan: ReplayPlan;
+/** Raw positions that a run has written down, by what for: `letters` have dead letters, `left` stay as they are. */
+export type PlaceKind = 'letters' | 'left';
 
-  constructor(target: SchemaTarget, plan: ReplayPlan, table: TableName) {
+/**
+ * SQL of the difference between the live tables of one signal and their shadows. ClickHouse compares; nothing is pulled out of
+ * it. A raw record is looked at over all of these tables, since a mended transcoder may put an item into another one.
+ */
+export class Difference {
+  readonly tables: readonly TableName[];
+  readonly stale: string;
+  readonly #target: SchemaTarget;
+  readonly #plan: ReplayPlan;
+  readonly #run: string | undefined;
+
+  /** @param run whose `left` places are left out; left out itself: none is */
+  constructor(target: SchemaTarget, plan: ReplayPlan, signal: SignalKind, run?: string) {
+    this.#target = target;
     this.#plan = plan;
-    this.live = tableName(target, table);
-    this.shadow = tableName(target, shadowTable(plan.id, table));
+    this.#run = run;
+    this.tables = plan.tables.filter((table) => signalOf(table) === signal);
     this.stale = tableName(target, shadowTable(plan.id, STALE));
-    const compared = TABLE_COLUMNS[table].filter(({ name }) => !NOT_COMPARED.has(name));
-    this.hash = `cityHash64(${compared.map(({ name }) => quoteName(name)).join(', ')})`;
   }
 
   /** What is of the window, whichever table it is in. */
@@ -83,74 +90,117 @@ export class Difference {
     return `ReceivedDay BETWEEN ${quoted(days[0])} AND ${quoted(days[1])}${tenants === '' ? '' : ` AND TenantId IN (${tenants})`}`;
   }
 
-  where({ partition, first, last }: Chunk): string {
+  #where({ partition, first, last }: Chunk): string {
     const at = (offset: number) => rawPosition(this.#plan.track, partition, offset);
     return `${this.#scope} AND RawPosition BETWEEN ${at(first)} AND ${at(last)}`;
   }
 
+  #places(kind: PlaceKind, run: string): string {
+    const table = tableName(this.#target, shadowTable(this.#plan.id, PLACES));
+    return `(SELECT RawPosition FROM ${table} WHERE Run = ${quoted(run)} AND Kind = ${quoted(kind)})`;
+  }
+
+  #live(table: TableName): string {
+    return tableName(this.#target, table);
+  }
+
+  #shadow(table: TableName): string {
+    return tableName(this.#target, shadowTable(this.#plan.id, table));
+  }
+
   /** What the shadow's rows of each raw record take in memory, in the order of the records. */
   recordBytes(chunk: Chunk): string {
-    return `SELECT toString(RawPosition) AS position, toString(sum(byteSize(*))) AS bytes FROM ${this.shadow} WHERE ${this.where(chunk)} GROUP BY RawPosition ORDER BY RawPosition`;
+    const sides = this.tables.map(
+      (table) => `SELECT RawPosition, byteSize(*) AS Bytes FROM ${this.#shadow(table)} WHERE ${this.#where(chunk)}`,
+    );
+    return `SELECT toString(RawPosition) AS position, toString(sum(Bytes)) AS bytes FROM (${sides.join(' UNION ALL ')}) GROUP BY RawPosition ORDER BY RawPosition`;
   }
 
   /** Rows of the window's days and tenants of which it is not known whether they are of the window. */
-  unplaced(): string {
-    return `SELECT toString(count()) AS n FROM ${this.live} WHERE ${this.#scope} AND RawPosition = 0`;
+  unplaced(table: TableName): string {
+    return `SELECT toString(count()) AS n FROM ${this.#live(table)} WHERE ${this.#scope} AND RawPosition = 0`;
   }
 
   /** Rows, alike in all columns, of which one side has more: how many copies there are here and there. */
   leftOver(chunk: Chunk): string {
-    const side = (table: string, isLive: number) =>
-      `SELECT TenantId, RawPosition, ${this.hash} AS Hash, ${isLive} AS Live FROM ${table} WHERE ${this.where(chunk)}`;
-    return `SELECT TenantId, RawPosition, Hash, toInt64(countIf(Live = 1)) AS l, toInt64(countIf(Live = 0)) AS s FROM (${side(this.live, 1)} UNION ALL ${side(this.shadow, 0)}) GROUP BY TenantId, RawPosition, Hash HAVING l != s`;
+    const kept = this.#run === undefined ? '' : ` AND RawPosition NOT IN ${this.#places('left', this.#run)}`;
+    const sides = this.tables.flatMap((table) =>
+      [this.#live(table), this.#shadow(table)].map(
+        (from, at) =>
+          `SELECT TenantId, RawPosition, ${quoted(table)} AS TableName, ${hashOf(table)} AS Hash, ${1 - at} AS Live FROM ${from} WHERE ${this.#where(chunk)}${kept}`,
+      ),
+    );
+    return `SELECT TenantId, RawPosition, TableName, Hash, toInt64(countIf(Live = 1)) AS l, toInt64(countIf(Live = 0)) AS s FROM (${sides.join(' UNION ALL ')}) GROUP BY TenantId, RawPosition, TableName, Hash HAVING l != s`;
   }
 
   /**
-   * What is left over of each raw record: on the live side, and in the shadow; and of the live rows those that the shadow has,
-   * too, but not as often: such a one cannot be told from its copies.
+   * What is left over of each raw record in each table: on the live side, and in the shadow; and of the live rows those that the
+   * shadow has, too, but not as often: such a one cannot be told from its copies. `isWhole`: over all tables the shadow has as
+   * many left over as live, and nothing is stuck.
    */
-  byRecord(chunk: Chunk): string {
-    return `SELECT TenantId, RawPosition, sumIf(l - s, l > s) AS lo, sumIf(s - l, s > l) AS so, countIf(l > s AND s > 0) AS stuck FROM (${this.leftOver(chunk)}) GROUP BY TenantId, RawPosition`;
+  byTable(chunk: Chunk): string {
+    const sums = `SELECT TenantId, RawPosition, TableName, sumIf(l - s, l > s) AS lo, sumIf(s - l, s > l) AS so, countIf(l > s AND s > 0) AS stuck FROM (${this.leftOver(chunk)}) GROUP BY TenantId, RawPosition, TableName`;
+    return `SELECT *, sum(lo) OVER record AS allLo, allLo <= sum(so) OVER record AND sum(stuck) OVER record = 0 AS isWhole FROM (${sums}) WINDOW record AS (PARTITION BY TenantId, RawPosition)`;
   }
 
-  /** By tenant; `replaceable` of the different rows may be replaced, `fillable` are those that live lacks then. */
+  /** By table and tenant; `replaceable` of the live rows may be replaced, `fillable` are those that live lacks then. */
   counts(chunk: Chunk): string {
-    return `SELECT TenantId AS tenant, toString(sum(least(lo, so))) AS different, toString(sum(lo - least(lo, so))) AS onlyLive, toString(sum(so - least(lo, so))) AS onlyShadow, toString(sumIf(lo, lo <= so AND stuck = 0)) AS replaceable, toString(sumIf(so, lo <= so AND stuck = 0)) AS fillable FROM (${this.byRecord(chunk)}) GROUP BY TenantId`;
+    return `SELECT TableName AS table, TenantId AS tenant, toString(sum(least(lo, so))) AS different, toString(sum(lo - least(lo, so))) AS onlyLive, toString(sum(so - least(lo, so))) AS onlyShadow, toString(sumIf(lo, isWhole)) AS replaceable, toString(sumIf(so, isWhole)) AS fillable FROM (${this.byTable(chunk)}) GROUP BY TableName, TenantId`;
   }
 
-  /** Some raw records that differ, of each tenant. */
-  records(chunk: Chunk, most: number): string {
-    return `SELECT TenantId AS tenant, toString(RawPosition) AS position FROM (${this.byRecord(chunk)}) ORDER BY TenantId, RawPosition LIMIT ${most} BY TenantId`;
+  /** Some raw records that differ in a table, of each tenant. */
+  records(table: TableName, chunk: Chunk, most: number): string {
+    return `SELECT TenantId AS tenant, toString(RawPosition) AS position FROM (${this.byTable(chunk)}) WHERE TableName = ${quoted(table)} ORDER BY TenantId, RawPosition LIMIT ${most} BY TenantId`;
   }
 
-  /** The rows of one raw record that are left over, of both sides. */
+  /** The rows of one raw record that are left over in a table, of both sides. */
   rows(table: TableName, chunk: Chunk, position: string, most: number): string {
-    const rest = `SELECT Hash FROM (${this.leftOver(chunk)}) WHERE RawPosition = ${position}`;
+    const rest = `SELECT Hash FROM (${this.leftOver(chunk)}) WHERE TableName = ${quoted(table)} AND RawPosition = ${position}`;
     const side = (from: string, live: number, more: string) =>
-      `(SELECT ${live} AS live, ${columnsOf(table)} FROM ${from} WHERE ${this.where(chunk)} AND RawPosition = ${position} AND ${this.hash} IN (${rest} AND ${more}) LIMIT ${most})`;
-    return `${side(this.live, 1, 'l > s')} UNION ALL ${side(this.shadow, 0, 's > l')}`;
+      `(SELECT ${live} AS live, ${columnsOf(table)} FROM ${from} WHERE ${this.#where(chunk)} AND RawPosition = ${position} AND ${hashOf(table)} IN (${rest} AND ${more}) LIMIT ${most})`;
+    return `${side(this.#live(table), 1, 'l > s')} UNION ALL ${side(this.#shadow(table), 0, 's > l')}`;
+  }
+
+  /** Of the run's places that have letters: how many rows the shadow has of each, and of which day they are. */
+  shadowOf(run: string): string {
+    const letters = this.#places('letters', run);
+    const sides = this.tables.map(
+      (table) =>
+        `SELECT RawPosition, ReceivedDay FROM ${this.#shadow(table)} WHERE ${this.#scope} AND RawPosition IN ${letters}`,
+    );
+    return `SELECT toString(RawPosition) AS position, toString(count()) AS rows, toUInt32(toUInt16(min(ReceivedDay))) AS day FROM (${sides.join(' UNION ALL ')}) GROUP BY RawPosition`;
+  }
+
+  /** The run's places with letters whose live rows stay as they are, so that nothing is inserted there either. */
+  stuckOf(run: string, chunk: Chunk): string {
+    return `SELECT DISTINCT toString(RawPosition) AS position FROM (${this.byTable(chunk)}) WHERE NOT isWhole AND RawPosition IN ${this.#places('letters', run)}`;
   }
 
   /** Writes down which live rows are to be replaced: those left over of records where the shadow has as many left over. */
   markStale(table: TableName, chunk: Chunk): string {
-    const records = `SELECT RawPosition FROM (${this.byRecord(chunk)}) WHERE lo > 0 AND lo <= so AND stuck = 0`;
-    return `INSERT INTO ${this.stale} SELECT ${quoted(table)}, RawPosition, Hash FROM (${this.leftOver(chunk)}) WHERE l > s AND s = 0 AND RawPosition IN (${records})`;
+    const records = `SELECT TenantId, RawPosition FROM (${this.byTable(chunk)}) WHERE allLo > 0 AND isWhole`;
+    return `INSERT INTO ${this.stale} SELECT TableName, RawPosition, Hash FROM (${this.leftOver(chunk)}) WHERE TableName = ${quoted(table)} AND l > s AND s = 0 AND (TenantId, RawPosition) IN (${records})`;
   }
 
   /** Deletes what is written down. It matches no row that the shadow has. */
   deleteStale(table: TableName, chunk: Chunk): string {
     const marked = `SELECT RawPosition, Hash FROM ${this.stale} WHERE TableName = ${quoted(table)}`;
-    return `DELETE FROM ${this.live} WHERE ${this.where(chunk)} AND (RawPosition, ${this.hash}) IN (${marked}) SETTINGS lightweight_deletes_sync = 2, allow_nondeterministic_mutations = 1`;
+    return `DELETE FROM ${this.#live(table)} WHERE ${this.#where(chunk)} AND (RawPosition, ${hashOf(table)}) IN (${marked}) SETTINGS lightweight_deletes_sync = 2, allow_nondeterministic_mutations = 1`;
   }
 
-  /** Inserts what live lacks of records of which it has nothing left over; as many copies as are missing. */
+  /** Inserts what live lacks of records of which no live table has anything left over; as many copies as are missing. */
   fill(table: TableName, chunk: Chunk, token: string): string {
     const columns = columnsOf(table);
-    const records = `SELECT RawPosition FROM (${this.byRecord(chunk)}) WHERE lo = 0`;
-    const missing = `SELECT RawPosition AS p, Hash AS h, s - l AS missing FROM (${this.leftOver(chunk)}) WHERE s > l AND RawPosition IN (${records})`;
-    const copies = `SELECT ${columns}, ${this.hash} AS weir_hash, row_number() OVER (PARTITION BY RawPosition, weir_hash) AS weir_copy FROM ${this.shadow} WHERE ${this.where(chunk)} AND (RawPosition, ${this.hash}) IN (SELECT p, h FROM (${missing}))`;
-    return `INSERT INTO ${this.live} (${columns}) SELECT ${columns} FROM (${copies}) AS rows INNER JOIN (${missing}) AS lacking ON rows.RawPosition = lacking.p AND rows.weir_hash = lacking.h WHERE weir_copy <= missing SETTINGS ${FILL_SETTINGS}, insert_deduplication_token = ${quoted(token)}`;
+    const records = `SELECT TenantId, RawPosition FROM (${this.byTable(chunk)}) WHERE allLo = 0`;
+    const missing = `SELECT RawPosition AS p, Hash AS h, s - l AS missing FROM (${this.leftOver(chunk)}) WHERE TableName = ${quoted(table)} AND s > l AND (TenantId, RawPosition) IN (${records})`;
+    const copies = `SELECT ${columns}, ${hashOf(table)} AS weir_hash, row_number() OVER (PARTITION BY RawPosition, weir_hash) AS weir_copy FROM ${this.#shadow(table)} WHERE ${this.#where(chunk)} AND (RawPosition, ${hashOf(table)}) IN (SELECT p, h FROM (${missing}))`;
+    return `INSERT INTO ${this.#live(table)} (${columns}) SELECT ${columns} FROM (${copies}) AS rows INNER JOIN (${missing}) AS lacking ON rows.RawPosition = lacking.p AND rows.weir_hash = lacking.h WHERE weir_copy <= missing SETTINGS ${FILL_SETTINGS}, insert_deduplication_token = ${quoted(token)}`;
   }
+}
+
+function hashOf(table: TableName): string {
+  const compared = TABLE_COLUMNS[table].filter(({ name }) => !NOT_COMPARED.has(name));
+  return `cityHash64(${compared.map(({ name }) => quoteName(name)).join(', ')})`;
 }
 
 /** One block, whose token then covers all of it. */

@@ -1,9 +1,11 @@
 import { agreed } from '../agreed.ts';
 import type { Context } from '../context.ts';
+import { openDlq } from '../dlq/dlq-parts.ts';
 import { printRows } from '../output.ts';
 import { ReplayJournal, type ReplayState } from '../replay/journal.ts';
 import { shadowTable } from '../replay/plan.ts';
 import { dropShadow } from '../replay/shadow-tables.ts';
+import { Refused } from '../replay/window.ts';
 import { targetOf } from './compare.ts';
 
 /** Lists the replays whose shadows are there, with their windows, rows and bytes. */
@@ -38,7 +40,10 @@ function stateText({ isDone, promotions }: ReplayState): string {
   return isDone ? 'complete' : 'not complete';
 }
 
-/** Removes the shadow tables of a replay; the live ones stay as they are. */
+/**
+ * Removes the shadow tables of a replay; the live ones stay as they are.
+ * @throws Refused while dead letters are to come back by them
+ */
 export async function dropShadowOf(
   context: Context,
   id: string,
@@ -48,11 +53,15 @@ export async function dropShadowOf(
   const clickhouse = context.clickhouse();
   const journal = new ReplayJournal(clickhouse, context.database);
   const { plan } = await journal.read(id, signal);
+  const { journal: redrives } = await openDlq(context, signal);
+  if (redrives.book.openPromotions().some(({ replay }) => replay === id)) {
+    throw new Refused(`a promotion of it was cut off, and holds dead letters: ingestctl shadow promote ${id}`);
+  }
   const tables = plan.tables.map((table) => shadowTable(id, table));
   if (context.options.json !== true) context.outside.out(`drops ${tables.join(', ')}\n`);
   if (!(await agreed(context, options.yes, 'Drop them?'))) return 1;
-  await dropShadow(clickhouse, targetOf(context), plan);
-  await journal.told(id, 'dropped');
+  await dropShadow(clickhouse, targetOf(context), plan, signal);
+  await journal.told(id, 'dropped', {}, signal);
   if (context.options.json === true) context.outside.out(`${JSON.stringify({ id, dropped: tables })}\n`);
   return 0;
 }

@@ -1,132 +1,110 @@
-import { type ClickHouse, onCluster, tableName } from '@weir/clickhouse';
-import { faultPoint } from '@weir/pipeline';
-import type { TableName } from '@weir/records';
 import { agreed } from '../agreed.ts';
 import type { Context } from '../context.ts';
 import { longSignal } from '../long-signal.ts';
-import { ReplayJournal, type ReplayState } from '../replay/journal.ts';
-import { shadowTable } from '../replay/plan.ts';
-import { STALE } from '../replay/shadow-tables.ts';
-import { type Compared, countDifference, printDifference, ready, targetOf } from './compare.ts';
-import { type Chunk, Difference, piecesOf } from './difference.ts';
+import { ReplayJournal } from '../replay/journal.ts';
+import { type Compared, printDifference, ready } from './compare.ts';
+import type { EndedClaims } from './letter-claims.ts';
+import { Promotion, type Survey } from './promotion.ts';
+import { WHY_LEFT, type WhyLeft } from './sort-letters.ts';
 
-/** What a promotion does to a live table. */
+/** What a promotion does to the live tables. */
 interface Totals {
   readonly replaced: number;
   readonly inserted: number;
   /** Rows that only live has, or that cannot be told apart from those: they are left as they are. */
   readonly kept: number;
+  /** Dead letters whose items come back; left out where there are none. */
+  readonly letters?: number;
+  /** Raw records that are left as they are, by why; left out where there are none. */
+  readonly leftOut?: Readonly<Partial<Record<WhyLeft, number>>>;
+  /** Rows that are not inserted because of it. */
+  readonly leftOutRows?: number;
 }
 
 /**
- * Replaces live rows that the shadow has otherwise, and inserts those that live lacks, after showing how many. Safe to run
- * twice, side by side, and again after it was killed. Status 1 where the operator says no, or rows are still missing.
+ * Replaces live rows that the shadow has otherwise, and inserts those that live lacks, after showing how many. Dead letters whose
+ * items come back so are taken, and the books put right. Safe to run twice, side by side, and again after it was killed. Status 1
+ * where the operator says no, or rows are still missing.
  */
 export async function promote(context: Context, id: string, options: { readonly yes?: boolean }): Promise<number> {
   const signal = longSignal(context);
   const clickhouse = context.clickhouse();
   const state = await ready(context, clickhouse, id, signal);
-  const before = await countDifference(context, clickhouse, state, signal);
+  const promotion = await Promotion.open(context, clickhouse, state, signal);
+  const before = await promotion.survey(signal);
   const totals = totalsOf(before);
+  const journal = new ReplayJournal(clickhouse, context.database);
   show(context, before, totals);
-  if (totals.inserted === 0) {
+  if (totals.inserted === 0 && before.letters.free.length === 0 && !promotion.isOpen) {
     // One that was killed after its last insert: its round is over, and so are the tokens of it.
-    await new ReplayJournal(clickhouse, context.database).told(id, 'promoted', totals);
+    await journal.told(id, 'promoted', totals, signal);
     if (context.options.json === true) context.outside.out(`${JSON.stringify({ id, ...totals })}\n`);
     return 0;
   }
-  if (context.options.json !== true) context.outside.out(`${REDRIVEN}\n`);
   if (!(await agreed(context, options.yes, 'Change the live tables?'))) return 1;
-  await carryOut(context, clickhouse, state, before, signal);
-  const after = totalsOf(await countDifference(context, clickhouse, state, signal));
-  const isWhole = after.inserted === 0;
-  if (isWhole) await new ReplayJournal(clickhouse, context.database).told(id, 'promoted', totals);
-  if (context.options.json === true)
-    context.outside.out(`${JSON.stringify({ id, ...totals, left: after.inserted })}\n`);
+  await promotion.carryOut(await promotion.claim(before, signal), signal);
+  const after = await promotion.survey(signal);
+  const left = totalsOf(after).inserted;
+  const ended = left > 0 ? undefined : await promotion.end(after, signal);
+  const isWhole = ended !== undefined && ended.open === 0;
+  await journal.told(id, isWhole ? 'promoted' : 'round', totals, signal);
+  if (context.options.json === true) context.outside.out(`${JSON.stringify({ id, ...totals, left })}\n`);
   else if (isWhole) context.outside.out(`promoted ${id}\n`);
-  else context.outside.out(`${after.inserted} rows are still missing: run it again\n`);
+  else if (left > 0) context.outside.out(`${left} rows are still missing: run it again\n`);
+  tellEnded(context, ended);
   return isWhole ? 0 : 1;
 }
 
-/** Neither command looks at what the other has done. */
-const REDRIVEN =
-  'Dead letters of this window whose items are inserted here must be purged, not redriven, and none may have been redriven before: they would be there twice.';
-
-function totalsOf({ counted }: Compared): Totals {
-  const sum = (of: (one: Compared['counted'][number]) => number) => counted.reduce((total, one) => total + of(one), 0);
+function totalsOf({ all, wanted, letters: { free, own, left } }: Survey): Totals {
+  const sum = ({ counted }: Compared, of: (one: Compared['counted'][number]) => number) =>
+    counted.reduce((total, one) => total + of(one), 0);
+  const inserted = sum(wanted, ({ fillable }) => fillable);
+  const leftOutRows = sum(all, ({ fillable }) => fillable) - inserted;
+  const leftOut: Partial<Record<WhyLeft, number>> = {};
+  for (const why of left.values()) leftOut[why] = (leftOut[why] ?? 0) + 1;
   return {
-    replaced: sum(({ replaceable }) => replaceable),
-    inserted: sum(({ fillable }) => fillable),
-    kept: sum(({ different, onlyLive, replaceable }) => different + onlyLive - replaceable),
+    replaced: sum(wanted, ({ replaceable }) => replaceable),
+    inserted,
+    kept: sum(wanted, ({ different, onlyLive, replaceable }) => different + onlyLive - replaceable),
+    ...(free.length + own.length > 0 ? { letters: free.length + own.length } : {}),
+    ...(left.size > 0 ? { leftOut, leftOutRows } : {}),
   };
 }
 
-function show(context: Context, before: Compared, { replaced, inserted, kept }: Totals): void {
+function show(context: Context, { all, letters }: Survey, totals: Totals): void {
   if (context.options.json === true) return;
-  if (before.counted.length > 0) printDifference(context, before);
+  const { replaced, inserted, kept, leftOut = {}, leftOutRows = 0 } = totals;
+  if (all.counted.length > 0) printDifference(context, all);
   const lines = [
     `live rows to be replaced: ${replaced}`,
     `rows to be inserted, those in their place among them: ${inserted}`,
   ];
   if (kept > 0)
     lines.push(`live rows that stay as they are, of records that have more of them than the shadow: ${kept}`);
+  const back = [...letters.free, ...letters.own];
+  if (back.length > 0) {
+    const items = back.reduce((sum, letter) => sum + letter.items, 0);
+    lines.push(
+      `dead letters that come back by this, and cannot be redriven any more: ${back.length}, with ${items} items; the books are put right`,
+    );
+  }
+  if (leftOutRows > 0)
+    lines.push(`rows that are not inserted, of raw records that are left as they are: ${leftOutRows}`);
+  for (const [why, records] of Object.entries(leftOut))
+    lines.push(`raw records left as they are: ${records}: ${WHY_LEFT[why as WhyLeft]}`);
   context.outside.out(`${lines.join('\n')}\n`);
 }
 
-async function carryOut(
-  context: Context,
-  clickhouse: ClickHouse,
-  { plan, promotions }: ReplayState,
-  { chunks }: Compared,
-  signal: AbortSignal,
-): Promise<void> {
-  const target = targetOf(context);
-  const engine = target.cluster === undefined ? 'MergeTree' : 'ReplicatedMergeTree';
-  await clickhouse.command(
-    `CREATE TABLE IF NOT EXISTS ${tableName(target, shadowTable(plan.id, STALE))}${onCluster(target)} (TableName LowCardinality(String), RawPosition UInt64, Hash UInt64) ENGINE = ${engine}() ORDER BY (TableName, RawPosition, Hash)`,
-  );
-  for (const [table, differing] of chunks) {
-    const difference = new Difference(target, plan, table);
-    for (const chunk of await pieces(clickhouse, difference, differing, signal)) {
-      signal.throwIfAborted();
-      await clickhouse.command(difference.markStale(table, chunk));
-      faultPoint('promote.after_mark');
-      if (await isMarked(clickhouse, difference, table, signal)) {
-        await clickhouse.command(difference.deleteStale(table, chunk));
-        faultPoint('promote.after_delete');
-      }
-      // A round that came to its end leaves tokens that a later one must not meet.
-      const token = `${plan.id}:promote-${promotions}:${table}:${chunk.partition}:${chunk.first}-${chunk.last}`;
-      await clickhouse.command(difference.fill(table, chunk, token));
-      faultPoint('promote.after_fill');
-    }
-  }
-}
-
-async function pieces(
-  clickhouse: ClickHouse,
-  difference: Difference,
-  chunks: readonly Chunk[],
-  signal: AbortSignal,
-): Promise<readonly Chunk[]> {
-  const found: Chunk[] = [];
-  for (const chunk of chunks) {
-    const records = await clickhouse.query<{ position: string; bytes: string }>(
-      difference.recordBytes(chunk),
-      {},
-      signal,
+function tellEnded({ outside }: Context, ended: EndedClaims | undefined): void {
+  if (ended === undefined) return;
+  if (ended.open > 0) {
+    outside.err(
+      `${ended.open} dead letters that an earlier run has taken are held still: not all of them came back; see ingestctl dlq list --letters\n`,
     );
-    found.push(...piecesOf(chunk, records));
   }
-  return found;
-}
-
-async function isMarked(
-  clickhouse: ClickHouse,
-  { stale }: Difference,
-  table: TableName,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const sql = `SELECT 1 AS n FROM ${stale} WHERE TableName = {table: String} LIMIT 1`;
-  return (await clickhouse.query(sql, { table }, signal)).length > 0;
+  if (ended.unknown > 0) {
+    outside.err(
+      `of ${ended.unknown} dead letters it cannot be told whether the books are right, as it was cut off more than an hour ago: see ingestctl audit\n`,
+    );
+  }
 }

@@ -2,14 +2,13 @@ import { zstdDecompressSync } from 'node:zlib';
 import type { Log, NewRecord } from '@weir/delivery';
 import { Budget, DependencyError } from '@weir/pipeline';
 import { decodeNote, decodeRawMeta, RejectedWalk } from '@weir/records';
-import { effectiveTenant } from '@weir/tenancy';
+import { effectiveTenant, ShardMap } from '@weir/tenancy';
 import { decodeExport, encodeExport, FakeClock } from '@weir/testkit';
 import { describe, expect, test } from 'vitest';
 import { EdgeQueue } from '../edge-queue.ts';
 import type { AdmittedExport } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { Publisher } from './publisher.ts';
-import { ShardMap } from './shards.ts';
 
 const tenant = effectiveTenant('acme', { keys: [], limits: { partitions: 4 } }, undefined);
 

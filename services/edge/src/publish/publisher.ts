@@ -2,13 +2,12 @@ import { type Log, PartitionLane, type Published, type RawRecord } from '@weir/d
 import { createTotals, repeatedBytesMax, Scanner, splitExport } from '@weir/otlp';
 import { type Clock, type Component, type Consumer, type Refused, refuse } from '@weir/pipeline';
 import { encodeRejectedItems, type Usage } from '@weir/records';
-import type { Tenant } from '@weir/tenancy';
+import { ShardMap, type Tenant } from '@weir/tenancy';
 import type { EdgeQueue } from '../edge-queue.ts';
 import type { AdmittedExport, Answer } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { toStoredValue } from '../stored-value.ts';
 import type { Books } from './books.ts';
-import { ShardMap } from './shards.ts';
 
 /** What publishing needs of the world. */
 export interface PublisherParts {

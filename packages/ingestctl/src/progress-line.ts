@@ -1,4 +1,4 @@
-import type { Outside } from '../context.ts';
+import type { Outside } from './context.ts';
 
 const WIDTH = 30;
 const DRAW_MS = 100;
@@ -21,13 +21,14 @@ export class ProgressLine {
   /**
    * @param before of `done`, what was done before this process began
    * @param total 0: not known
+   * @param what is counted
    */
-  draw(done: number, total: number, before = 0): void {
+  draw(done: number, total: number, before = 0, what = 'items'): void {
     const nowMs = this.#nowMs();
     if (!this.#isShown || nowMs - this.#drawnMs < DRAW_MS) return;
     this.#drawnMs = nowMs;
     const elapsedS = Math.max(0.001, (nowMs - this.#startedMs) / 1_000);
-    this.#outside.out(`\r\u001b[K${progressText(done, total, (done - before) / elapsedS)}`);
+    this.#outside.out(`\r\u001b[K${progressText(done, total, (done - before) / elapsedS, what)}`);
   }
 
   /** Takes the line away. */
@@ -37,11 +38,11 @@ export class ProgressLine {
 }
 
 /** `[=====     ] 50 %  1000 of 2000  500/s  2 s left` */
-export function progressText(done: number, total: number, perSecond: number): string {
+export function progressText(done: number, total: number, perSecond: number, what = 'items'): string {
   const rate = `${Math.round(perSecond)}/s`;
   if (total <= 0) return `${done} read  ${rate}`;
   const share = Math.min(1, done / total);
   const bar = '='.repeat(Math.round(share * WIDTH)).padEnd(WIDTH);
   const leftS = perSecond > 0 ? `${Math.ceil(Math.max(0, total - done) / perSecond)} s left` : '';
-  return `[${bar}] ${Math.floor(share * 100)} %  ${done} of ${total} items  ${rate}  ${leftS}`.trimEnd();
+  return `[${bar}] ${Math.floor(share * 100)} %  ${done} of ${total} ${what}  ${rate}  ${leftS}`.trimEnd();
 }

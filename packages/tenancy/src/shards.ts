@@ -1,5 +1,10 @@
 import { hash } from 'node:crypto';
-import { LIMITS } from '../limits.ts';
+
+/** A tenant's exports go to one in so many partitions, and to at least so many. */
+const PART = 4;
+const LEAST = 2;
+/** Tenants whose partitions are kept in mind; those of another are worked out anew, some 5 us for each partition. */
+export const SHARDED_TENANTS_MAX = 10_000;
 
 /** The partitions of a tenant. */
 export interface Shards {
@@ -11,7 +16,7 @@ export interface Shards {
 
 /** How many of `partitions` are a tenant's own: a quarter where it has no limit of its own, and at least two. */
 export function ownShards(partitions: number, limit: number | undefined): number {
-  return Math.min(partitions, limit ?? Math.max(LIMITS.shardsMin, Math.ceil(partitions / LIMITS.shardsPart)));
+  return Math.min(partitions, limit ?? Math.max(LEAST, Math.ceil(partitions / PART)));
 }
 
 /**
@@ -33,7 +38,7 @@ export class ShardMap {
     const known = this.#known.get(tenant);
     if (known !== undefined && known.own === own) return known;
     const shards = { order: known?.order ?? rendezvousOrder(tenant, this.#partitions), own };
-    if (known === undefined && this.#known.size >= LIMITS.shardedTenantsMax) this.#forgetOldest();
+    if (known === undefined && this.#known.size >= SHARDED_TENANTS_MAX) this.#forgetOldest();
     this.#known.set(tenant, shards);
     return shards;
   }

@@ -1,0 +1,116 @@
+import type { BlocksInsert } from '@weir/clickhouse';
+import type { Log } from '@weir/delivery';
+import { DependencyError } from '@weir/pipeline';
+import { FakeClock, SimulatedLog, VirtualTime } from '@weir/testkit';
+import { expect, test } from 'vitest';
+import { RedriveJournal } from '../dlq/redrive-journal.ts';
+import { LetterClaims } from './letter-claims.ts';
+import type { ComingBack } from './sort-letters.ts';
+
+const NEVER = new AbortController().signal;
+const LETTERS = ['a', 'b', 'c'].map(
+  (key): ComingBack => ({
+    key,
+    state: 'waiting',
+    promoter: undefined,
+    tenant: 'acme',
+    signal: 'logs',
+    reason: 'invalid_time',
+    items: 2,
+    kind: 'raw',
+    places: new Map(),
+    digest: '',
+    day: undefined,
+    bookedDay: 20_000,
+  }),
+);
+const KEYS = LETTERS.map(({ key }) => key);
+
+async function simulate<T>(body: (time: VirtualTime, log: SimulatedLog) => Promise<T>): Promise<T> {
+  const time = new VirtualTime(1);
+  const running = body(time, new SimulatedLog(time, { answerLost: 0, late: 0, lost: 0 }));
+  await time.run(Number.POSITIVE_INFINITY);
+  return running;
+}
+
+/** A run whose process ends at its nth call of the world. */
+async function run(log: Log, clock: VirtualTime | FakeClock, tokens: string[], calls = Number.POSITIVE_INFINITY) {
+  let left = calls;
+  const alive = async <T>(call: () => Promise<T> | T): Promise<T> => {
+    if (left-- <= 0) throw new Error('killed');
+    const result = await call();
+    if (left <= 0) throw new Error('killed');
+    return result;
+  };
+  const own: Log = {
+    read: (...args) => alive(() => log.read(...args)),
+    bounds: (...args) => alive(() => log.bounds(...args)),
+    append: (...args) => alive(() => log.append(...args)),
+  };
+  const insertBlocks = ({ token }: BlocksInsert) => alive(() => void tokens.push(token));
+  const journal = new RedriveJournal(own, clock);
+  await journal.refresh(NEVER);
+  const claims = new LetterClaims({ insertBlocks }, clock, journal, 'x');
+  const free = LETTERS.filter(({ key }) => journal.book.letter(key) === 'waiting');
+  if (free.length > 0) await claims.claim(free, NEVER);
+  const ended = await claims.end(LETTERS, NEVER);
+  return { ended, states: KEYS.map((key) => journal.book.letter(key)) };
+}
+
+test('killed at any one of its calls and run again, the books are put right under one token', async () => {
+  for (let calls = 1, killed = true; killed; calls++) {
+    const tokens: string[] = [];
+    const done = await simulate(async (time, log) => {
+      killed = await run(log, time, tokens, calls).then(
+        () => false,
+        () => true,
+      );
+      return run(log, time, tokens);
+    });
+    expect({ calls, ...done }).toEqual({
+      calls,
+      ended: { open: 0, unknown: 0 },
+      states: ['promoted', 'promoted', 'promoted'],
+    });
+    expect(new Set(tokens).size).toBe(1);
+  }
+});
+
+test('who was cut off in the books longer ago than tokens are remembered leaves them, and says so', async () => {
+  const tokens: string[] = [];
+  await simulate(async (time, log) => {
+    const journal = new RedriveJournal(log, time);
+    await journal.put({ kind: 'promote', chunk: 'early', replay: 'x', letters: KEYS }, NEVER);
+    await journal.put({ kind: 'booking', chunk: 'early', atMs: Number(time.wallNs() / 1_000_000n) }, NEVER);
+    const late = new FakeClock(0, time.wallNs() + 3_600_000_000_000n);
+    expect((await run(log, late, tokens)).ended).toEqual({ open: 0, unknown: 3 });
+  });
+  expect(tokens).toEqual([]);
+});
+
+test('letters whose items did not come back stay taken, and those of other replays are not touched', async () => {
+  await simulate(async (time, log) => {
+    const journal = new RedriveJournal(log, time);
+    await journal.put({ kind: 'promote', chunk: 'mine', replay: 'x', letters: ['a', 'missing'] }, NEVER);
+    await journal.put({ kind: 'promote', chunk: 'theirs', replay: 'y', letters: ['b'] }, NEVER);
+    const claims = new LetterClaims({ insertBlocks: async () => undefined }, time, journal, 'x');
+    expect(await claims.end(LETTERS, NEVER)).toEqual({ open: 2, unknown: 0 });
+    expect(['a', 'missing', 'b'].map((key) => journal.book.letter(key))).toEqual(['sending', 'sending', 'sending']);
+  });
+});
+
+test('books that ClickHouse does not take yet are tried again', async () => {
+  await simulate(async (time, log) => {
+    const journal = new RedriveJournal(log, time);
+    await journal.put({ kind: 'promote', chunk: 'one', replay: 'x', letters: KEYS }, NEVER);
+    let left = 2;
+    const insertBlocks = async () => {
+      if (left-- > 0) throw new DependencyError('clickhouse', 'unavailable', 'down', { retryable: true });
+    };
+    expect(await new LetterClaims({ insertBlocks }, time, journal, 'x').end(LETTERS, NEVER)).toEqual({
+      open: 0,
+      unknown: 0,
+    });
+    expect(left).toBe(-1);
+  });
+});
