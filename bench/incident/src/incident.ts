@@ -121,7 +121,7 @@ async function breaks(incident: IncidentStack, session: Session, { bugS }: Incid
 /** Track v2 has the release before, which has not the bug: first a part of one tenant, then all. */
 async function shifts(stack: TestStack, session: Session): Promise<void> {
   session.heading('Track v2 has the mended release; a quarter of one tenant goes there first');
-  await session.done('rollout', 'set', 'acme', '--to', 'v2', '--percent', '25');
+  await session.done('rollout', 'set', 'acme', '--to', 'v2', '--percent', '25', '--yes');
   await pause(SETTLE_MS);
   session.say(
     'What v2 stores of the same metric is right again (the bits of `RawPosition` above the 54th are the track):',
@@ -130,7 +130,7 @@ async function shifts(stack: TestStack, session: Session): Promise<void> {
     "SELECT concat('v', toString(bitShiftRight(RawPosition, 54))) AS track, count() AS points, min(Value) AS least, max(Value) AS most\nFROM otel_metrics_gauge WHERE TenantId = 'acme' AND MetricName = 'incident.queue.wait' AND TimeUnix > now64(9) - INTERVAL 4 SECOND GROUP BY track ORDER BY track",
   );
   session.heading('All tenants go to v2, without a restart');
-  for (const tenant of TENANTS) await session.done('rollout', 'set', tenant, '--to', 'v2', '--percent', '100');
+  for (const tenant of TENANTS) await session.done('rollout', 'set', tenant, '--to', 'v2', '--percent', '100', '--yes');
   await session.ingestctl('rollout', 'status');
   // What v1 has taken before goes through its normalizer, with the bug, to the end.
   await stack.until<{ n: string }>(
@@ -209,7 +209,7 @@ async function promotes(session: Session, id: string): Promise<void> {
 async function ends(incident: IncidentStack, session: Session, id: string): Promise<number> {
   session.heading('The end: v1 gets the mended release, the tenants go back, the shadow is dropped');
   await incident.release('mended');
-  for (const tenant of TENANTS) await session.done('rollout', 'back', tenant);
+  for (const tenant of TENANTS) await session.done('rollout', 'back', tenant, '--yes');
   const backMs = Date.now();
   await session.ingestctl('shadow', 'drop', id, '--yes');
   await session.ingestctl('shadow', 'list');
