@@ -26,5 +26,9 @@ test('a statement that takes long is given up when its signal aborts', async () 
   await arrived;
   interrupted.abort();
   await expect(running).rejects.toMatchObject({ name: 'DependencyError', dependency: 'clickhouse' });
+  // One that comes after that is not sent.
+  const sent = new Promise((resolve) => server.once('request', () => resolve('sent')));
+  const late = clickhouse.query('SELECT 1', {}, interrupted.signal).catch((error: Error) => error.name);
+  expect(await Promise.race([sent, late])).toBe('DependencyError');
   await clickhouse.close();
 });

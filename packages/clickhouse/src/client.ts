@@ -78,9 +78,9 @@ export function createClickHouse(config: ClickHouseConfig): ClickHouse {
     log: { level: 127 as never },
   });
   return {
-    insertBlocks: (insert, signal) => mapped(() => insertBlocks(client, config.database, insert, signal)),
+    insertBlocks: (insert, signal) => mapped(signal, () => insertBlocks(client, config.database, insert, signal)),
     query: <T>(sql: string, parameters: Readonly<Record<string, unknown>>, signal: AbortSignal) =>
-      mapped(async () => {
+      mapped(signal, async () => {
         const answer = await client.query({
           query: sql,
           query_params: parameters,
@@ -90,11 +90,11 @@ export function createClickHouse(config: ClickHouseConfig): ClickHouse {
         return answer.json<T>();
       }),
     command: (sql, signal) =>
-      mapped(async () => {
+      mapped(signal, async () => {
         await client.command({ query: sql, abort_signal: signal });
       }),
     ping: (signal) =>
-      mapped(async () => {
+      mapped(signal, async () => {
         const answer = await client.query({ query: 'SELECT 1', format: 'JSONEachRow', abort_signal: signal });
         await answer.text();
       }),
@@ -102,8 +102,10 @@ export function createClickHouse(config: ClickHouseConfig): ClickHouse {
   };
 }
 
-async function mapped<T>(work: () => Promise<T>): Promise<T> {
+async function mapped<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   try {
+    // The client listens for an abort, and does not look whether it has been.
+    signal.throwIfAborted();
     return await work();
   } catch (error) {
     throw fromClickHouseError(error);

@@ -50,6 +50,11 @@ export class Operator {
     return lines.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
   }
 
+  /** Replays, and returns the id of the replay. */
+  async replay(...args: string[]): Promise<string> {
+    return String((await this.jsonLines(...args)).at(-1)!.id);
+  }
+
   /** Where all topics and groups of the live path stand, once nothing moves. */
   async settled(): Promise<object[]> {
     for (let last = ''; ; await pause(SETTLED_MS)) {

@@ -1,13 +1,22 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createKafkaLog } from '@weir/kafka';
-import { type FaultPoint, systemClock } from '@weir/pipeline';
-import { CONTROL_TOPICS, dlqKey, encodeDlqMeta, encodeRawMeta, readRawPosition } from '@weir/records';
+import { type FaultPoint, onFaultPoint, systemClock } from '@weir/pipeline';
+import {
+  CONTROL_TOPICS,
+  dlqKey,
+  encodeDlqMeta,
+  encodeRawMeta,
+  encodeRedriveEntry,
+  readRawPosition,
+  TABLE_COLUMNS,
+} from '@weir/records';
 import { caseTenant, encodeExport, OtlpClient, pause } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
 import { afterAll, expect, test } from 'vitest';
+import { createProgram } from '../src/index.ts';
 import { Operator } from './operator.ts';
 
 const stack = sharedStack();
@@ -113,7 +122,7 @@ test('a promotion takes the letters whose records it fills, leaves out what was 
   expect((await operator.run('dlq', 'redrive', '--tenant', tenant, '--id', letter!.id, '--yes')).status).toBe(0);
   const stored = async () => Object.keys(await counted('otel_logs', 'Body', tenant)).length;
   await expect.poll(stored, { timeout: 30_000 }).toBe(LINES);
-  const { id } = await operator.json<{ id: string }>(...window);
+  const id = await operator.replay(...window);
   const promoted = await Promise.all([
     operator.run('--json', 'shadow', 'promote', id, '--yes'),
     operator.run('shadow', 'promote', id, '--yes'),
@@ -129,7 +138,7 @@ test('a promotion takes the letters whose records it fills, leaves out what was 
   await balanced(tenant);
   // What is promoted is redriven no more.
   const again = await operator.run('--json', 'dlq', 'redrive', '--tenant', tenant, '--yes');
-  expect(again).toMatchObject({ status: 0, err: '0 letters with 0 items were sent\n' });
+  expect(again).toMatchObject({ status: 0, err: '', out: expect.stringContaining('"event":"done","letters":0') });
   expect(await operator.json('shadow', 'promote', id, '--yes')).toMatchObject({ inserted: 0, leftOutRows: LINES });
   await pause(1_000);
   expect(await counted('otel_logs', 'Body', tenant)).toEqual(all);
@@ -143,11 +152,11 @@ test.each(['promote.after_claim', 'promote.after_fill', 'promote.after_booking',
   async (point) => {
     const tenant = `late-${point.slice('promote.after_'.length)}`;
     const { window, all } = await lettersOf(tenant);
-    const { id } = await operator.json<{ id: string }>(...window);
+    const id = await operator.replay(...window);
     expect(await killedAt(point, 'shadow', 'promote', id, '--yes')).toBe('SIGKILL');
     expect(await states(tenant)).toEqual({ sending: RECORDS });
     expect(await operator.run('dlq', 'redrive', '--tenant', tenant, '--yes')).toMatchObject({
-      err: expect.stringContaining(`ingestctl shadow promote ${id}\n0 letters`),
+      out: expect.stringMatching(new RegExp(`held by a promotion: ingestctl shadow promote ${id}[^]*\n0 letters`)),
     });
     expect(await operator.run('shadow', 'drop', id, '--yes')).toMatchObject({
       status: 1,
@@ -168,6 +177,91 @@ test.each(['promote.after_claim', 'promote.after_fill', 'promote.after_booking',
   },
   180_000,
 );
+
+test('what is being redriven is left out, and comes back once that has ended, though the round was cut off before', async () => {
+  const tenant = 'late-redriven';
+  const { window, all } = await lettersOf(tenant);
+  const [held] = await operator.json<{ key: string }[]>('dlq', 'list', '--tenant', tenant, '--letters');
+  // A redrive that was killed before its append.
+  const rawFrom = (await log.bounds('weir.raw.v1', 0, NEVER)).end;
+  const about = { chunk: 'cut off', track: 'v1', partition: 0, edge: 'e'.repeat(16), firstSeq: 0, rawFrom } as const;
+  const value = encodeRedriveEntry({ kind: 'intent', ...about, letters: [held!.key] });
+  await log.append(CONTROL_TOPICS.redrives, 0, [{ key: null, value, meta: null }], NEVER);
+  const id = await operator.replay(...window);
+  expect(await killedAt('promote.after_fill', 'shadow', 'promote', id, '--yes')).toBe('SIGKILL');
+  expect(await states(tenant)).toEqual({ sending: RECORDS });
+  expect(Object.keys(await counted('otel_logs', 'Body', tenant))).toHaveLength((RECORDS - 1) * LINES);
+  expect((await operator.run('dlq', 'redrive', '--tenant', 'nobody', '--yes')).status).toBe(0);
+  expect(await states(tenant)).toEqual({ sending: RECORDS - 1, waiting: 1 });
+  const runs = [];
+  while (runs.at(-1) !== 0 && runs.length < 3) runs.push((await operator.run('shadow', 'promote', id, '--yes')).status);
+  expect(runs.at(-1)).toBe(0);
+  expect(await states(tenant)).toEqual({ promoted: RECORDS });
+  expect(await counted('otel_logs', 'Body', tenant)).toEqual(all);
+  await balanced(tenant);
+  await operator.json('shadow', 'drop', id, '--yes');
+}, 180_000);
+
+function sums(): Buffer {
+  const dataPoints = [1, 2, 3].map((value) => ({
+    timeUnixNano: BigInt(Date.now()) * 1_000_000n,
+    value: { case: 'asDouble' as const, value },
+  }));
+  const sum = { dataPoints, aggregationTemporality: 2 as const, isMonotonic: true };
+  const metrics = [{ name: 'requests', data: { case: 'sum' as const, value: sum } }];
+  return Buffer.from(encodeExport('metrics', { resourceMetrics: [{ scopeMetrics: [{ metrics }] }] }));
+}
+
+test('items that the live path put in another table are taken out of it; one that is interrupted says how to go on', async () => {
+  const tenant = caseTenant(56);
+  const from = await now();
+  expect((await client.export('metrics', sums(), { key: stack.key(tenant) })).status).toBe(200);
+  const to = await now();
+  const rowsOf = async (table: string) => {
+    const sql = `SELECT count() AS n FROM ${table} WHERE TenantId = '${tenant}'`;
+    return Number((await stack.query<{ n: string }>(sql))[0]?.n);
+  };
+  await expect.poll(() => rowsOf('otel_metrics_sum'), { timeout: 30_000 }).toBe(3);
+  const columns = TABLE_COLUMNS.otel_metrics_gauge.map(({ name }) => `\`${name}\``).join(', ');
+  await stack.query(
+    `INSERT INTO otel_metrics_gauge (${columns}) SELECT ${columns} FROM otel_metrics_sum WHERE TenantId = '${tenant}'`,
+  );
+  await stack.query(`ALTER TABLE otel_metrics_sum DELETE WHERE TenantId = '${tenant}' SETTINGS mutations_sync = 2`);
+  const args = ['replay', '--shadow', '--from', from, '--to', to, '--tenant', tenant, '--yes'];
+  const id = await operator.replay(...args);
+  expect(await interrupted('promote.after_mark', 'shadow', 'promote', id, '--yes')).toEqual({
+    status: 1,
+    err: `the promotion was cut off; go on with: ingestctl shadow promote ${id}\ningestctl: interrupted\n`,
+  });
+  expect(await operator.json('shadow', 'promote', id, '--yes')).toMatchObject({ replaced: 3, inserted: 3, left: 0 });
+  expect(await operator.json('shadow', 'compare', id)).toMatchObject({ equal: true });
+  expect([await rowsOf('otel_metrics_gauge'), await rowsOf('otel_metrics_sum')]).toEqual([0, 3]);
+  await balanced(tenant);
+  await operator.json('shadow', 'drop', id, '--yes');
+}, 180_000);
+
+/** Runs it and ends it, as Ctrl-C does, when it comes to a fault point. */
+async function interrupted(point: FaultPoint, ...args: string[]): Promise<{ status: number; err: string }> {
+  const controller = new AbortController();
+  let err = '';
+  onFaultPoint((at) => {
+    if (at === point) controller.abort(new Error('interrupted'));
+  });
+  const program = createProgram({
+    env: {},
+    readFile: (path) => readFileSync(path, 'utf8'),
+    writeFile: () => undefined,
+    out: () => undefined,
+    err: (text) => {
+      err += text;
+    },
+    terminal: false,
+    interruptible: () => controller.signal,
+  });
+  const status = await program.run(['--data-dir', stack.dataDir, ...args]);
+  onFaultPoint(undefined);
+  return { status, err };
+}
 
 function spans(names: readonly string[], badId?: string): Buffer {
   const spanOf = (name: string, at: number) => ({
@@ -209,9 +303,7 @@ test('of a record with several letters those come back that the replay has rows 
     `INSERT INTO weir_usage SELECT '${tenant}', 'traces', toStartOfDay(now(), 'UTC'), o, r, n, 0 FROM values('o String, r String, n Int64', ('stored', '', -1), ('dead_lettered', 'invalid_time', 1))`,
   );
   await balanced(tenant);
-  const { id } = await operator.json<{ id: string }>(
-    ...['replay', '--shadow', '--from', from, '--to', to, '--tenant', tenant, '--yes'],
-  );
+  const id = await operator.replay(...['replay', '--shadow', '--from', from, '--to', to, '--tenant', tenant, '--yes']);
   expect(await operator.json('shadow', 'promote', id, '--yes')).toEqual({
     id,
     replaced: 1,
@@ -246,11 +338,11 @@ test('rows that ClickHouse refused are promoted once, and their letters are redr
   }
   const to = await now();
   const args = ['replay', '--shadow', '--from', from, '--to', to, '--tenant', tenant, '--yes'];
-  const { id } = await operator.json<{ id: string }>(...args);
+  const id = await operator.replay(...args);
   expect(await operator.json('shadow', 'promote', id, '--yes')).toMatchObject({ inserted: 1, letters: 1, left: 0 });
   expect(await operator.run('dlq', 'redrive', '--tenant', tenant, '--yes')).toMatchObject({
     status: 0,
-    err: '0 letters with 0 items were sent\n',
+    out: expect.stringContaining('\n0 letters with 0 items were sent\n'),
   });
   expect(await counted('otel_traces', 'SpanName', tenant)).toEqual({ good: 1, [bad]: 1, 'also good': 1 });
   expect(await states(tenant)).toEqual({ promoted: 1 });

@@ -108,7 +108,7 @@ test.each([
 test.each(['promote.after_mark', 'promote.after_delete', 'promote.after_fill'] as const)(
   'a promotion that is killed at %s is run again and leaves each row once, as the shadow has it',
   async (point) => {
-    const { id } = await operator.json<{ id: string }>(...window('--yes'));
+    const id = await operator.replay(...window('--yes'));
     await stack.query(
       "ALTER TABLE otel_traces UPDATE StatusMessage = 'broken' WHERE TenantId = 'demo' AND SpanName = 'replayed 3' SETTINGS mutations_sync = 2",
     );
@@ -133,7 +133,7 @@ test('nothing is compared or promoted while the live path has not stored the win
     await send(spans(50_000, 10), 'attacker');
     await pause(20);
     const args = ['--from', from, '--to', new Date().toISOString(), '--tenant', 'attacker'];
-    id = String((await operator.jsonLines('replay', '--shadow', ...args, '--yes')).at(-1)!.id);
+    id = await operator.replay('replay', '--shadow', ...args, '--yes');
     for (const command of [
       ['compare', id],
       ['promote', id, '--yes'],
@@ -162,7 +162,7 @@ test('at full rate a replay moves no offset of the live path, and adds no row to
   const rows = await stack.query(
     "SELECT name, total_rows FROM system.tables WHERE database = 'weir' AND (startsWith(name, 'otel_') OR name = 'weir_usage') ORDER BY name",
   );
-  const { id } = await operator.json<{ id: string }>(...window('--yes', '--rate', 'max'));
+  const id = await operator.replay(...window('--yes', '--rate', 'max'));
   expect(await operator.settled()).toEqual(before);
   expect(
     await stack.query(
@@ -180,7 +180,7 @@ test('live exports are answered and stored meanwhile, about as fast as without',
   const ids: string[] = [];
   const replaying = (async () => {
     while (ids.length < REPLAYS) {
-      ids.push((await operator.json<{ id: string }>(...window('--yes', '--rate', 'max'))).id);
+      ids.push(await operator.replay(...window('--yes', '--rate', 'max')));
     }
   })();
   const beside: number[] = [];

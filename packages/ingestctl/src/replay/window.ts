@@ -2,8 +2,6 @@ import { UsageError } from '../context.ts';
 import { Refused } from '../refused.ts';
 import { readTime } from '../times.ts';
 
-export { Refused } from '../refused.ts';
-
 /** One end of a window as it was given: an offset, or a time of receipt. Both are inclusive. */
 export type WindowEnd =
   | { readonly kind: 'offset'; readonly offset: number }

@@ -5,9 +5,9 @@ import { readRawPosition, signalOf, type TableName, trackTopics } from '@weir/re
 import { type Context, UsageError } from '../context.ts';
 import { longSignal } from '../long-signal.ts';
 import { printable, printRows } from '../output.ts';
+import { Refused } from '../refused.ts';
 import { ReplayJournal, type ReplayState } from '../replay/journal.ts';
 import { type ReplayPlan, shadowTable } from '../replay/plan.ts';
-import { Refused } from '../replay/window.ts';
 import { type Chunk, chunksOf, Difference } from './difference.ts';
 import { type Example, pairRows } from './pair-rows.ts';
 

@@ -2,10 +2,10 @@ import { agreed } from '../agreed.ts';
 import type { Context } from '../context.ts';
 import { openDlq } from '../dlq/dlq-parts.ts';
 import { printRows } from '../output.ts';
+import { Refused } from '../refused.ts';
 import { ReplayJournal, type ReplayState } from '../replay/journal.ts';
 import { shadowTable } from '../replay/plan.ts';
 import { dropShadow } from '../replay/shadow-tables.ts';
-import { Refused } from '../replay/window.ts';
 import { targetOf } from './compare.ts';
 
 /** Lists the replays whose shadows are there, with their windows, rows and bytes. */

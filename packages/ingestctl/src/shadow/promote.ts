@@ -42,17 +42,38 @@ export async function promote(context: Context, id: string, options: { readonly 
     return 0;
   }
   if (!(await agreed(context, options.yes, 'Change the live tables?'))) return 1;
+  try {
+    const { left, ended } = await carryOut(promotion, before, signal);
+    const isWhole = ended !== undefined && ended.open === 0;
+    await journal.told(id, isWhole ? 'promoted' : 'round', totals, signal);
+    tell(context, { id, ...totals, left }, ended, isWhole);
+    return isWhole ? 0 : 1;
+  } catch (error) {
+    context.outside.err(`the promotion was cut off; go on with: ingestctl shadow promote ${id}\n`);
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
+/** Returns how many rows are missing after it; where none is, how the claims on dead letters ended. */
+async function carryOut(promotion: Promotion, before: Survey, signal: AbortSignal) {
   await promotion.carryOut(await promotion.claim(before, signal), signal);
   const after = await promotion.survey(signal);
   const left = totalsOf(after).inserted;
-  const ended = left > 0 ? undefined : await promotion.end(after, signal);
-  const isWhole = ended !== undefined && ended.open === 0;
-  await journal.told(id, isWhole ? 'promoted' : 'round', totals, signal);
-  if (context.options.json === true) context.outside.out(`${JSON.stringify({ id, ...totals, left })}\n`);
+  return { left, ended: left > 0 ? undefined : await promotion.end(after, signal) };
+}
+
+function tell(
+  context: Context,
+  done: Totals & { readonly id: string; readonly left: number },
+  ended: EndedClaims | undefined,
+  isWhole: boolean,
+): void {
+  const { id, left } = done;
+  if (context.options.json === true) context.outside.out(`${JSON.stringify(done)}\n`);
   else if (isWhole) context.outside.out(`promoted ${id}\n`);
   else if (left > 0) context.outside.out(`${left} rows are still missing: run it again\n`);
   tellEnded(context, ended);
-  return isWhole ? 0 : 1;
 }
 
 function totalsOf({ all, wanted, letters: { free, own, left } }: Survey): Totals {

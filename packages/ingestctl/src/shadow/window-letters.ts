@@ -5,9 +5,9 @@ import type { SignalKind } from '@weir/pipeline';
 import { type DlqReason, rawPosition, readRawPosition, tableLayouts, trackTopics } from '@weir/records';
 import { type Letter, readLetters } from '../dlq/letters.ts';
 import type { LetterState, RedriveBook } from '../dlq/redrive-book.ts';
+import { Refused } from '../refused.ts';
 import { type ReplayPlan, takes } from '../replay/plan.ts';
 import { digestOf } from '../replay/replay-dead.ts';
-import { Refused } from '../replay/window.ts';
 
 /** A dead letter that has to do with raw records of a replay. */
 export interface WindowLetter {
