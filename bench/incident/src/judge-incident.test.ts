@@ -29,6 +29,12 @@ test('an incident that went as it should has no fault', () => {
   expect(incidentFaults(good)).toEqual([]);
 });
 
+test('an audit that was run again at once counts as it ended then', () => {
+  const [off, even] = [ran('ingestctl audit --tenant acme', 1), ran('ingestctl audit --tenant acme', 0)];
+  expect(incidentFaults({ ...good, commands: [...COMMANDS, off, even] })).toEqual([]);
+  expect(incidentFaults({ ...good, commands: [...COMMANDS, even, off] })).toHaveLength(1);
+});
+
 test.each<[string, Partial<IncidentResult>]>([
   ['a comparison that finds nothing', { commands: [ran('ingestctl shadow compare ID', 0), ...COMMANDS.slice(1)] }],
   ['books that do not balance', { commands: [...COMMANDS, ran('ingestctl audit --tenant acme', 1)] }],

@@ -38,7 +38,9 @@ export function incidentFaults(result: IncidentResult): readonly string[] {
 
 function statusFaults({ commands }: IncidentResult): string[] {
   const seen: Record<string, number> = {};
-  return commands.flatMap(({ line, status }) => {
+  return commands.flatMap(({ line, status }, at) => {
+    // Of one that was run again at once the last counts.
+    if (commands[at + 1]?.line === line) return [];
     const name = line.split(' ').slice(1, 3).join(' ');
     const turn = seen[name] ?? 0;
     seen[name] = turn + 1;
