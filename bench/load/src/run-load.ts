@@ -126,8 +126,8 @@ export async function runLoad(options: LoadOptions, hooks: LoadHooks = {}): Prom
     for (const producer of producers) {
       // What was due before the end is sent though we come late.
       while (producer.dueMs <= elapsedMs && producer.dueMs < endMs) {
+        const dueMs = startedMs + producer.dueMs;
         producer.dueMs += intervalMs;
-        const dueMs = startedMs + producer.dueMs - intervalMs;
         if (totals.outstanding >= options.outstandingMax) {
           if (dueMs >= startedMs + settleMs) totals.unsentItems += options.itemsPerExport;
         } else {
