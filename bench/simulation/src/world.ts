@@ -264,6 +264,7 @@ export class World {
           rawTopic: RAW,
           rowsTopic: ROWS,
           onTakeOver: () => this.#tell(process, 'owns the rows log'),
+          onLost: (_partition, records) => this.#tell(process, `lost ${records} raw records`),
           onTranscoded: () => undefined,
           onProduced: (rows) => this.#tell(process, `appended ${rows} rows`),
         }),
@@ -304,6 +305,7 @@ export class World {
           revision: agreed,
           onStored: ({ first, last }) => this.#tell(process, `stored ${first}..${last}`),
           onTakeOver: (cut) => this.#tell(process, cut ? 'takes over with a cut' : 'takes over'),
+          onLost: (_partition, records) => this.#tell(process, `lost ${records} rows records`),
         }),
     );
   }

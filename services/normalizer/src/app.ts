@@ -65,6 +65,7 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
         rawTopic,
         rowsTopic,
         onTakeOver: () => metrics.takeOvers.inc(),
+        onLost: lostEvent(rawTopic, metrics, context),
         onTranscoded: (seconds: number) => metrics.transcodeSeconds.observe(seconds),
         onProduced: (rows: number, seconds: number) => {
           metrics.recordRows.observe(rows);
@@ -97,16 +98,15 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
     readiness: () => readiness(partitions, directory, clock),
     liveness: () => liveness(partitions, clock),
   });
-  const connections: Component = {
-    name: 'connections',
-    start: async () => undefined,
-    stop: () => log.close(),
-  };
-  return createLifecycle([partitions, reporter, retentionWatch, tenants, connections, admin], {
+  return createLifecycle([partitions, reporter, retentionWatch, tenants, connectionsOf(log), admin], {
     clock,
     stopDeadlineMs: STOP_DEADLINE_MS,
     onFault: (name, error) => logger.warn({ err: error, part: name }, 'a part did not stop cleanly'),
   });
+}
+
+function connectionsOf(log: KafkaLog): Component {
+  return { name: 'connections', start: async () => undefined, stop: () => log.close() };
 }
 
 function watchRetention(
@@ -123,6 +123,13 @@ function watchRetention(
     oldestWaiting.set(waiting.oldestSeconds);
     retentionUsed.set(waiting.retentionUsed);
   });
+}
+
+function lostEvent(topic: string, { lost }: Metrics<typeof NORMALIZER_METRICS>, { logger }: ServiceContext) {
+  return (partition: number, records: number): void => {
+    lost.inc(records);
+    logger.error({ topic, partition, records }, 'Kafka let go of exports that were not read');
+  };
 }
 
 function normalizeEvents(metrics: Metrics<typeof NORMALIZER_METRICS>): NormalizeEvents {

@@ -90,6 +90,12 @@ export const NORMALIZER_METRICS = {
     help: 'That age over how long Kafka keeps the topic, or the bytes of a partition that wait over its bound of bytes; from 1 on Kafka may let go of what is not in the rows log.',
     labels: [],
   },
+  lost: {
+    type: 'counter',
+    name: 'weir_normalizer_lost_records_total',
+    help: 'Records that Kafka let go of before they were in the rows log, as this process found when it took up their partition. They cannot be brought back.',
+    labels: [],
+  },
   breakerOpen: {
     type: 'gauge',
     name: 'weir_normalizer_breaker_open',

@@ -1,4 +1,4 @@
-import type { Log, LogPage, Membership } from '@weir/delivery';
+import type { Log, LogPage, LogRecord, Membership } from '@weir/delivery';
 import { DependencyError } from '@weir/pipeline';
 import { FakeClock } from '@weir/testkit';
 import { expect, test } from 'vitest';
@@ -46,6 +46,7 @@ function setUp() {
     rawTopic: RAW,
     rowsTopic: ROWS,
     onTakeOver: () => undefined,
+    onLost: () => undefined,
     onTranscoded: () => undefined,
     onProduced: () => undefined,
   };
@@ -65,7 +66,7 @@ test('knows its backlog before it has taken the rows log over, which may take lo
 
 test('begins with what the worker that failed knew of the backlog', () => {
   const { clock, parts } = setUp();
-  const former = { doneTo: 30, endOffset: 40, endSeenMs: -3, recordBytes: 77, movedMs: -2, aliveMs: -1 };
+  const former = { doneTo: 30, endOffset: 40, lostTo: 20, endSeenMs: -3, recordBytes: 77, movedMs: -2, aliveMs: -1 };
   expect(new PartitionWorker(0, parts, former).progress).toEqual({ ...former, aliveMs: clock.nowMs() });
 });
 
@@ -80,3 +81,47 @@ test('tells of each try to take the rows log over that fails', async () => {
   session.abort();
   await running;
 });
+
+test.each([
+  ['what it had committed', { offset: 20, metadata: '' }, [[0, 10]]],
+  ['nothing, as nobody had read', null, []],
+])(
+  'tells once of exports that Kafka let go of before they were read, behind %s',
+  async (_what, committed, expected) => {
+    const { clock, parts } = setUp();
+    const lost: [number, number][] = [];
+    const told: WorkerParts = {
+      ...parts,
+      log: logThatTakes(parts.log),
+      membership: { ...parts.membership, committed: async () => committed },
+      onLost: (partition, records) => lost.push([partition, records]),
+    };
+    let worker: PartitionWorker | undefined;
+    for (let time = 0; time < 2; time++) {
+      worker = new PartitionWorker(0, told, worker?.progress);
+      const session = new AbortController();
+      const running = worker.run(session.signal, never).catch(() => undefined);
+      await clock.advance(100);
+      session.abort();
+      await running;
+    }
+    expect(lost).toEqual(expected);
+  },
+);
+
+/** Its rows log takes what is appended, and its raw log begins behind what was committed. */
+function logThatTakes(down: Log): Log {
+  const rows: LogRecord[] = [];
+  return {
+    bounds: async (topic) => (topic === ROWS ? { start: 0, end: rows.length } : { start: 30, end: RAW_END }),
+    read: async (topic, partition, offset, options, signal) => {
+      if (topic !== ROWS) return down.read(topic, partition, offset, options, signal);
+      return { records: rows.slice(offset), nextOffset: rows.length, startOffset: 0, endOffset: rows.length };
+    },
+    append: async (_topic, _partition, records) => {
+      const first = rows.length;
+      for (const record of records) rows.push({ ...record, offset: rows.length, timestampMs: 0 });
+      return first;
+    },
+  };
+}

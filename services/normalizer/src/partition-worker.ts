@@ -31,6 +31,8 @@ export interface WorkerParts {
   readonly rawTopic: string;
   readonly rowsTopic: string;
   readonly onTakeOver: () => void;
+  /** Kafka let go of so many records before we had read them: they are lost. */
+  readonly onLost: (partition: number, records: number) => void;
   readonly onTranscoded: (seconds: number) => void;
   readonly onProduced: (rows: number, seconds: number) => void;
   /** The rows log has taken what there was, or there is nothing for it to take. */
@@ -44,6 +46,8 @@ export interface PartitionProgress {
   /** First raw offset that is not in the rows log. */
   doneTo: number;
   endOffset: number;
+  /** Behind the last record that Kafka was found to have let go of; it is told once. */
+  lostTo: number;
   /** Monotonic time when the end was seen. */
   endSeenMs: number;
   /** Mean size of a record's value over the last reads. */
@@ -78,6 +82,7 @@ export class PartitionWorker implements PartitionWork {
     this.progress = {
       doneTo: 0,
       endOffset: 0,
+      lostTo: 0,
       endSeenMs: parts.clock.nowMs(),
       recordBytes: 0,
       movedMs: parts.clock.nowMs(),
@@ -102,12 +107,22 @@ export class PartitionWorker implements PartitionWork {
       this.#parts.onTakeOver();
       const bounds = await log.bounds(rawTopic, this.#partition, session);
       // What is committed is never ahead of the rows log; it is ahead of what is retained of it after a long pause.
-      const start = Math.max(ownership.rawLast + 1, committed?.offset ?? 0, bounds.start);
+      const stood = Math.max(ownership.rawLast + 1, committed?.offset ?? 0);
+      const start = Math.max(stood, bounds.start);
+      // Where nobody has read anything yet, nothing was ours to read.
+      if (stood > 0) this.#tellLost(stood, start);
       this.progress.doneTo = start;
       await this.#work(new RowsWriter(rows, ownership), ownership, start, session, draining);
     }
     await this.#committing;
     if (!session.aborted) await this.#commit(session);
+  }
+
+  #tellLost(stood: number, start: number): void {
+    const lost = start - Math.max(stood, this.progress.lostTo);
+    if (lost <= 0) return;
+    this.progress.lostTo = start;
+    this.#parts.onLost(this.#partition, lost);
   }
 
   /** How much waits, before the rows log is taken over: that may take long, and the backlog is told meanwhile. */

@@ -82,6 +82,7 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
         bounds: { ...bounds, bytesMax: Math.min(bounds.bytesMax, Math.floor(config.bufferBytesMax / owned / 2)) },
         onStored,
         onTakeOver: (cut: boolean) => metrics.takeOvers.inc({ cut: String(cut) }),
+        onLost: lostEvent(topic, metrics, context),
       };
       return new PartitionWorker(partition, parts, former?.progress);
     },
@@ -175,6 +176,13 @@ function booksGauges(metrics: Metrics<typeof SINK_METRICS>, clock: Clock) {
     if (differences === undefined) return;
     for (const [difference, items] of Object.entries(differences)) metrics.booksDifference.set({ difference }, items);
     metrics.booksCompared.set(Number(clock.wallNs()) / 1e9);
+  };
+}
+
+function lostEvent(topic: string, { lost }: Metrics<typeof SINK_METRICS>, { logger }: ServiceContext) {
+  return (partition: number, records: number): void => {
+    lost.inc(records);
+    logger.error({ topic, partition, records }, 'Kafka let go of records that were not stored');
   };
 }
 

@@ -99,6 +99,12 @@ export const SINK_METRICS = {
     help: 'When this sink compared the books last, s since the epoch; 0: never. Take max().',
     labels: [],
   },
+  lost: {
+    type: 'counter',
+    name: 'weir_sink_lost_records_total',
+    help: 'Records that Kafka let go of before they were in ClickHouse, as this process found when it took up their partition. They cannot be brought back.',
+    labels: [],
+  },
   breakerOpen: {
     type: 'gauge',
     name: 'weir_sink_breaker_open',

@@ -54,6 +54,7 @@ function setUp(committed: Committed | null = null) {
     revision: REVISIONS.lanes,
     onStored: () => undefined,
     onTakeOver: () => undefined,
+    onLost: () => undefined,
   };
   const worker = new PartitionWorker(0, parts);
   const gauge = { set: () => undefined };
@@ -96,10 +97,28 @@ describe('sees its backlog grow while ClickHouse hangs', () => {
 
 test('begins with what the worker that failed knew of the backlog, and with nothing of what it held', () => {
   const { clock, parts } = setUp();
-  const known = { doneTo: 30, endOffset: 40, endSeenMs: -3, recordBytes: 77, movedMs: -2 };
+  const known = { doneTo: 30, endOffset: 40, lostTo: 20, endSeenMs: -3, recordBytes: 77, movedMs: -2 };
   const former = { ...known, bufferedBytes: 9, insertingSinceMs: -2, aliveMs: -1 };
   const fresh = { bufferedBytes: 0, insertingSinceMs: undefined, aliveMs: clock.nowMs() };
   expect(new PartitionWorker(0, parts, former).progress).toEqual({ ...known, ...fresh });
+});
+
+test('tells once of records that Kafka let go of before they were stored', async () => {
+  const committed = { offset: 5, metadata: encodeCommitMetadata({ mark: null, state: INITIAL_STATE }) };
+  const { clock, parts } = setUp(committed);
+  const lost: [number, number][] = [];
+  const log: Log = { ...parts.log, bounds: async () => ({ start: 20, end: 50 }) };
+  const told: WorkerParts = { ...parts, log, onLost: (partition, records) => lost.push([partition, records]) };
+  let worker: PartitionWorker | undefined;
+  for (let time = 0; time < 2; time++) {
+    worker = new PartitionWorker(0, told, worker?.progress);
+    const session = new AbortController();
+    const running = worker.run(session.signal, new AbortController().signal).catch(() => undefined);
+    await clock.advance(100);
+    session.abort();
+    await running;
+  }
+  expect(lost).toEqual([[0, 15]]);
 });
 
 describe('a cut is made again by the rule by which it was recorded', () => {

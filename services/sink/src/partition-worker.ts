@@ -29,6 +29,8 @@ export interface WorkerParts {
   /** Called with each batch once it is in ClickHouse and committed. */
   readonly onStored: (batch: Batch) => void;
   readonly onTakeOver: (cut: boolean) => void;
+  /** Kafka let go of so many records before we had read them: they are lost. */
+  readonly onLost: (partition: number, records: number) => void;
 }
 
 /** Where a partition stands, for the backlog report. */
@@ -36,6 +38,8 @@ export interface PartitionProgress {
   /** First offset that is not in ClickHouse. */
   doneTo: number;
   endOffset: number;
+  /** Behind the last record that Kafka was found to have let go of; it is told once. */
+  lostTo: number;
   /** Monotonic time when the end was seen. */
   endSeenMs: number;
   bufferedBytes: number;
@@ -71,6 +75,7 @@ export class PartitionWorker implements PartitionWork {
     this.progress = {
       doneTo: 0,
       endOffset: 0,
+      lostTo: 0,
       endSeenMs: parts.clock.nowMs(),
       recordBytes: 0,
       movedMs: parts.clock.nowMs(),
@@ -97,6 +102,7 @@ export class PartitionWorker implements PartitionWork {
     const limits = await log.bounds(topic, this.#partition, signal);
     const start = sinkStart(committed, limits.start);
     const first = Math.max(start.offset, limits.start);
+    this.#tellLost(start.offset, first);
     const source = new RowsSource(log, topic, this.#partition, first, start.state);
     const buffer = new PartitionBuffer(this.#partition, first, start.state, bounds);
     const ledger = new CutLedger(membership, this.#partition, this.#clock, progress, start.term);
@@ -120,6 +126,13 @@ export class PartitionWorker implements PartitionWork {
       stop.removeEventListener('abort', wake);
       await Promise.allSettled([filling, storing]);
     }
+  }
+
+  #tellLost(stood: number, first: number): void {
+    const lost = first - Math.max(stood, this.progress.lostTo);
+    if (lost <= 0) return;
+    this.progress.lostTo = first;
+    this.#parts.onLost(this.#partition, lost);
   }
 
   /** Inserts exactly the recorded cut again: what is in ClickHouse already is dropped there. */
