@@ -114,7 +114,7 @@ export class ReplayJournal {
   ): Promise<void> {
     const values = [quoted(id), quoted(event), partition, first, last, quoted(JSON.stringify(detail))].join(', ');
     await this.#clickhouse.command(
-      `INSERT INTO ${this.#table} (Replay, Event, Partition, First, Last, Detail) SELECT ${values} SETTINGS async_insert = 0`,
+      `INSERT INTO ${this.#table} (Replay, Event, Partition, First, Last, Detail) SETTINGS async_insert = 0 VALUES (${values})`,
       signal,
     );
   }

@@ -33,6 +33,14 @@ export interface Compared {
 const COUNTS = ['different', 'onlyLive', 'onlyShadow', 'replaceable', 'fillable'] as const;
 const ROWS_OF_RECORD_MAX = 20;
 const EXAMPLES_MAX = 100;
+/** Of all tables and tenants together: each raw record is a question to ClickHouse. */
+const EXAMPLE_RECORDS_MAX = 500;
+
+interface Found {
+  readonly examples: readonly Example[];
+  /** Whether there were more raw records than are looked at. */
+  readonly isCut: boolean;
+}
 
 /** Prints by table and tenant what is only in live, only in the shadow, or different. Status 1 where anything is. */
 export async function compare(context: Context, id: string, options: { readonly examples: string }): Promise<number> {
@@ -41,12 +49,17 @@ export async function compare(context: Context, id: string, options: { readonly 
   const clickhouse = context.clickhouse();
   const state = await ready(context, clickhouse, id, signal);
   const compared = await countDifference(context, clickhouse, state, signal);
-  const examples = most === 0 ? [] : await findExamples(context, clickhouse, state, compared, most, signal);
+  const found: Found =
+    most === 0
+      ? { examples: [], isCut: false }
+      : await findExamples(context, clickhouse, state, compared, most, signal);
   const isEqual = compared.counted.length === 0;
   if (context.options.json === true) {
     const differences = compared.counted.map(({ replaceable: _r, fillable: _f, ...counted }) => counted);
-    context.outside.out(`${JSON.stringify({ id, equal: isEqual, differences, examples }, null, 2)}\n`);
-  } else print(context, state, compared, examples);
+    const { examples, isCut } = found;
+    const cut = isCut ? { examplesCut: true } : {};
+    context.outside.out(`${JSON.stringify({ id, equal: isEqual, differences, examples, ...cut }, null, 2)}\n`);
+  } else print(context, state, compared, found);
   return isEqual ? 0 : 1;
 }
 
@@ -147,14 +160,14 @@ async function findExamples(
   { counted, chunks }: Compared,
   most: number,
   signal: AbortSignal,
-): Promise<Example[]> {
+): Promise<Found> {
   const examples: Example[] = [];
+  let looked = 0;
   for (const table of new Set(counted.map(({ table }) => table))) {
     const kind = signalOf(table)!;
-    const differing = chunks.get(kind) ?? [];
     const difference = new Difference(targetOf(context), plan, kind);
     const left = new Map<string, number>();
-    for (const chunk of differing) {
+    for (const chunk of chunks.get(kind) ?? []) {
       const records = await clickhouse.query<{ tenant: string; position: string }>(
         difference.records(table, chunk, most),
         {},
@@ -163,21 +176,20 @@ async function findExamples(
       for (const { tenant, position } of records) {
         const wanted = left.get(tenant) ?? most;
         if (wanted === 0) continue;
-        const sql = difference.rows(table, chunk, position, ROWS_OF_RECORD_MAX);
+        if (looked++ === EXAMPLE_RECORDS_MAX) return { examples, isCut: true };
+        const { partition, offset } = readRawPosition(BigInt(position))!;
+        const sql = difference.rows(table, { partition, first: offset, last: offset }, position, ROWS_OF_RECORD_MAX);
         const rows = await clickhouse.query<Record<string, unknown> & { live: number }>(sql, {}, signal);
-        const source = readRawPosition(BigInt(position));
         const found = pairRows(rows).slice(0, wanted);
         left.set(tenant, wanted - found.length);
-        for (const pair of found) {
-          examples.push({ table, tenant, partition: source?.partition ?? -1, offset: source?.offset ?? -1, ...pair });
-        }
+        examples.push(...found.map((pair) => ({ table, tenant, partition, offset, ...pair })));
       }
     }
   }
-  return examples;
+  return { examples, isCut: false };
 }
 
-function print(context: Context, { plan }: ReplayState, compared: Compared, examples: readonly Example[]): void {
+function print(context: Context, { plan }: ReplayState, compared: Compared, { examples, isCut }: Found): void {
   const { outside } = context;
   if (compared.counted.length === 0) {
     outside.out(`no difference in ${plan.tables.join(', ')}\n`);
@@ -192,6 +204,7 @@ function print(context: Context, { plan }: ReplayState, compared: Compared, exam
       outside.out(`    ${printable(`${name}: ${shown(live)} in live, ${shown(shadow)} in the shadow`)}\n`);
     }
   }
+  if (isCut) outside.out(`examples are of the first ${EXAMPLE_RECORDS_MAX} raw records that differ\n`);
 }
 
 export function printDifference({ outside }: Context, { counted }: Compared): void {
