@@ -123,12 +123,17 @@ async function breaks(incident: IncidentStack, session: Session, { bugS }: Incid
 async function shifts(stack: TestStack, session: Session): Promise<void> {
   session.heading('Track v2 has the mended release; a quarter of one tenant goes there first');
   await session.done('rollout', 'set', 'acme', '--to', 'v2', '--percent', '25', '--yes');
-  await pause(SETTLE_MS);
+  const newest =
+    "FROM otel_metrics_gauge WHERE TenantId = 'acme' AND MetricName = 'incident.queue.wait' AND TimeUnix > now64(9) - INTERVAL 4 SECOND";
+  await stack.until<{ n: string }>(
+    `SELECT uniqExact(bitShiftRight(RawPosition, 54)) AS n ${newest}`,
+    ({ n }) => Number(n) === 2,
+  );
   session.say(
     'What v2 stores of the same metric is right again (the bits of `RawPosition` above the 54th are the track):',
   );
   await session.query(
-    "SELECT concat('v', toString(bitShiftRight(RawPosition, 54))) AS track, count() AS points, min(Value) AS least, max(Value) AS most\nFROM otel_metrics_gauge WHERE TenantId = 'acme' AND MetricName = 'incident.queue.wait' AND TimeUnix > now64(9) - INTERVAL 4 SECOND GROUP BY track ORDER BY track",
+    `SELECT concat('v', toString(bitShiftRight(RawPosition, 54))) AS track, count() AS points, min(Value) AS least, max(Value) AS most\n${newest} GROUP BY track ORDER BY track`,
   );
   session.heading('All tenants go to v2, without a restart');
   for (const tenant of TENANTS) await session.done('rollout', 'set', tenant, '--to', 'v2', '--percent', '100', '--yes');
