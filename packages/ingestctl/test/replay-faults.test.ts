@@ -116,6 +116,11 @@ test.each(['promote.after_mark', 'promote.after_delete', 'promote.after_fill'] a
       "ALTER TABLE otel_traces DELETE WHERE TenantId = 'demo' AND SpanName = 'replayed 5' SETTINGS mutations_sync = 2",
     );
     expect(await killedAt(point, 1, 'shadow', 'promote', id, '--yes')).toBe('SIGKILL');
+    const [listed] = await operator.json<object[]>('shadow', 'list');
+    expect(listed).toMatchObject({ id, state: 'promotion running or cut off' });
+    // Rows that it has deleted are in the shadow only.
+    const dropped = await operator.run('shadow', 'drop', id, '--yes');
+    expect(dropped).toMatchObject({ status: 1, err: expect.stringContaining(`ingestctl shadow promote ${id}`) });
     await operator.json('shadow', 'promote', id, '--yes');
     expect(await operator.json('shadow', 'compare', id)).toMatchObject({ equal: true });
     expect(await count(mine)).toBe(EXPORTS * PER_EXPORT);

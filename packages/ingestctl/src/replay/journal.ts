@@ -33,9 +33,20 @@ export interface ReplayState {
   readonly promotions: number;
   /** How often it was promoted, those where rows were still missing in the end, too. */
   readonly rounds: number;
+  /** Promotions that run, or were cut off, or left rows missing: all that began since one came to its end. The first one first. */
+  readonly open: readonly OpenPromotion[];
 }
 
-type Event = 'planned' | 'batch' | 'done' | 'promoted' | 'round' | 'dropped';
+/** A promotion of which nobody has said that it came to its end. */
+export interface OpenPromotion {
+  /** Random id of the run; empty where an older version of this command did not write one down. */
+  readonly run: string;
+  /** ms since the epoch, by the clock of ClickHouse. */
+  readonly atMs: number;
+}
+
+/** `promoting` stands before all that a promotion changes; `withdrawn` ends the one of its run, which changed nothing. */
+type Event = 'planned' | 'batch' | 'done' | 'promoting' | 'withdrawn' | 'promoted' | 'round' | 'dropped';
 
 interface Line {
   readonly Replay: string;
@@ -45,13 +56,14 @@ interface Line {
   readonly Last: string;
   readonly Detail: string;
   readonly At: string;
+  readonly AtMs: string;
 }
 
 type Range = Pick<DoneBatch, 'partition' | 'first' | 'last'>;
 
 const ID = /^\d{8}_\d{6}_[0-9a-f]{4}$/;
 const COLUMNS =
-  'Replay, Event, Partition, toString(First) AS First, toString(Last) AS Last, Detail, toString(At) AS At';
+  'Replay, Event, Partition, toString(First) AS First, toString(Last) AS Last, Detail, toString(At) AS At, toString(toUnixTimestamp64Milli(weir_replays.At)) AS AtMs';
 
 /** What is known of replays: lines of weir_replays, only ever added. A line twice says nothing more. */
 export class ReplayJournal {
@@ -139,7 +151,20 @@ function stateOf(planned: Line, lines: readonly Line[]): ReplayState {
     isDone: lines.some(({ Event }) => Event === 'done'),
     promotions: lines.filter(({ Event }) => Event === 'promoted').length,
     rounds: lines.filter(({ Event }) => Event === 'promoted' || Event === 'round').length,
+    open: openPromotions(lines),
   };
+}
+
+/** One that began in the millisecond in which another one ended counts as open: to end it again does no harm. */
+function openPromotions(lines: readonly Line[]): readonly OpenPromotion[] {
+  const runOf = ({ Detail }: Line) => (JSON.parse(Detail) as { run?: string }).run ?? '';
+  const endedMs = Math.max(0, ...lines.filter(({ Event }) => Event === 'promoted').map(({ AtMs }) => Number(AtMs)));
+  const withdrawn = new Set(lines.filter(({ Event }) => Event === 'withdrawn').map(runOf));
+  return lines
+    .filter(({ Event }) => Event === 'promoting' || Event === 'round')
+    .map((line) => ({ run: line.Event === 'round' ? '' : runOf(line), atMs: Number(line.AtMs) }))
+    .filter(({ run, atMs }) => atMs >= endedMs && (run === '' || !withdrawn.has(run)))
+    .sort((a, b) => a.atMs - b.atMs);
 }
 
 /** A string literal of ClickHouse. */

@@ -33,7 +33,5 @@ export function addShadow(program: Command, act: Act): void {
     .description('Removes the shadow tables of a replay.')
     .option('--yes', 'do not ask')
     .addHelpText('after', `\nExample:\n  ingestctl shadow drop ${ID} --yes`)
-    .action((id: string, options: { yes?: boolean }) =>
-      act((context, signal) => dropShadowOf(context, id, options, signal)),
-    );
+    .action((id: string, options: { yes?: boolean }) => act((context) => dropShadowOf(context, id, options)));
 }

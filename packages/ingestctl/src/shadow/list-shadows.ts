@@ -1,6 +1,7 @@
-import { agreed } from '../agreed.ts';
+import { agreed, checkAskable } from '../agreed.ts';
 import type { Context } from '../context.ts';
 import { openDlq } from '../dlq/dlq-parts.ts';
+import { longSignal } from '../long-signal.ts';
 import { printRows } from '../output.ts';
 import { Refused } from '../refused.ts';
 import { ReplayJournal, type ReplayState } from '../replay/journal.ts';
@@ -35,24 +36,22 @@ export async function listShadows(context: Context, signal: AbortSignal): Promis
   return 0;
 }
 
-function stateText({ isDone, promotions }: ReplayState): string {
+function stateText({ isDone, promotions, open }: ReplayState): string {
+  if (open.length > 0) return 'promotion running or cut off';
   if (promotions > 0) return 'promoted';
   return isDone ? 'complete' : 'not complete';
 }
 
 /**
  * Removes the shadow tables of a replay; the live ones stay as they are.
- * @throws Refused while dead letters are to come back by them
+ * @throws Refused while a promotion is not at its end: rows that it has deleted from live are in the shadow only
  */
-export async function dropShadowOf(
-  context: Context,
-  id: string,
-  options: { readonly yes?: boolean },
-  signal: AbortSignal,
-): Promise<number> {
+export async function dropShadowOf(context: Context, id: string, options: { readonly yes?: boolean }): Promise<number> {
+  checkAskable(context, options.yes);
+  const signal = longSignal(context);
   const clickhouse = context.clickhouse();
   const journal = new ReplayJournal(clickhouse, context.database);
-  const { plan } = await journal.read(id, signal);
+  const { plan } = droppable(await journal.read(id, signal));
   const { journal: redrives } = await openDlq(context, signal);
   if (redrives.book.openPromotions().some(({ replay }) => replay === id)) {
     throw new Refused(`a promotion of it was cut off, and holds dead letters: ingestctl shadow promote ${id}`);
@@ -60,8 +59,18 @@ export async function dropShadowOf(
   const tables = plan.tables.map((table) => shadowTable(id, table));
   if (context.options.json !== true) context.outside.out(`drops ${tables.join(', ')}\n`);
   if (!(await agreed(context, options.yes, 'Drop them?'))) return 1;
+  droppable(await journal.read(id, signal));
   await dropShadow(clickhouse, targetOf(context), plan, signal);
   await journal.told(id, 'dropped', {}, signal);
   if (context.options.json === true) context.outside.out(`${JSON.stringify({ id, dropped: tables })}\n`);
   return 0;
+}
+
+/** @throws Refused while a promotion is not at its end */
+function droppable(state: ReplayState): ReplayState {
+  if (state.open.length === 0) return state;
+  const { id } = state.plan;
+  throw new Refused(
+    `a promotion of it is running or was cut off, and live may lack rows that only the shadow has: ingestctl shadow promote ${id}`,
+  );
 }

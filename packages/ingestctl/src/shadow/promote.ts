@@ -1,10 +1,13 @@
-import { agreed } from '../agreed.ts';
+import { catchUp } from '@weir/clickhouse';
+import { systemClock } from '@weir/pipeline';
+import { agreed, checkAskable } from '../agreed.ts';
 import type { Context } from '../context.ts';
 import { longSignal } from '../long-signal.ts';
 import { ReplayJournal } from '../replay/journal.ts';
-import { type Compared, printDifference, ready } from './compare.ts';
+import { type Compared, printDifference, ready, targetOf } from './compare.ts';
 import type { EndedClaims } from './letter-claims.ts';
 import { Promotion, type Survey } from './promotion.ts';
+import { PromotionTurn } from './promotion-turn.ts';
 import { WHY_LEFT, type WhyLeft } from './sort-letters.ts';
 
 /** What a promotion does to the live tables. */
@@ -27,6 +30,7 @@ interface Totals {
  * where the operator says no, or rows are still missing.
  */
 export async function promote(context: Context, id: string, options: { readonly yes?: boolean }): Promise<number> {
+  checkAskable(context, options.yes);
   const signal = longSignal(context);
   const clickhouse = context.clickhouse();
   const state = await ready(context, clickhouse, id, signal);
@@ -42,6 +46,8 @@ export async function promote(context: Context, id: string, options: { readonly 
     return 0;
   }
   if (!(await agreed(context, options.yes, 'Change the live tables?'))) return 1;
+  const caughtUp = () => catchUp(clickhouse, targetOf(context), ['weir_replays'], signal);
+  await new PromotionTurn(journal, systemClock, caughtUp).take(state.plan, signal);
   try {
     const { left, ended } = await carryOut(promotion, before, signal);
     const isWhole = ended !== undefined && ended.open === 0;
