@@ -33,3 +33,19 @@ test('what Kafka lets go of are the oldest letters, those of others that were do
   await time.run(Number.POSITIVE_INFINITY);
   await running;
 });
+
+test('letters that were purged, and that a promotion has taken meanwhile, are not let go of', async () => {
+  const time = new VirtualTime(1);
+  const log = new SimulatedLog(time, { answerLost: 0, late: 0, lost: 0 });
+  const running = (async () => {
+    await letters(log, ['acme', 'acme', 'acme']);
+    const journal = new RedriveJournal(log, time);
+    await journal.put({ kind: 'purged', letters: [key(0), key(1), key(2)] }, NEVER);
+    const promotion = { kind: 'promote', chunk: 'one', replay: 'x', letters: [key(1)] } as const;
+    await new RedriveJournal(log, time).put(promotion, NEVER);
+    const reach = await reachOf({ log, journal } as never, 3, () => false, NEVER);
+    expect(reach).toEqual({ before: 1, doneBefore: { acme: 1 }, behind: 1 });
+  })();
+  await time.run(Number.POSITIVE_INFINITY);
+  await running;
+});

@@ -94,13 +94,17 @@ function behindText(letters: number): string {
   return `${letters} letters that are done with stand behind one that is not: their bytes stay until that one goes, or by the retention of weir.dlq\n`;
 }
 
-/** @param willBe done with as well */
+/**
+ * By what the journal has now: a promotion may have taken letters meanwhile that were purged before.
+ * @param willBe done with as well
+ */
 export async function reachOf(
   { log, journal }: DlqParts,
   end: number,
   willBe: (letter: Letter) => boolean,
   signal: AbortSignal,
 ): Promise<Reach> {
+  await journal.refresh(signal);
   let until: number | undefined;
   let behind = 0;
   const doneBefore = new Map<string, number>();

@@ -106,7 +106,7 @@ function partitionsIn(admin: KafkaAdmin): (track: Track) => Promise<number> {
   };
 }
 
-async function make(run: Run, letter: Letter): Promise<Made> {
+async function make(run: Pick<Run, 'tenantOf' | 'trackOf' | 'partitionsOf'>, letter: Letter): Promise<Made> {
   if (letter.meta.table !== undefined) {
     const made = rowsOf(letter);
     return made.ok ? { kind: 'rows', rows: made.rows } : { kind: 'left', why: made.why };
@@ -119,12 +119,17 @@ async function make(run: Run, letter: Letter): Promise<Made> {
 }
 
 /** Prints what will be sent, and where to, and what will not be and why. */
-async function plan(context: Context, run: Run, signal: AbortSignal): Promise<Planned> {
+export async function plan(
+  context: Context,
+  run: Pick<Run, 'log' | 'journal' | 'wanted' | 'tenantOf' | 'trackOf' | 'partitionsOf' | 'end'>,
+  signal: AbortSignal,
+): Promise<Planned> {
   const { book } = run.journal;
   const counts = new LetterCounts();
   const sums = { letters: 0, items: 0, left: 0 };
   for await (const letter of readLetters(run.log, signal, run.end)) {
-    const state = run.wanted(letter) ? book.letter(letter.key) : 'purged';
+    if (!run.wanted(letter)) continue;
+    const state = book.letter(letter.key);
     const promoter = book.promoter(letter.key);
     if (promoter !== undefined) counts.add(letter, `held by a promotion: ingestctl shadow promote ${promoter}`);
     else if (state === 'sending') counts.add(letter, 'cut off while it was sent: that is settled first');
@@ -149,7 +154,7 @@ async function plan(context: Context, run: Run, signal: AbortSignal): Promise<Pl
   return { ...sums, cutOff };
 }
 
-function textOf(run: Run, letter: Letter, made: Made): string {
+function textOf(run: Pick<Run, 'trackOf'>, letter: Letter, made: Made): string {
   if (made.kind === 'left') return `left: ${made.why}`;
   if (made.kind === 'rows') return `to be inserted into ${made.rows.table}`;
   const { raw } = trackTopics(run.trackOf(letter));
