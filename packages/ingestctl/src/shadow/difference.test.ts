@@ -169,6 +169,16 @@ test('places that a run leaves out are neither counted nor changed by it, and wh
   );
 });
 
+test('a piece of which no row is written down needs no deletion', () => {
+  live(['wrong', 12]);
+  shadow(['right', 12]);
+  engine.execute(difference.markStale('otel_logs', CHUNK));
+  const has = (chunk: typeof CHUNK) => engine.select(difference.hasStale('otel_logs', chunk)).length;
+  expect([CHUNK, { ...CHUNK, last: 11 }, { ...CHUNK, first: 13 }, { ...CHUNK, partition: 3 }].map(has)).toEqual([
+    1, 0, 0, 0,
+  ]);
+});
+
 test('one that was killed after it deleted is made good, and a slower one takes nothing back', () => {
   live(['wrong', 12]);
   shadow(['right', 12]);

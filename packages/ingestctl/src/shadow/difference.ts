@@ -90,9 +90,17 @@ export class Difference {
     return `ReceivedDay BETWEEN ${quoted(days[0])} AND ${quoted(days[1])}${tenants === '' ? '' : ` AND TenantId IN (${tenants})`}`;
   }
 
-  #where({ partition, first, last }: Chunk): string {
+  #where(chunk: Chunk): string {
+    return `${this.#scope} AND ${this.#within(chunk)}`;
+  }
+
+  #within({ partition, first, last }: Chunk): string {
     const at = (offset: number) => rawPosition(this.#plan.track, partition, offset);
-    return `${this.#scope} AND RawPosition BETWEEN ${at(first)} AND ${at(last)}`;
+    return `RawPosition BETWEEN ${at(first)} AND ${at(last)}`;
+  }
+
+  #marked(table: TableName, chunk: Chunk): string {
+    return `TableName = ${quoted(table)} AND ${this.#within(chunk)}`;
   }
 
   #places(kind: PlaceKind, run: string): string {
@@ -182,9 +190,14 @@ export class Difference {
     return `INSERT INTO ${this.stale} SELECT TableName, RawPosition, Hash FROM (${this.leftOver(chunk)}) WHERE TableName = ${quoted(table)} AND l > s AND s = 0 AND (TenantId, RawPosition) IN (${records})`;
   }
 
+  /** A row where anything of the chunk is written down: what has none needs no mutation. */
+  hasStale(table: TableName, chunk: Chunk): string {
+    return `SELECT 1 AS n FROM ${this.stale} WHERE ${this.#marked(table, chunk)} LIMIT 1`;
+  }
+
   /** Deletes what is written down. It matches no row that the shadow has. */
   deleteStale(table: TableName, chunk: Chunk): string {
-    const marked = `SELECT RawPosition, Hash FROM ${this.stale} WHERE TableName = ${quoted(table)}`;
+    const marked = `SELECT RawPosition, Hash FROM ${this.stale} WHERE ${this.#marked(table, chunk)}`;
     return `DELETE FROM ${this.#live(table)} WHERE ${this.#where(chunk)} AND (RawPosition, ${hashOf(table)}) IN (${marked}) SETTINGS lightweight_deletes_sync = 2, allow_nondeterministic_mutations = 1`;
   }
 

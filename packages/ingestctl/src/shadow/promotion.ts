@@ -138,8 +138,7 @@ export class Promotion {
   }
 
   async #delete(difference: Difference, table: TableName, chunk: Chunk, signal: AbortSignal): Promise<void> {
-    const sql = `SELECT 1 AS n FROM ${difference.stale} WHERE TableName = {table: String} LIMIT 1`;
-    if ((await this.#clickhouse.query(sql, { table }, signal)).length === 0) return;
+    if ((await this.#clickhouse.query(difference.hasStale(table, chunk), {}, signal)).length === 0) return;
     await this.#clickhouse.command(difference.deleteStale(table, chunk), signal);
     faultPoint('promote.after_delete');
   }
