@@ -8,7 +8,7 @@ import { settleAppends } from './redriver.ts';
 import { type RowsCopy, RowsRedriver, rowsOf } from './rows-redriver.ts';
 
 /** Inserts rows of letters; only who has any needs ClickHouse. */
-export function rowsRedriverOf(context: Context, { journal }: DlqParts): RowsRedriver {
+export function rowsRedriverOf(context: Context, { journal, waits }: DlqParts): RowsRedriver {
   let clickhouse: ClickHouse | undefined;
   const lazy: Pick<ClickHouse, 'insertBlocks'> = {
     insertBlocks: (insert, signal) => {
@@ -16,7 +16,7 @@ export function rowsRedriverOf(context: Context, { journal }: DlqParts): RowsRed
       return clickhouse.insertBlocks(insert, signal);
     },
   };
-  return new RowsRedriver(lazy, systemClock, journal, randomBytes(8).toString('hex'));
+  return new RowsRedriver(waits.inserts(lazy), systemClock, journal, randomBytes(8).toString('hex'));
 }
 
 /** Finds out what became of what earlier redrives left. Returns of how many letters that cannot be told. */

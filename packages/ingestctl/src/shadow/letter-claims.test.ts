@@ -4,7 +4,7 @@ import { DependencyError } from '@weir/pipeline';
 import { FakeClock, SimulatedLog, VirtualTime } from '@weir/testkit';
 import { expect, test } from 'vitest';
 import { RedriveJournal } from '../dlq/redrive-journal.ts';
-import { LetterClaims } from './letter-claims.ts';
+import { claimsOf, LetterClaims } from './letter-claims.ts';
 import type { ComingBack } from './sort-letters.ts';
 
 const NEVER = new AbortController().signal;
@@ -113,4 +113,21 @@ test('books that ClickHouse does not take yet are tried again', async () => {
     });
     expect(left).toBe(-1);
   });
+});
+
+test('letters with a raw record in common, directly or by others, are claimed together', () => {
+  const letter = (key: string, ...positions: bigint[]): ComingBack => ({
+    ...LETTERS[0]!,
+    key,
+    places: new Map(positions.map((position) => [position, 1])),
+  });
+  const letters = [letter('a', 1n), letter('b', 2n), letter('c', 3n), letter('d', 3n, 1n), letter('e', 5n)];
+  const keys = (most: number) => claimsOf(letters, most).map((claim) => claim.map(({ key }) => key));
+  expect(keys(2)).toEqual([
+    ['a', 'c', 'd'],
+    ['b', 'e'],
+  ]);
+  expect(keys(4)).toEqual([['a', 'c', 'd', 'b'], ['e']]);
+  expect(keys(9)).toEqual([['a', 'c', 'd', 'b', 'e']]);
+  expect(claimsOf([])).toEqual([]);
 });

@@ -15,6 +15,8 @@ export interface EndedClaims {
 }
 
 const CLAIMED_AT_ONCE = 500;
+/** Of letters that hang together: an entry of the journal is a Kafka record. */
+const TOGETHER_MAX = 5_000;
 const ID_BYTES = 6;
 const MINUTES_PER_DAY = 1_440;
 const RETRY_MS = 500;
@@ -41,9 +43,9 @@ export class LetterClaims {
   /** Where somebody else has taken some of them meanwhile not all become this replay's: the journal says which. */
   async claim(letters: readonly ComingBack[], signal: AbortSignal): Promise<void> {
     const id = randomBytes(ID_BYTES).toString('hex');
-    for (let at = 0; at < letters.length; at += CLAIMED_AT_ONCE) {
+    for (const [at, together] of claimsOf(letters).entries()) {
       const chunk = `promote/${this.#replay}/${id}/${at}`;
-      const keys = letters.slice(at, at + CLAIMED_AT_ONCE).map(({ key }) => key);
+      const keys = together.map(({ key }) => key);
       await this.#journal.put({ kind: 'promote', chunk, replay: this.#replay, letters: keys }, signal);
       faultPoint('promote.after_claim');
     }
@@ -90,6 +92,47 @@ export class LetterClaims {
       await this.#clock.sleep(RETRY_MS, signal);
     }
   }
+}
+
+/**
+ * Letters that are claimed together, those with a raw record in common in one claim: where another one has taken one of them the
+ * record is left, and none of its letters is to be held.
+ */
+export function claimsOf(letters: readonly ComingBack[], most = CLAIMED_AT_ONCE): readonly (readonly ComingBack[])[] {
+  const claims: ComingBack[][] = [[]];
+  for (const together of byRecords(letters)) {
+    for (let at = 0; at < together.length; at += TOGETHER_MAX) {
+      const part = together.slice(at, at + TOGETHER_MAX);
+      const open = claims.at(-1)!;
+      if (open.length + part.length <= most) open.push(...part);
+      else claims.push(part);
+    }
+  }
+  return claims.filter((claim) => claim.length > 0);
+}
+
+/** Letters that have a raw record in common, directly or by others, each group in their order. */
+function byRecords(letters: readonly ComingBack[]): Iterable<readonly ComingBack[]> {
+  const parents = letters.map((_, at) => at);
+  const rootOf = (at: number): number => {
+    let root = at;
+    while (parents[root] !== root) {
+      parents[root] = parents[parents[root]!]!;
+      root = parents[root]!;
+    }
+    return root;
+  };
+  const firstAt = new Map<bigint, number>();
+  for (const [at, { places }] of letters.entries()) {
+    for (const position of places.keys()) {
+      const first = firstAt.get(position);
+      if (first === undefined) firstAt.set(position, at);
+      else parents[rootOf(at)] = rootOf(first);
+    }
+  }
+  return Map.groupBy(letters.keys(), rootOf)
+    .values()
+    .map((group) => group.map((at) => letters[at]!));
 }
 
 /** They were booked as dead letters of the day of their receipt. */

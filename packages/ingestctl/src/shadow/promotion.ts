@@ -43,7 +43,7 @@ export class Promotion {
     this.#clickhouse = clickhouse;
     this.#state = state;
     this.#dlq = dlq;
-    this.#claims = new LetterClaims(clickhouse, systemClock, dlq.journal, state.plan.id);
+    this.#claims = new LetterClaims(dlq.waits.inserts(clickhouse), systemClock, dlq.journal, state.plan.id);
   }
 
   static async open(
