@@ -294,3 +294,8 @@ test('a command line is judged without being carried out', async () => {
   expect(await commandFault(['topics', 'make'])).toContain('make');
   expect(await commandFault(['lag', '--track', 'v1'])).toContain('--track');
 });
+
+test.each(['promote', 'drop'])('shadow %s says at once that there is nobody to ask', async (command) => {
+  const { status, err } = await ingestctl(['shadow', command, '20261121_101500_3fa9']);
+  expect({ status, err }).toMatchObject({ status: 2, err: expect.stringContaining('say --yes') });
+});

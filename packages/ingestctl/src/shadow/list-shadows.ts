@@ -1,3 +1,4 @@
+import { catchUp } from '@weir/clickhouse';
 import { agreed, checkAskable } from '../agreed.ts';
 import type { Context } from '../context.ts';
 import { openDlq } from '../dlq/dlq-parts.ts';
@@ -59,6 +60,7 @@ export async function dropShadowOf(context: Context, id: string, options: { read
   const tables = plan.tables.map((table) => shadowTable(id, table));
   if (context.options.json !== true) context.outside.out(`drops ${tables.join(', ')}\n`);
   if (!(await agreed(context, options.yes, 'Drop them?'))) return 1;
+  await catchUp(clickhouse, targetOf(context), ['weir_replays'], signal);
   droppable(await journal.read(id, signal));
   await dropShadow(clickhouse, targetOf(context), plan, signal);
   await journal.told(id, 'dropped', {}, signal);

@@ -2,9 +2,11 @@ import { bootstrapStatements, type ClickHouse, MIGRATIONS } from '@weir/clickhou
 import type { Clock } from '@weir/pipeline';
 import { Engine } from '@weir/testkit';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { Context } from '../context.ts';
 import { Refused } from '../refused.ts';
 import { ReplayJournal } from '../replay/journal.ts';
 import type { ReplayPlan } from '../replay/plan.ts';
+import { dropShadowOf, listShadows } from './list-shadows.ts';
 import { PromotionTurn } from './promotion-turn.ts';
 
 const TARGET = { database: 'weir' };
@@ -13,7 +15,12 @@ const [A, B] = ['20261121_101500_aaaa', '20261121_101500_bbbb'] as const;
 const CLICKHOUSE = {
   command: async (sql: string) => engine.execute(sql),
   query: async (sql: string, values: Record<string, string>) =>
-    engine.select(sql.replace('{database: Identifier}', 'weir').replace('{id: String}', `'${values.id}'`)),
+    engine.select(
+      sql
+        .replace('{database: Identifier}', 'weir')
+        .replace('{id: String}', `'${values.id}'`)
+        .replace('{database: String}', "'weir'"),
+    ),
 } as unknown as ClickHouse;
 const journal = new ReplayJournal(CLICKHOUSE, 'weir');
 let engine: Engine;
@@ -137,6 +144,37 @@ test('of two that write their lines at the same time, in whichever order, exactl
     );
     expect((await openOf(B)).length).toBe(atMs > T ? 1 : 0);
   }
+});
+
+test('one that is cut off while it waits for its turn withdraws', async () => {
+  line(A, 'planned', T, planOf(A, 1, 9));
+  let looks = 0;
+  const list: ReplayJournal['list'] = async (...args) => {
+    if (++looks === 2) throw new Error('interrupted');
+    return journal.list(...args);
+  };
+  expect(await take(planOf(A, 1, 9), { list })).toEqual(new Error('interrupted'));
+  expect(await openOf(A)).toEqual([]);
+});
+
+test('a shadow is listed as being promoted, and not dropped, until a promotion of it has come to its end', async () => {
+  let printed = '';
+  const outside = {
+    out: (text: string) => {
+      printed += text;
+    },
+  };
+  const context = { clickhouse: () => CLICKHOUSE, database: 'weir', outside, options: {} } as unknown as Context;
+  line(A, 'planned', T, planOf(A, 1, 9));
+  line(A, 'done', T + 1);
+  line(A, 'promoting', T + 2, { run: 'one' });
+  await listShadows(context, NEVER);
+  expect(printed).toContain('promotion running or cut off');
+  await expect(dropShadowOf(context, A, { yes: true })).rejects.toThrow(`ingestctl shadow promote ${A}`);
+  line(A, 'promoted', T + 3);
+  printed = '';
+  await listShadows(context, NEVER);
+  expect(printed).toMatch(/v1 +promoted/);
 });
 
 test('one that does not withdraw, though it is later, may have gone on: it is not waited for any longer', async () => {

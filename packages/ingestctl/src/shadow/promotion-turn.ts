@@ -32,15 +32,24 @@ export class PromotionTurn {
     const before = await this.#look(plan, signal);
     if (before.other !== undefined) throw refusal(before.other);
     const run = randomBytes(RUN_BYTES).toString('hex');
-    await this.#journal.told(plan.id, 'promoting', { run }, signal);
+    try {
+      await this.#journal.told(plan.id, 'promoting', { run }, signal);
+      await this.#seeNone(plan, signal);
+    } catch (error) {
+      // It has changed nothing. Where that cannot be said either the next run of the replay ends it.
+      await this.#journal
+        .told(plan.id, 'withdrawn', { run }, AbortSignal.timeout(WITHDRAWAL_MS))
+        .catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #seeNone(plan: ReplayPlan, signal: AbortSignal): Promise<void> {
     const untilMs = this.#clock.nowMs() + WITHDRAWAL_MS;
     for (;;) {
       const { own, other } = await this.#look(plan, signal);
       if (other === undefined) return;
-      if (isBefore(other, own) || this.#clock.nowMs() >= untilMs) {
-        await this.#journal.told(plan.id, 'withdrawn', { run }, signal);
-        throw refusal(other);
-      }
+      if (isBefore(other, own) || this.#clock.nowMs() >= untilMs) throw refusal(other);
       await this.#clock.sleep(LOOK_MS, signal);
     }
   }
