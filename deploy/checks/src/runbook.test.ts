@@ -38,6 +38,26 @@ test.each(entries)('$name: every expression reads series that a service has', ({
   for (const expression of blocks.promql) expect([expression, seriesFaults(expression)]).toEqual([expression, []]);
 });
 
+test.each(entries)("$name: lines of Kafka's own tools add settings to a topic that is there", ({ blocks }) => {
+  const options =
+    '--bootstrap-server BROKERS --command-config ADMIN.properties --alter --entity-type topics --entity-name';
+  const line = new RegExp(
+    `^kafka-configs\\.sh ${options} (weir\\.(?:raw|rows)\\.v1) --add-config retention\\.ms=(\\d+)$`,
+  );
+  for (const text of blocks.bash) {
+    const [, topic, retentionMs] = line.exec(text) ?? [];
+    expect([text, topic]).toEqual([text, expect.any(String)]);
+    // Longer than what `ingestctl topics apply` sets.
+    expect(Number(retentionMs)).toBeGreaterThan(72 * 3_600_000);
+  }
+});
+
+test('WeirRetentionNear has the lines that gain time, and WeirTenantOverQuota the question who', () => {
+  const blocksOf = (name: string) => ofAlerts.find((entry) => entry.name === name)!.blocks;
+  expect(blocksOf('WeirRetentionNear').bash.length).toBe(2);
+  expect(blocksOf('WeirTenantOverQuota').sql.length).toBe(1);
+});
+
 test('a command or expression that is not there is found', async () => {
   const [entry] = readRunbook(
     '# R\n\n## A\n\n**What it means.** x\n\n```sh\n# why\ningestctl lags\n```\n\n```promql\nweir_none\n```\n',
@@ -45,7 +65,7 @@ test('a command or expression that is not there is found', async () => {
   expect(entry).toEqual({
     name: 'A',
     parts: ['What it means.'],
-    blocks: { sh: ['ingestctl lags'], promql: ['weir_none'] },
+    blocks: { sh: ['ingestctl lags'], promql: ['weir_none'], sql: [], bash: [] },
   });
   expect(await commandFault(['lags'])).toContain('lags');
   expect(seriesFaults('weir_none')).not.toEqual([]);

@@ -1,5 +1,8 @@
-/** What a code block of the runbook holds, a line each: comments and empty lines left out. */
-export type Blocks = Readonly<Record<'sh' | 'promql', readonly string[]>>;
+/**
+ * What the code blocks of an entry hold, a line each: comments and empty lines left out. `bash` is for tools that are Kafka's
+ * own, which are not there where the runbook is tested.
+ */
+export type Blocks = Readonly<Record<'sh' | 'promql' | 'sql' | 'bash', readonly string[]>>;
 
 /** One entry of docs/RUNBOOK.md: of an alert, or an incident. */
 export interface RunbookEntry {
@@ -36,7 +39,12 @@ function entriesOf(text: string, heading: RegExp): RunbookEntry[] {
     .map((section) => ({
       name: section.split('\n', 1)[0]!.trim(),
       parts: [...section.matchAll(/^\*\*(.+?)\*\*/gm)].map((match) => match[1]!),
-      blocks: { sh: linesOf(section, 'sh'), promql: linesOf(section, 'promql') },
+      blocks: {
+        sh: linesOf(section, 'sh'),
+        promql: linesOf(section, 'promql'),
+        sql: linesOf(section, 'sql'),
+        bash: linesOf(section, 'bash'),
+      },
     }));
 }
 

@@ -120,7 +120,7 @@ async function spoil(topic: string, config: Readonly<Record<string, string>>): P
   const tls = { serverName: undefined, material: () => material };
   const sasl = { mechanism, username, password: read(passwordFile) };
   const admin = createKafkaAdmin({ brokers, clientId: 'alerts-test', tls, sasl }, QUIET);
-  await admin.ensure([{ name: topic, partitions: PARTITIONS, replicationFactor: 1, config }]);
+  await admin.ensure([{ name: topic, partitions: PARTITIONS, replicationFactor: 1, config }], true);
 }
 
 const APPEND_TIME = { 'message.timestamp.type': 'LogAppendTime' };

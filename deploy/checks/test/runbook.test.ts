@@ -14,8 +14,11 @@ const stack = sharedStack();
 const client = new OtlpClient(stack);
 const { alerts, incidents } = readRunbook(await readFile(join(REPOSITORY, 'docs/RUNBOOK.md'), 'utf8'));
 const commands = [...new Set(alerts.flatMap(({ blocks }) => blocks.sh))].sort();
+const statements = [...alerts, ...incidents].flatMap(({ blocks }) => blocks.sql);
 const tenantsFile = stackPaths(stack.dataDir).tenants;
 const TEST_MS = 120_000;
+const MS_PER_DAY = 86_400_000;
+const YESTERDAY = new Date(Date.now() - MS_PER_DAY).toISOString().slice(0, 10);
 
 afterAll(() => client.close());
 
@@ -53,9 +56,14 @@ async function json<T>(line: string, own: Words): Promise<T> {
 }
 
 test.each(commands)('%s does what it says on a stack that is well', async (line) => {
-  const { status, out, err } = await run(line, { TENANT: 'demo', 'tenants.yaml': tenantsFile });
+  const { status, out, err } = await run(line, { TENANT: 'demo', DAY: YESTERDAY, 'tenants.yaml': tenantsFile });
   expect([line, status, err]).toEqual([line, 0, '']);
   expect(out.trim()).not.toBe('');
+});
+
+test.each(statements)('%s is answered by ClickHouse', async (sql) => {
+  expect(sql).toMatch(/^SELECT /);
+  expect(await stack.query(sql)).toEqual(expect.any(Array));
 });
 
 /**
@@ -117,7 +125,7 @@ test('Stored values are wrong: the window is replayed, compared, promoted, and t
     'Stored values are wrong',
     async (line) => {
       if (line.includes(' ID')) id ||= (await shadows()).find((each) => !before.includes(each))!;
-      return { TENANT: tenant, FROM, TO, ID: id };
+      return { TENANT: tenant, FROM, TO, DAY: FROM.slice(0, 10), ID: id };
     },
     (line, times) => (line.includes('shadow compare') && times === 1 ? 1 : 0),
   );

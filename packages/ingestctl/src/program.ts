@@ -166,8 +166,10 @@ function addTopics(program: Command, act: Act, env: Outside['env']): void {
         `\nExample:\n  ingestctl topics ${name} --tracks v1,v2 --partitions 16 --replication-factor 3`,
       )
       .action((options: TopicsOptions) => act((context) => topics(context, options, check)));
-  add('apply', 'Creates and configures what is missing; takes nothing away. Safe to run twice.', false);
-  add('status', 'Shows which topics are there.', true);
+  const about =
+    'Creates and configures what is missing; takes nothing away, a longer retention neither. Safe to run twice.';
+  add('apply', about, false).option('--shorten', 'shorten a longer retention: Kafka drops what is older, read or not');
+  add('status', 'Shows which topics are there, whatever their settings.', true);
 }
 
 function addLag(program: Command, act: Act, env: Outside['env']): void {

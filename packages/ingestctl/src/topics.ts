@@ -7,6 +7,7 @@ export interface TopicsOptions {
   readonly tracks: string;
   readonly partitions: string;
   readonly replicationFactor: string;
+  readonly shorten?: boolean;
 }
 
 const HOUR_MS = 3_600_000;
@@ -18,6 +19,9 @@ const NEWS = { 'retention.ms': String(HOUR_MS), 'segment.ms': String(HOUR_MS / 2
  * removed early. The normalizer forgets edges by it, too.
  */
 const APPEND_TIME = { 'message.timestamp.type': 'LogAppendTime' };
+
+const KEPT_LONGER =
+  'kept longer: these topics keep records for longer than Weir sets, and were left so; once nothing waits any more: --shorten';
 
 /** Every topic as it should be. Partitions of raw and rows must be equal: raw partition p feeds rows partition p. */
 export function topicSpecs(tracks: readonly string[], partitions: number, replicationFactor: number): TopicSpec[] {
@@ -60,13 +64,16 @@ export async function topics(context: Context, options: TopicsOptions, check: bo
   if (!tracks.every(isTrack)) throw new UsageError('--tracks (WEIR_TRACK) must be v1, v2, … with commas between');
   const specs = topicSpecs(tracks, count(options.partitions), count(options.replicationFactor));
   const admin = context.kafkaAdmin();
-  const states = check ? await admin.describe(specs.map(({ name }) => name)) : await admin.ensure(specs);
+  const states = check
+    ? await admin.describe(specs.map(({ name }) => name))
+    : await admin.ensure(specs, options.shorten === true);
   const rows = states.map(({ name, partitions, state }) => [
     name,
     partitions,
     check && state !== 'missing' ? 'present' : state,
   ]);
   printRows(context.outside, context.options.json === true, ['topic', 'partitions', 'state'], rows);
+  if (states.some(({ state }) => state === 'kept longer')) context.outside.err(`${KEPT_LONGER}\n`);
   return states.some(({ state }) => state === 'missing') ? 1 : 0;
 }
 

@@ -4,6 +4,7 @@ import { fromKafkaError } from './errors.ts';
 import type { KafkaConfig } from './kafka-config.ts';
 import { type KafkaLogger, kafkaLogCreator } from './kafka-logger.ts';
 import { securityOf } from './security.ts';
+import { settingsChange } from './topic-settings.ts';
 
 // The package is CommonJS: not all of its names can be imported one by one.
 const { ConfigResourceTypes, Kafka, logLevel } = kafkajs;
@@ -22,7 +23,8 @@ export interface TopicSpec {
 /** What was done, or is the case, for one topic. */
 export interface TopicState {
   readonly name: string;
-  readonly state: 'created' | 'grown' | 'configured' | 'unchanged' | 'missing';
+  /** `kept longer`: its retention is longer than it should be, and was left so; its other settings are as they should be. */
+  readonly state: 'created' | 'grown' | 'configured' | 'kept longer' | 'unchanged' | 'missing';
   readonly partitions: number;
 }
 
@@ -37,8 +39,11 @@ export interface PartitionLag {
 
 /** Operator's access to topics and groups. Every call connects, works and disconnects. */
 export interface KafkaAdmin {
-  /** Creates, grows and configures topics; partitions are never taken away. Safe to run twice. */
-  ensure(topics: readonly TopicSpec[]): Promise<TopicState[]>;
+  /**
+   * Creates, grows and configures topics; partitions are never taken away, nor settings that no spec names. Safe to run twice.
+   * @param mayShorten a retention that is longer than that of the spec is shortened: what Kafka kept for that time goes
+   */
+  ensure(topics: readonly TopicSpec[], mayShorten?: boolean): Promise<TopicState[]>;
   describe(names: readonly string[]): Promise<TopicState[]>;
   lag(groupId: string, topic: string): Promise<PartitionLag[]>;
   /** Lets go of the records of a partition that stand before an offset. */
@@ -69,10 +74,10 @@ export function createKafkaAdmin(config: KafkaConfig, logger: KafkaLogger): Kafk
     }
   };
   return {
-    ensure: (topics) =>
+    ensure: (topics, mayShorten = false) =>
       using(async (admin) => {
         const states: TopicState[] = [];
-        for (const topic of topics) states.push(await ensureOne(admin, topic));
+        for (const topic of topics) states.push(await ensureOne(admin, topic, mayShorten));
         return states;
       }),
     describe: (names) =>
@@ -156,7 +161,7 @@ async function patiently<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-async function ensureOne(admin: Admin, topic: TopicSpec): Promise<TopicState> {
+async function ensureOne(admin: Admin, topic: TopicSpec, mayShorten: boolean): Promise<TopicState> {
   const configEntries = Object.entries(topic.config).map(([name, value]) => ({ name, value }));
   const made = { topic: topic.name, numPartitions: topic.partitions, replicationFactor: topic.replicationFactor };
   const created = await patiently(() =>
@@ -170,17 +175,17 @@ async function ensureOne(admin: Admin, topic: TopicSpec): Promise<TopicState> {
     await admin.createPartitions({ topicPartitions: [{ topic: topic.name, count: topic.partitions }] });
     return { name: topic.name, state: 'grown', partitions: topic.partitions };
   }
-  const described = await admin.describeConfigs({
+  // Without names: all settings, and those that are set for the topic are to be kept.
+  const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
-    resources: [{ type: ConfigResourceTypes.TOPIC, name: topic.name, configNames: Object.keys(topic.config) }],
+    resources: [{ type: ConfigResourceTypes.TOPIC, name: topic.name }],
   });
-  const now = new Map(described.resources[0]?.configEntries.map((entry) => [entry.configName, entry.configValue]));
-  if (configEntries.every((entry) => now.get(entry.name) === entry.value)) {
-    return { name: topic.name, state: 'unchanged', partitions };
-  }
+  const change = settingsChange(resources[0]?.configEntries ?? [], topic.config, mayShorten);
+  const kept = change.isKeptLonger ? 'kept longer' : undefined;
+  if (change.entries === undefined) return { name: topic.name, state: kept ?? 'unchanged', partitions };
   await admin.alterConfigs({
     validateOnly: false,
-    resources: [{ type: ConfigResourceTypes.TOPIC, name: topic.name, configEntries }],
+    resources: [{ type: ConfigResourceTypes.TOPIC, name: topic.name, configEntries: change.entries }],
   });
-  return { name: topic.name, state: 'configured', partitions };
+  return { name: topic.name, state: kept ?? 'configured', partitions };
 }

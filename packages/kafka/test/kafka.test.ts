@@ -63,6 +63,29 @@ test('a read at the end waits its time and gives nothing; a record that comes me
   expect(String((await waiting).records[0]?.value)).toBe('late');
 });
 
+test('a retention that was lengthened by hand stays, and so do settings that no spec names, unless it is said otherwise', async () => {
+  const admin = createKafkaAdmin(config, QUIET);
+  const name = `${TOPIC}-settings`;
+  const topic = (settings: Record<string, string>) => ({
+    name,
+    partitions: 1,
+    replicationFactor: 1,
+    config: settings,
+  });
+  const state = async (settings: Record<string, string>, mayShorten = false) =>
+    (await admin.ensure([topic(settings)], mayShorten))[0]?.state;
+  const wanted = { 'retention.ms': '1000000', 'max.message.bytes': '1000' };
+  expect(await state(wanted)).toBe('created');
+  expect(await state({ 'retention.ms': '2000000', 'retention.bytes': '77000000' }, true)).toBe('configured');
+  // Altering one setting keeps all the others.
+  expect(await state({ 'max.message.bytes': '2000' })).toBe('configured');
+  expect(await state({ 'retention.ms': '2000000', 'retention.bytes': '77000000' })).toBe('unchanged');
+  expect(await state(wanted)).toBe('kept longer');
+  expect(await state({ ...wanted, 'retention.ms': '2000000' })).toBe('unchanged');
+  expect(await state(wanted, true)).toBe('configured');
+  expect(await state({ ...wanted, 'retention.bytes': '77000000' })).toBe('unchanged');
+});
+
 test('two readers of one partition at once each get the page that they asked for', async () => {
   const { end: first } = await log.bounds(TOPIC, 2, NEVER);
   // One batch each: a broker answers with whole batches.

@@ -9,7 +9,7 @@ import { ProgressLine } from '../progress-line.ts';
 import { Refused } from '../refused.ts';
 import { readDirectory } from '../tenants-topic.ts';
 import { timeText } from '../times.ts';
-import { type PartitionPlan, type ReplayFilter, type ReplayPlan, tablesOf } from './plan.ts';
+import { emptiedText, type PartitionPlan, type ReplayFilter, type ReplayPlan, tablesOf } from './plan.ts';
 import { type Surveyed, survey } from './survey.ts';
 import { checkPartitions, readWindow, type Window } from './window.ts';
 
@@ -67,6 +67,7 @@ export async function makePlan(
   checkPartitions(window, partitions);
   const log = context.kafkaLog();
   const found: Surveyed[] = [];
+  const emptied: number[] = [];
   for (const partition of partitions) {
     const progress = new ProgressLine(context.outside, context.options.json !== true, () => systemClock.nowMs());
     let read = 0;
@@ -76,7 +77,8 @@ export async function makePlan(
     };
     const surveyed = await survey(log, track, partition, window, filter, { onRead, pacer }, signal);
     progress.end();
-    if (surveyed !== undefined) found.push(surveyed);
+    if (surveyed === 'emptied') emptied.push(partition);
+    else if (surveyed !== undefined) found.push(surveyed);
   }
   await checkTenants(
     log,
@@ -84,11 +86,15 @@ export async function makePlan(
     found.map(({ plan }) => plan),
     signal,
   );
-  if (found.length === 0) throw new Refused('there is nothing to replay in this window');
+  if (found.length === 0) {
+    const gone = emptied.length === 0 ? '' : `; ${emptiedText(emptied)}`;
+    throw new Refused(`there is nothing to replay in this window${gone}`);
+  }
   const received = found.flatMap(({ receivedNs }) => receivedNs).sort((a, b) => (a < b ? -1 : 1));
   const day = (at: number) => timeText(received.at(at)!).slice(0, 10);
   const plans = found.map(({ plan }) => plan);
-  return { id: newId(), track, filter, partitions: plans, tables: tablesOf(filter), days: [day(0), day(-1)] };
+  const plan = { id: newId(), track, filter, partitions: plans, tables: tablesOf(filter) };
+  return { ...plan, days: [day(0), day(-1)], ...(emptied.length === 0 ? {} : { emptied }) };
 }
 
 /** A tenant that was removed may still have exports in the window; one that nothing knows was not meant. */

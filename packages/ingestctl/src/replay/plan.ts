@@ -35,6 +35,13 @@ export interface ReplayPlan {
   readonly tables: readonly TableName[];
   /** First and last day of receipt (UTC), inclusive. */
   readonly days: readonly [string, string];
+  /** Partitions of which Kafka has let go of all exports: what they had of the window is not made again. */
+  readonly emptied?: readonly number[];
+}
+
+/** Says which partitions are emptied. */
+export function emptiedText(partitions: readonly number[]): string {
+  return `Kafka has let go of all exports of partition ${partitions.join(', ')}: what was there of the window is not replayed`;
 }
 
 /** Whether an export is replayed. */

@@ -1,6 +1,6 @@
 import type { Context } from '../context.ts';
 import { printable, printRows } from '../output.ts';
-import { type ReplayPlan, shadowTable, totalsOf } from './plan.ts';
+import { emptiedText, type ReplayPlan, shadowTable, totalsOf } from './plan.ts';
 
 const TENANTS_SHOWN = 8;
 
@@ -32,6 +32,7 @@ export function printPlan(context: Context, plan: ReplayPlan): void {
     const unread = others === 0 ? '' : `; ${others} records that are no exports`;
     outside.out(`partition ${partition}, items by tenant: ${printable(shown.join(', '))}${more}${unread}\n`);
   }
+  if (plan.emptied !== undefined) outside.out(`${emptiedText(plan.emptied)}\n`);
   const { records, items, bytes } = totalsOf(plan);
   outside.out(`reads weir.raw.${plan.track} only: ${records} records, ${items} items, ${bytes} bytes decompressed\n`);
   outside.out(`writes ${tables.join(', ')} only\n`);

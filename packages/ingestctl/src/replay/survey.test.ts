@@ -40,8 +40,10 @@ function logOf(records: readonly LogRecord[]): KafkaLog {
   } as unknown as KafkaLog;
 }
 
-const planOf = async (log: KafkaLog, from: string, to: string, filter = ALL) =>
-  (await survey(log, 'v1', 0, readWindow(from, to, 0n), filter, UNPACED, NEVER))?.plan;
+const planOf = async (log: KafkaLog, from: string, to: string, filter = ALL) => {
+  const surveyed = await survey(log, 'v1', 0, readWindow(from, to, 0n), filter, UNPACED, NEVER);
+  return typeof surveyed === 'object' ? surveyed.plan : surveyed;
+};
 
 test('a window of times is the smallest range that holds all that was received in it, whatever the order', async () => {
   // 3 came late, 6 and 7 were received outside of the window, 7 behind its last.
@@ -93,4 +95,19 @@ test('what is not retained any more, or not there yet, is refused with the offse
   expect(await planOf(log, at(100), at(200))).toMatchObject({ first: 5, last: 6 });
   // Nothing was ever before offset 0.
   expect(await planOf(logOf([raw(0, 100)]), at(0), at(200))).toMatchObject({ first: 0, last: 0 });
+});
+
+test('a window that ends before the oldest retained record is refused with its time, though its range is empty', async () => {
+  const log = logOf([note(5), raw(6, 1_000), raw(7, 2_000)]);
+  await expect(planOf(log, at(0), at(100))).rejects.toThrow(
+    `partition 0: the window ends before the oldest retained record, offset 6, received at ${at(1_000)}`,
+  );
+  // Nothing was ever before offset 0: the window is empty there.
+  expect(await planOf(logOf([raw(0, 1_000)]), at(0), at(100))).toBeUndefined();
+});
+
+test('a partition of which Kafka has let go of everything is told from one that never had anything', async () => {
+  const emptied = { ...logOf([]), bounds: async () => ({ start: 9, end: 9 }), offsetAt: async () => 9 } as KafkaLog;
+  expect(await planOf(emptied, at(0), at(100))).toBe('emptied');
+  expect(await planOf(logOf([]), at(0), at(100))).toBeUndefined();
 });

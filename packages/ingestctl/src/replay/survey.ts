@@ -1,5 +1,5 @@
 import type { KafkaLog } from '@weir/kafka';
-import type { RawEntry } from '@weir/normalize';
+import type { RawEntry, RawExport } from '@weir/normalize';
 import { systemClock } from '@weir/pipeline';
 import { trackTopics } from '@weir/records';
 import { type Pacer, READING_PART } from '../pacer.ts';
@@ -13,7 +13,7 @@ import type { Window } from './window.ts';
 const SLACK_MS = 60_000;
 const NS_PER_MS = 1_000_000n;
 
-/** What a survey of one partition found; undefined where nothing of it is in the window. */
+/** What a survey of one partition found. */
 export interface Surveyed {
   readonly plan: PartitionPlan;
   /** Least and greatest time of receipt. */
@@ -31,6 +31,7 @@ export interface Reading {
  * Reads what may be of the window in one partition, and says what is. Times are those of receipt, as the records' headers
  * say them: the window is the smallest range of offsets that holds every export received in it.
  *
+ * @returns undefined where nothing of the partition is in the window, `emptied` where Kafka has let go of all exports that it had
  * @throws Refused where a part of the window is not there, any more or yet
  */
 export async function survey(
@@ -41,15 +42,17 @@ export async function survey(
   filter: ReplayFilter,
   reading: Reading,
   signal: AbortSignal,
-): Promise<Surveyed | undefined> {
+): Promise<Surveyed | 'emptied' | undefined> {
   const topic = trackTopics(track).raw;
   const { start, end } = await log.bounds(topic, partition, signal);
   const range = await outerRange(log, topic, partition, window, { start, end }, signal);
+  if (start > 0 && range.first === start && window.from.kind === 'time') {
+    const oldest = await oldestExport(log, topic, partition, { first: start, last: end - 1 }, signal);
+    if (oldest === undefined) return 'emptied';
+    checkLost(partition, window, oldest);
+  }
   const tally = new WindowTally(window, filter);
-  let isFirst = true;
   for await (const entries of readRange(log, topic, partition, range, signal)) {
-    if (isFirst && range.first === start && start > 0) refuseLost(partition, window, entries);
-    isFirst = false;
     for (const entry of entries) tally.add(entry);
     reading.onRead(entries.length, range.last - range.first + 1);
     await reading.pacer.take(entries.reduce((sum, entry) => sum + itemsOf(entry), 0) * READING_PART, signal);
@@ -85,12 +88,26 @@ async function outerRange(
 }
 
 /** What is older than the oldest record, which is not the first that there was, may have been of the window. */
-function refuseLost(partition: number, { from }: Window, entries: readonly RawEntry[]): void {
-  const oldest = entries.find((entry) => entry.kind === 'export');
-  if (from.kind !== 'time' || oldest === undefined || oldest.meta.receivedAtNs <= from.atNs) return;
+function checkLost(partition: number, { from, to }: Window, { offset, meta }: RawExport): void {
+  if (from.kind !== 'time' || meta.receivedAtNs <= from.atNs) return;
+  const what = to.kind === 'time' && meta.receivedAtNs > to.atNs ? 'ends' : 'begins';
   throw new Refused(
-    `partition ${partition}: the window begins before the oldest retained record, offset ${oldest.offset}, received at ${timeText(oldest.meta.receivedAtNs)}`,
+    `partition ${partition}: the window ${what} before the oldest retained record, offset ${offset}, received at ${timeText(meta.receivedAtNs)}`,
   );
+}
+
+async function oldestExport(
+  log: KafkaLog,
+  topic: string,
+  partition: number,
+  range: { readonly first: number; readonly last: number },
+  signal: AbortSignal,
+): Promise<RawExport | undefined> {
+  for await (const entries of readRange(log, topic, partition, range, signal)) {
+    const oldest = entries.find((entry) => entry.kind === 'export');
+    if (oldest !== undefined) return oldest;
+  }
+  return undefined;
 }
 
 /** Counts, of which the last part may turn out to lie behind the window. */

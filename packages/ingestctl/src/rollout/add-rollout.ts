@@ -22,7 +22,7 @@ export function addRollout(program: Command, act: Act): void {
     .addHelpText('after', '\nExample:\n  ingestctl rollout back acme')
     .action((tenant: string, options: RolloutOptions) => act((context) => rolloutBack(context, tenant, options)));
   at(group.command('status'))
-    .description('Shows who is shifted, and whether Envoy has it so; status 1 where not.')
+    .description('Shows who is shifted, and whether Envoy has it so; status 1 where not, or where none was asked.')
     .addHelpText('after', '\nExample:\n  ingestctl rollout status --admin http://127.0.0.1:9901')
     .action((options: RolloutOptions) => act((context, signal) => rolloutStatus(context, options, signal)));
 }

@@ -48,6 +48,7 @@ export interface RolloutSetOptions extends RolloutOptions {
 export const SHIFTED_TENANTS_MAX = 32;
 export const SHIFTED_KEYS_MAX = 64;
 const TAKEN_MS = 10_000;
+const NOT_ASKED = 'no Envoy was asked whether it has taken them: give --admin\n';
 const CONFIG_MAP = 'weir-envoy-routes';
 
 /** Sends a part of a tenant's exports to another track. */
@@ -105,7 +106,7 @@ export async function rolloutBack(context: Context, tenant: string, options: Rol
   return change(context, options, { path, text, changed });
 }
 
-/** Shows who is shifted, and whether the Envoys have it so; status 1 where one has not. */
+/** Shows who is shifted, and whether the Envoys have it so; status 1 where one has not, or none was asked about shifts. */
 export async function rolloutStatus(context: Context, options: RolloutOptions, signal: AbortSignal): Promise<number> {
   const { file } = readRoutes(context, options);
   const shifts = shiftsIn(file);
@@ -116,12 +117,11 @@ export async function rolloutStatus(context: Context, options: RolloutOptions, s
     const keys = directory?.spec(tenant)?.keys.filter(({ revoked }) => revoked !== true);
     return keys?.filter(({ prefix }) => !prefixes.includes(prefix)).length ?? null;
   });
-  const envoys: EnvoyState[] = [];
-  for (const admin of adminsOf(context, options)) {
+  const envoys = await askEach(adminsOf(context, options), async (admin) => {
     const { version, refused } = await takenRoutes(admin);
     const hasThem = version === (versionOf(file) ?? '') && refused === undefined;
-    envoys.push({ admin, hasThem, ...(refused === undefined ? {} : { refused }) });
-  }
+    return { admin, hasThem, ...(refused === undefined ? {} : { refused }) };
+  });
   if (context.options.json === true) {
     const shown = shifts.map((shift, at) => ({ ...shownShift(shift), keysNotShifted: missing[at]! }));
     context.outside.out(`${JSON.stringify({ shifts: shown, envoys }, null, 2)}\n`);
@@ -134,12 +134,17 @@ export async function rolloutStatus(context: Context, options: RolloutOptions, s
       missing[at] ?? '?',
     ]);
     printRows(context.outside, false, ['tenant', 'to', 'percent', 'keys', 'keys not shifted'], rows);
-    for (const { admin, hasThem, refused } of envoys) {
-      const why = refused === undefined ? '' : `, it refused: ${refused}`;
-      context.outside.out(`Envoy at ${admin} ${hasThem ? 'has these routes' : `has other routes${why}`}\n`);
-    }
+    for (const envoy of envoys) context.outside.out(`Envoy at ${envoy.admin} ${hasText(envoy)}\n`);
   }
-  return envoys.every(({ hasThem }) => hasThem) ? 0 : 1;
+  if (envoys.length > 0) return exitOf(envoys);
+  context.outside.err(NOT_ASKED);
+  return shifts.length === 0 ? 0 : 1;
+}
+
+function hasText({ hasThem, isSilent, refused }: EnvoyState): string {
+  if (isSilent === true) return `does not say what it has: ${refused}`;
+  if (hasThem) return 'has these routes';
+  return `has other routes${refused === undefined ? '' : `, it refused: ${refused}`}`;
 }
 
 async function change(
@@ -186,15 +191,15 @@ function exitOf(envoys: readonly EnvoyState[]): number {
   return envoys.every(({ hasThem }) => hasThem) ? 0 : 1;
 }
 
-/** The file is written: one Envoy that does not answer keeps nobody from hearing of the others. */
-async function untilAllHave(admins: readonly string[], version: string, signal: AbortSignal): Promise<EnvoyState[]> {
+/** One Envoy that does not answer keeps nobody from hearing of the others. */
+async function askEach(
+  admins: readonly string[],
+  ask: (admin: string) => Promise<EnvoyState>,
+): Promise<readonly EnvoyState[]> {
   const envoys: EnvoyState[] = [];
   for (const admin of admins) {
     try {
-      const taken = await untilTaken(admin, version, systemClock, TAKEN_MS, signal);
-      const hasThem = taken.version === version;
-      const refused = taken.refused ?? `not within ${TAKEN_MS / 1_000} s`;
-      envoys.push({ admin, hasThem, ...(hasThem ? {} : { refused }) });
+      envoys.push(await ask(admin));
     } catch (error) {
       if (!(error instanceof DependencyError)) throw error;
       envoys.push({ admin, hasThem: false, isSilent: true, refused: error.message });
@@ -203,9 +208,18 @@ async function untilAllHave(admins: readonly string[], version: string, signal: 
   return envoys;
 }
 
+function untilAllHave(admins: readonly string[], version: string, signal: AbortSignal): Promise<readonly EnvoyState[]> {
+  return askEach(admins, async (admin) => {
+    const taken = await untilTaken(admin, version, systemClock, TAKEN_MS, signal);
+    const hasThem = taken.version === version;
+    const refused = taken.refused ?? `not within ${TAKEN_MS / 1_000} s`;
+    return { admin, hasThem, ...(hasThem ? {} : { refused }) };
+  });
+}
+
 function printTaken({ outside }: Context, isShown: boolean, envoys: readonly EnvoyState[]): void {
   if (!isShown) outside.err('the routes were not shown to Envoy before: there is no binary of it here\n');
-  if (envoys.length === 0) outside.err('no Envoy was asked whether it has taken them: give --admin\n');
+  if (envoys.length === 0) outside.err(NOT_ASKED);
   for (const { admin, hasThem, refused } of envoys) {
     outside.out(`Envoy at ${admin} ${hasThem ? 'has taken them' : `has not taken them: ${refused}`}\n`);
   }

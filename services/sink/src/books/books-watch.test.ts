@@ -9,6 +9,7 @@ const BEFORE = '2023-11-13';
 
 interface Day {
   readonly day: string;
+  readonly signal?: string;
   readonly stored: number;
   readonly rows: number;
   readonly accepted?: number;
@@ -26,10 +27,10 @@ async function compare(first: readonly Day[] | Error, later = first, isMine = tr
     const state = queries.length < 2 ? first : later;
     queries.push(sql);
     if (state instanceof Error) throw state;
-    return state.map(({ day, stored, rows, accepted = 0, answered = 0, retention = 30 }) =>
+    return state.map(({ day, signal = 'logs', stored, rows, accepted = 0, answered = 0, retention = 30 }) =>
       sql.includes('weir_usage')
-        ? { day, stored: String(stored), accepted: String(accepted), answered: String(answered) }
-        : { day, days: retention, held: String(rows) },
+        ? { day, signal, stored: String(stored), accepted: String(accepted), answered: String(answered) }
+        : { day, signal, days: retention, held: String(rows) },
     );
   };
   const watch = createBooksWatch(
@@ -71,6 +72,14 @@ test('rows that are missing, or too many, are told, of both days', async () => {
     { day: TODAY, stored: 0, rows: 1 },
   ]);
   expect(doubled.said).toEqual({ ...NONE, extra: 51 });
+});
+
+test('what one signal lacks another that has too much does not hide', async () => {
+  const both = await compare([
+    { day: TODAY, signal: 'logs', stored: 100, rows: 90, accepted: 1 },
+    { day: TODAY, signal: 'traces', stored: 100, rows: 110, accepted: 2 },
+  ]);
+  expect(both.said).toEqual({ ...NONE, missing: 10, extra: 10, accepted: 3 });
 });
 
 test('where rows are kept for a day the day before is not compared with the tables: what is gone was let go of', async () => {

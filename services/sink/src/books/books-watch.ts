@@ -1,5 +1,5 @@
 import type { ClickHouse } from '@weir/clickhouse';
-import type { Clock, Component } from '@weir/pipeline';
+import { type Clock, type Component, SIGNALS, type SignalKind } from '@weir/pipeline';
 import { signalOf, TABLES } from '@weir/records';
 
 /** Items by which the books do not balance, of the day that is and the one before: each is at least so many. */
@@ -27,6 +27,7 @@ export interface BooksParts {
 
 interface Booked {
   readonly day: string;
+  readonly signal: SignalKind;
   readonly stored: string;
   readonly accepted: string;
   readonly answered: string;
@@ -34,6 +35,7 @@ interface Booked {
 
 interface Held {
   readonly day: string;
+  readonly signal: SignalKind;
   readonly days: number;
   readonly held: string;
 }
@@ -92,12 +94,15 @@ async function compareBooks(parts: BooksParts, signal: AbortSignal): Promise<Boo
   const heldLater = await countRows(parts, before, signal);
   // Rows that are kept for a day are let go of at midnight, and the books do not say whose these are.
   const days = held.some((each) => each.days <= 1) ? [today] : [before, today];
+  // Of each signal apart: what one lacks another that has too much does not make up for.
+  const positive = (of: (day: string, kind: SignalKind) => number) =>
+    sum(days.flatMap((day) => SIGNALS.map((kind) => Math.max(0, of(day, kind)))));
   const least = (one: readonly Booked[], other: readonly Booked[], of: 'accepted' | 'answered') =>
     sum([before, today].map((day) => Math.min(itemsOf(one, day, of), itemsOf(other, day, of))));
   return {
     accepted: least(booked, bookedLater, 'accepted'),
-    missing: sum(days.map((day) => Math.max(0, itemsOf(booked, day, 'stored') - rowsOf(heldLater, day)))),
-    extra: sum(days.map((day) => Math.max(0, rowsOf(held, day) - itemsOf(bookedLater, day, 'stored')))),
+    missing: positive((day, kind) => itemsOf(booked, day, 'stored', kind) - rowsOf(heldLater, day, kind)),
+    extra: positive((day, kind) => rowsOf(held, day, kind) - itemsOf(bookedLater, day, 'stored', kind)),
     answered: least(booked, bookedLater, 'answered'),
   };
 }
@@ -105,13 +110,13 @@ async function compareBooks(parts: BooksParts, signal: AbortSignal): Promise<Boo
 function readBooks({ clickhouse, database }: BooksParts, from: string, signal: AbortSignal): Promise<Booked[]> {
   const items = (outcome: string, and = '') => `sumIf(Items, Outcome = '${outcome}'${and})`;
   return clickhouse.query<Booked>(
-    `SELECT toString(d) AS day, toString(sum(s)) AS stored, toString(sum(abs(a - s - dead))) AS accepted,
+    `SELECT toString(d) AS day, Signal AS signal, toString(sum(s)) AS stored, toString(sum(abs(a - s - dead))) AS accepted,
        toString(sum(greatest(acked - a, 0))) AS answered
-     FROM (SELECT toDate(Minute, 'UTC') AS d, ${items('accepted')} AS a, ${items('stored')} AS s,
+     FROM (SELECT toDate(Minute, 'UTC') AS d, Signal, ${items('accepted')} AS a, ${items('stored')} AS s,
          ${items('dead_lettered')} AS dead, ${items('acked', ` AND Minute < now() - ${LATE_S}`)} AS acked
        FROM {database: Identifier}.weir_usage WHERE Minute >= toDateTime({from: String}, 'UTC')
        GROUP BY TenantId, Signal, d)
-     GROUP BY d SETTINGS max_execution_time = ${QUERY_S_MAX}, max_threads = 2`,
+     GROUP BY d, Signal SETTINGS max_execution_time = ${QUERY_S_MAX}, max_threads = 2`,
     { database, from: `${from} 00:00:00` },
     signal,
   );
@@ -119,25 +124,34 @@ function readBooks({ clickhouse, database }: BooksParts, from: string, signal: A
 
 /** By day and retention, which is what the tables are partitioned by: ClickHouse knows without reading a row. */
 function countRows({ clickhouse, database }: BooksParts, from: string, signal: AbortSignal): Promise<Held[]> {
-  const counts = TABLES.filter((table) => signalOf(table) !== undefined).map(
-    (table) =>
-      `SELECT toString(ReceivedDay) AS day, RetentionDays AS days, toString(count()) AS held
-       FROM {database: Identifier}.${table} WHERE ReceivedDay >= toDate({from: String}) GROUP BY ReceivedDay, RetentionDays`,
-  );
+  const counts = TABLES.flatMap((table) => {
+    const kind = signalOf(table);
+    if (kind === undefined) return [];
+    const count = `SELECT toString(ReceivedDay) AS day, RetentionDays AS days, toString(count()) AS held
+       FROM {database: Identifier}.${table} WHERE ReceivedDay >= toDate({from: String}) GROUP BY ReceivedDay, RetentionDays`;
+    return `SELECT '${kind}' AS signal, day, days, held FROM (${count})`;
+  });
   const settings = `SETTINGS max_execution_time = ${QUERY_S_MAX}, max_threads = 2`;
   return clickhouse.query<Held>(
-    `SELECT day, days, held FROM (${counts.join(' UNION ALL ')}) ${settings}`,
+    `SELECT day, signal, days, held FROM (${counts.join(' UNION ALL ')}) ${settings}`,
     { database, from },
     signal,
   );
 }
 
-function itemsOf(booked: readonly Booked[], day: string, of: 'accepted' | 'answered' | 'stored'): number {
-  return Number(booked.find((each) => each.day === day)?.[of] ?? 0);
+/** Of all signals where none is given. */
+function itemsOf(
+  booked: readonly Booked[],
+  day: string,
+  of: 'accepted' | 'answered' | 'stored',
+  kind?: SignalKind,
+): number {
+  const own = booked.filter((each) => each.day === day && (kind === undefined || each.signal === kind));
+  return sum(own.map((each) => Number(each[of])));
 }
 
-function rowsOf(held: readonly Held[], day: string): number {
-  return sum(held.filter((each) => each.day === day).map((each) => Number(each.held)));
+function rowsOf(held: readonly Held[], day: string, kind: SignalKind): number {
+  return sum(held.filter((each) => each.day === day && each.signal === kind).map((each) => Number(each.held)));
 }
 
 function sum(values: readonly number[]): number {
