@@ -24,7 +24,7 @@ export function renderIncident(result: IncidentResult, { commit, cores }: Circum
 Written by \`npm run incident\` from a run on the real stack (Kafka, ClickHouse, Envoy, both tracks; commit ${commit}, ${cores} cores): a release of the normalizer corrupts a unit
 for ${duration(options.bugS)}, the tenants are shifted to a track without the bug, the window is replayed with the mended transcoder, compared, promoted, and the books balance. ${TENANTS.length} tenants send
 ${count(options.rate)} items a second over HTTP and gRPC all the time: half are durations in \`ms\`, which Weir stores in \`s\`, half are spans, log records and counts.
-Every command was run as it stands here, by the program that \`ingestctl\` is, and printed what stands below it; only \`--data-dir\` is left out, by which \`ingestctl\` found this stack ([INGESTCTL.md](INGESTCTL.md)). Above each stands when it was run (UTC), and how long it took on a machine that
+Every command was run as it stands here, by the program that \`ingestctl\` is, and printed what stands below it; only \`--data-dir\` is left out, by which \`ingestctl\` found this stack ([INGESTCTL.md](INGESTCTL.md)); \`DIR\` is that directory. Above each stands when it was run (UTC), and how long it took on a machine that
 runs everything.
 The bug was put into the process by a module loader: no source of Weir has a switch for it.
 

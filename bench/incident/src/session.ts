@@ -50,7 +50,8 @@ export class Session {
     const ran = await this.ask(...words);
     this.#commands.push(ran);
     const ended = ran.status === 0 ? '' : `\n(exit status ${ran.status})`;
-    const text = `# ${at}, ${ran.seconds.toFixed(1)} s\n$ ${ran.line}\n${ran.out.trimEnd()}${ended}`;
+    const out = ran.out.trimEnd().replaceAll(this.#stack.dataDir, 'DIR');
+    const text = `# ${at}, ${ran.seconds.toFixed(1)} s\n$ ${ran.line}\n${out}${ended}`;
     this.block('console', text);
     return ran;
   }

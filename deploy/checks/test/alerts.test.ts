@@ -50,10 +50,10 @@ afterAll(async () => {
   rmSync(dataDir, { recursive: true, force: true });
 });
 
-function logs(records: number, at = Date.now()): Buffer {
+function logs(records: number, text = 'x'): Buffer {
   const record = {
-    timeUnixNano: BigInt(at) * 1_000_000n,
-    body: { value: { case: 'stringValue' as const, value: 'x' } },
+    timeUnixNano: BigInt(Date.now()) * 1_000_000n,
+    body: { value: { case: 'stringValue' as const, value: text } },
   };
   const logRecords = Array.from({ length: records }, () => record);
   return Buffer.from(encodeExport('logs', { resourceLogs: [{ scopeLogs: [{ logRecords }] }] }));
@@ -206,8 +206,11 @@ test.skipIf(tool === undefined)(
     const recording = record();
     const over = load({ tenants: ['throttled'], body: () => logs(3), everyMs: 200 });
     const bad = load({ tenants: [caseTenant(45)], body: badSpan, signal: 'traces', everyMs: 200 });
+    await stack.query("ALTER TABLE otel_logs ADD CONSTRAINT alerts_test CHECK Body != 'refused'");
+    const refused = load({ tenants: [caseTenant(46)], body: () => logs(1, 'refused'), everyMs: 200 });
     await scraped(recording, 80);
-    await Promise.all([over(), bad()]);
+    await Promise.all([over(), bad(), refused()]);
+    await stack.query('ALTER TABLE otel_logs DROP CONSTRAINT alerts_test');
     await expectFiring('tenant', await recording.stop(), ['WeirTenantOverQuota', 'WeirDeadLetters']);
   },
 );
