@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createProgram } from '@weir/ingestctl';
 import { stackPaths } from '@weir/local';
-import { caseTenant, encodeExport, OtlpClient, pause } from '@weir/testkit';
+import { encodeExport, OtlpClient, pause } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
 import { afterAll, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
@@ -104,7 +104,7 @@ function gauges(count: number): Buffer {
 test('Stored values are wrong: the window is replayed, compared, promoted, and the books balance', {
   timeout: TEST_MS,
 }, async () => {
-  const tenant = caseTenant(47);
+  const tenant = stack.freshTenant();
   const key = stack.key(tenant);
   const FROM = new Date().toISOString();
   await pause(20);
@@ -157,7 +157,7 @@ async function limit(tenant: string, limits: object): Promise<void> {
 }
 
 test('Dead letters go in again: each once, and the rest is purged', { timeout: TEST_MS }, async () => {
-  const tenant = caseTenant(48);
+  const tenant = stack.freshTenant();
   const key = stack.key(tenant);
   await limit(tenant, { attributes: { perItem: 2 } });
   // Until the edge has heard of the limit.
@@ -176,7 +176,7 @@ test('Dead letters go in again: each once, and the rest is purged', { timeout: T
 });
 
 test('A tenant is shifted to another track, and back', { timeout: TEST_MS }, async () => {
-  const tenant = caseTenant(49);
+  const tenant = stack.freshTenant();
   await runIncident('A tenant is shifted to another track', async () => {
     expect((await client.export('traces', span(1), { key: stack.key(tenant) })).status).toBe(200);
     return { TENANT: tenant };

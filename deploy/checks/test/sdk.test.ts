@@ -1,13 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { caseTenant } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
 import { beforeAll, expect, test } from 'vitest';
 import { pythonTools, REPOSITORY, run } from '../src/tool-cache.ts';
 
 const stack = sharedStack();
 const EXAMPLES = join(REPOSITORY, 'docs/examples');
-const TENANT = caseTenant(35);
+const TENANT = stack.freshTenant();
 let python = '';
 
 beforeAll(async () => {

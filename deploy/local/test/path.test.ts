@@ -1,7 +1,6 @@
 import { SIGNALS, type SignalKind } from '@weir/pipeline';
 import { readRawPosition, TABLE_COLUMNS, TABLES } from '@weir/records';
 import {
-  caseTenant,
   decodeExport,
   decodeJsonExport,
   type ExpectedRow,
@@ -31,7 +30,7 @@ afterAll(() => Promise.all([throughEnvoy.close(), direct.close()]));
 const TRANSPORTS = ['grpc', 'protobuf', 'json'] as const;
 const CASES = TRANSPORTS.flatMap((transport) =>
   [false, true].flatMap((gzip) => SIGNALS.map((signal) => ({ transport, gzip, signal }))),
-).map((one, number) => ({ ...one, tenant: caseTenant(number), way: number % 3 === 2 ? 'direct' : 'Envoy' }));
+).map((one, number) => ({ ...one, tenant: stack.freshTenant(), way: number % 3 === 2 ? 'direct' : 'Envoy' }));
 
 /** A log without any time gets the time it was received, which a test cannot know. */
 function withTimes(signal: SignalKind, bytes: Uint8Array): Uint8Array {
@@ -113,7 +112,7 @@ test.each(CASES)('$signal over $transport, gzip $gzip, through $way: every field
 });
 
 test('the official samples arrive as they are written', async () => {
-  const tenant = caseTenant(CASES.length);
+  const tenant = stack.freshTenant();
   const sent: { signal: SignalKind; bytes: Uint8Array }[] = [];
   for (const { name, signal } of SAMPLES) {
     const text = readSample(name);
@@ -126,7 +125,7 @@ test('the official samples arrive as they are written', async () => {
 
 test('what is compressed with zstd or deflate arrives too', async () => {
   const { deflateSync, zstdCompressSync } = await import('node:zlib');
-  const tenant = caseTenant(CASES.length + 1);
+  const tenant = stack.freshTenant();
   const exports = generate('traces', SEED + 1_000);
   const codecs = [
     ['zstd', zstdCompressSync],

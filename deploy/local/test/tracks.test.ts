@@ -1,4 +1,4 @@
-import { caseTenant, encodeExport, OtlpClient } from '@weir/testkit';
+import { encodeExport, OtlpClient } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
 import { afterAll, expect, test } from 'vitest';
 
@@ -36,7 +36,7 @@ for (const transport of ['http', 'grpc'] as const) {
   test.each(WAYS)(
     `over ${transport}, x-ingest-version $version lands on the topics of $track and no other`,
     async (way) => {
-      const tenant = caseTenant(30);
+      const tenant = stack.freshTenant();
       const name = `${transport}-${way.version}`;
       const headers: Record<string, string> = way.version === undefined ? {} : { 'x-ingest-version': way.version };
       const before = [await exportsOf(way.track), await exportsOf(way.other)];
@@ -51,8 +51,9 @@ for (const transport of ['http', 'grpc'] as const) {
 }
 
 test('internal headers that a client sends change nothing', async () => {
-  const tenant = caseTenant(31);
-  const headers = { 'x-weir-tenant': caseTenant(32), 'x-tenant-id': caseTenant(32), 'x-scope-orgid': caseTenant(32) };
+  const tenant = stack.freshTenant();
+  const other = stack.freshTenant();
+  const headers = { 'x-weir-tenant': other, 'x-tenant-id': other, 'x-scope-orgid': other };
   expect((await client.export('traces', span('mine'), { key: stack.key(tenant), headers })).status).toBe(200);
   const sql = `SELECT TenantId AS tenant FROM otel_traces WHERE SpanName = 'mine'`;
   expect(await stack.until<{ tenant: string }>(sql, () => true)).toEqual({ tenant });

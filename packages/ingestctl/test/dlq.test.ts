@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createKafkaLog } from '@weir/kafka';
 import { systemClock } from '@weir/pipeline';
 import { CONTROL_TOPICS, encodeRedriveEntry } from '@weir/records';
-import { caseTenant, encodeExport, OtlpClient, pause } from '@weir/testkit';
+import { encodeExport, OtlpClient, pause } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
 import { afterAll, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
@@ -139,7 +139,7 @@ async function balanced(tenant: string): Promise<void> {
 }
 
 test('letters are counted, shown decoded, and redriven once the limit that they were over is raised', async () => {
-  const tenant = caseTenant(50);
+  const tenant = stack.freshTenant();
   const sent = await makeLetters(tenant, 3);
   const [count, ...others] = await counts(tenant);
   expect(others).toEqual([]);
@@ -195,7 +195,7 @@ test('letters are counted, shown decoded, and redriven once the limit that they 
 });
 
 test('killed at each of its steps and started again, a redrive stores each letter once, and the books balance all along', async () => {
-  const tenant = caseTenant(51);
+  const tenant = stack.freshTenant();
   const sent = await makeLetters(tenant, 450);
   await limit(tenant, {});
   const journalEnd = async () => (await log.bounds(CONTROL_TOPICS.redrives, 0, NEVER)).end;
@@ -230,7 +230,7 @@ function start(...args: string[]): { readonly child: ChildProcess; readonly ende
 }
 
 test('purge marks letters, and says which bytes Kafka cannot let go of', async () => {
-  const [older, newer] = [caseTenant(52), caseTenant(53)];
+  const [older, newer] = [stack.freshTenant(), stack.freshTenant()];
   await makeLetters(older, 2);
   await makeLetters(newer, 2);
   const dry = await ingestctl('dlq', 'purge', '--tenant', newer, '--dry-run');
@@ -249,7 +249,7 @@ test('purge marks letters, and says which bytes Kafka cannot let go of', async (
 });
 
 test('letters of which it cannot be told whether they were sent are released as the operator says', async () => {
-  const tenant = caseTenant(58);
+  const tenant = stack.freshTenant();
   await makeLetters(tenant, 3);
   await limit(tenant, {});
   const letters = await json<{ id: string; key: string; state: string }[]>(...listed(tenant));
@@ -286,7 +286,7 @@ test('letters of which it cannot be told whether they were sent are released as 
 const listed = (tenant: string) => ['dlq', 'list', '--tenant', tenant, '--letters'];
 
 test('rows that ClickHouse refused go into their table once the cause is gone, each once, whenever it is killed', async () => {
-  const tenant = caseTenant(57);
+  const tenant = stack.freshTenant();
   const key = stack.key(tenant);
   const bad = 'what the test does not take';
   await stack.query(`ALTER TABLE otel_traces ADD CONSTRAINT dlq_test CHECK SpanName != '${bad}'`);

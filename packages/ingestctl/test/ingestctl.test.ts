@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { caseTenant, encodeExport, OtlpClient, pause } from '@weir/testkit';
+import { encodeExport, OtlpClient, pause } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
 import { afterAll, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
@@ -213,7 +213,7 @@ test('status shows every stage of both tracks, and counts what is stored', async
 });
 
 test('audit balances what was accepted, stored and dead-lettered, and finds a row that is missing', async () => {
-  const tenant = caseTenant(36);
+  const tenant = stack.freshTenant();
   const start = BigInt(Date.now()) * 1_000_000n;
   const made = (spanId: number) => ({
     traceId: new Uint8Array(16).fill(7),
@@ -259,7 +259,7 @@ test('audit balances what was accepted, stored and dead-lettered, and finds a ro
 });
 
 test('audit counts what is in flight, and finds what was acknowledged and is nowhere', async () => {
-  const tenant = caseTenant(38);
+  const tenant = stack.freshTenant();
   const span = { traceId: new Uint8Array(16).fill(7), spanId: new Uint8Array(8).fill(1), startTimeUnixNano: 1n };
   const body = encodeExport('traces', { resourceSpans: [{ scopeSpans: [{ spans: [span, span, span, span] }] }] });
   const yesterday = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);

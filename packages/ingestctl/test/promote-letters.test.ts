@@ -13,7 +13,7 @@ import {
   readRawPosition,
   TABLE_COLUMNS,
 } from '@weir/records';
-import { caseTenant, encodeExport, OtlpClient, pause } from '@weir/testkit';
+import { encodeExport, OtlpClient, pause } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
 import { afterAll, expect, test } from 'vitest';
 import { createProgram } from '../src/index.ts';
@@ -215,7 +215,7 @@ function sums(): Buffer {
 }
 
 test('items that the live path put in another table are taken out of it; one that is interrupted says how to go on', async () => {
-  const tenant = caseTenant(59);
+  const tenant = stack.freshTenant();
   const from = await now();
   expect((await client.export('metrics', sums(), { key: stack.key(tenant) })).status).toBe(200);
   const to = await now();
@@ -277,7 +277,7 @@ function spans(names: readonly string[], badId?: string): Buffer {
 }
 
 test('of a record with several letters those come back that the replay has rows of; the others can be redriven as before', async () => {
-  const tenant = caseTenant(57);
+  const tenant = stack.freshTenant();
   const names = ['kept', 'lost', 'wrong', 'bad', 'right'];
   const from = await now();
   expect((await client.export('traces', spans(names, 'bad'), { key: stack.key(tenant) })).status).toBe(200);
@@ -325,7 +325,7 @@ test('of a record with several letters those come back that the replay has rows 
 }, 180_000);
 
 test('rows that ClickHouse refused are promoted once, and their letters are redriven no more', async () => {
-  const tenant = caseTenant(58);
+  const tenant = stack.freshTenant();
   const bad = 'what the promotion brings back';
   await stack.query(`ALTER TABLE otel_traces ADD CONSTRAINT promote_test CHECK SpanName != '${bad}'`);
   const from = await now();

@@ -1,4 +1,4 @@
-import { caseTenant, encodeExport, OtlpClient, pause } from '@weir/testkit';
+import { encodeExport, OtlpClient, pause } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Operator } from './operator.ts';
@@ -6,8 +6,8 @@ import { Operator } from './operator.ts';
 const stack = sharedStack();
 const client = new OtlpClient(stack);
 const operator = new Operator(stack);
-const TENANT = caseTenant(50);
-const OTHER = caseTenant(51);
+const TENANT = stack.freshTenant();
+const OTHER = stack.freshTenant();
 const EXPORTS = 12;
 const PER_EXPORT = 5;
 let fromTime = '';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createKafkaLog } from '@weir/kafka';
 import { systemClock } from '@weir/pipeline';
 import { decodeRawMeta, trackTopics } from '@weir/records';
-import { caseTenant, decodeExport, encodeExport, OtlpClient, pause } from '@weir/testkit';
+import { decodeExport, encodeExport, OtlpClient, pause } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
 import { afterAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -16,7 +16,7 @@ const client = new OtlpClient(stack);
 const NEVER = new AbortController().signal;
 const QUIET = { warn: () => undefined, debug: () => undefined };
 const log = createKafkaLog({ brokers: stack.local.kafka.brokers, clientId: 'rollout-test' }, QUIET, systemClock);
-const [SHIFTED, OTHER] = [caseTenant(54), caseTenant(55)];
+const [SHIFTED, OTHER] = [stack.freshTenant(), stack.freshTenant()];
 const ROUTES = stack.local.envoy!.routes;
 const PER_PHASE = 600;
 const WORKERS = 8;
@@ -162,7 +162,7 @@ test('a tenant is shifted 0 -> 25 -> 100 -> 0 % under load: nothing is lost, dou
 }, 180_000);
 
 test('a client that says itself where it goes goes there, whoever is shifted', async () => {
-  const tenant = caseTenant(56);
+  const tenant = stack.freshTenant();
   const from = { v1: await ends('v1'), v2: await ends('v2') };
   expect((await ingestctl('rollout', 'set', tenant, '--to', 'v2', '--yes')).status).toBe(0);
   for (const way of [0, 1, 2]) {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { caseTenant, encodeExport, OtlpClient, pause } from '@weir/testkit';
+import { encodeExport, OtlpClient, pause } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
 import { afterAll, describe, expect, test } from 'vitest';
 
@@ -124,7 +124,7 @@ describe('over HTTP', () => {
   });
 
   test('an item that cannot be stored is counted, its neighbours are stored, and it lands in the DLQ', async () => {
-    const tenant = caseTenant(33);
+    const tenant = stack.freshTenant();
     const good = { traceId: new Uint8Array(16).fill(1), spanId: new Uint8Array(8).fill(1), startTimeUnixNano: 1n };
     const bad = { ...good, traceId: new Uint8Array(16) };
     const body = encodeExport('traces', { resourceSpans: [{ scopeSpans: [{ spans: [good, bad, good] }] }] });
@@ -204,7 +204,7 @@ describe('over gRPC', () => {
 });
 
 test('a large export is split, and all of it is stored', async () => {
-  const tenant = caseTenant(34);
+  const tenant = stack.freshTenant();
   const start = BigInt(Date.now()) * 1_000_000n;
   const made = Array.from({ length: 12_000 }, (_, i) => ({
     traceId: new Uint8Array(16).fill(3),

@@ -2,22 +2,21 @@ import { randomBytes } from 'node:crypto';
 import { createKafkaLog, type KafkaLog } from '@weir/kafka';
 import { systemClock } from '@weir/pipeline';
 import { CONTROL_TOPICS, decodeDlqMeta, encodeRawMeta, trackTopics } from '@weir/records';
-import { caseTenant, encodeExport, type TestStack } from '@weir/testkit';
+import { encodeExport } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-const TENANT = caseTenant(37);
+const stack = sharedStack();
+const TENANT = stack.freshTenant();
 const NEVER = new AbortController().signal;
 const QUIET = { warn: () => undefined, debug: () => undefined };
 const RAW = trackTopics('v1').raw;
 const EDGE = randomBytes(8).toString('hex');
 
-let stack: TestStack;
 let log: KafkaLog;
 let seq = 0;
 
 beforeAll(() => {
-  stack = sharedStack();
   log = createKafkaLog({ brokers: stack.local.kafka.brokers, clientId: 'poison-test' }, QUIET, systemClock);
 });
 

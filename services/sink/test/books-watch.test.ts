@@ -1,6 +1,6 @@
 import { createClickHouse } from '@weir/clickhouse';
 import { systemClock } from '@weir/pipeline';
-import { caseTenant, encodeExport, OtlpClient, pause } from '@weir/testkit';
+import { encodeExport, OtlpClient, pause } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
 import { afterAll, expect, test } from 'vitest';
 import { type BooksDifferences, createBooksWatch } from '../src/books/books-watch.ts';
@@ -28,7 +28,7 @@ async function compare(): Promise<BooksDifferences> {
 }
 
 test('rows that are gone are missing by their number, and so is what the books have of nobody', async () => {
-  const tenant = caseTenant(46);
+  const tenant = stack.freshTenant();
   const logRecords = Array.from({ length: 7 }, () => ({ timeUnixNano: BigInt(Date.now()) * 1_000_000n }));
   const body = Buffer.from(encodeExport('logs', { resourceLogs: [{ scopeLogs: [{ logRecords }] }] }));
   expect((await client.export('logs', body, { key: stack.key(tenant) })).status).toBe(200);

@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inject } from 'vitest';
 import type { TestProject } from 'vitest/node';
-import { TestStack } from './test-stack.ts';
+import { caseTenant, TestStack } from './test-stack.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -12,8 +12,19 @@ declare module 'vitest' {
 }
 
 /** The stack that all end-to-end tests of a run share: both tracks, behind Envoy. */
-export function sharedStack(): TestStack {
-  return new TestStack(inject('weirDataDir'));
+export class SharedStack extends TestStack {
+  /** A tenant that no other test of the run has, whichever files ran before. @throws when all have been given out */
+  freshTenant(): string {
+    // Files run one after another, each in a process of its own.
+    const file = join(this.dataDir, 'tenants-given-out');
+    const number = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
+    writeFileSync(file, String(number + 1));
+    return caseTenant(number);
+  }
+}
+
+export function sharedStack(): SharedStack {
+  return new SharedStack(inject('weirDataDir'));
 }
 
 /** Global set-up of the end-to-end project: starts the shared stack, and stops it when all tests have run. */

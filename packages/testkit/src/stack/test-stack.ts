@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { ensureTenants, type LocalFile, type ProcessCounts, ROOT, readLocalFile, stackPaths } from '@weir/local';
 import { request } from 'undici';
 
-const CASES = 60;
+const CASES = 100;
 
-/** Names of tenants for tests that want one of their own: `case-0`, `case-1`, … */
+/** Names of tenants for single tests of a stack that nobody shares: `case-0`, `case-1`, … */
 export function caseTenant(number: number): string {
   if (number >= CASES) throw new Error(`there are ${CASES} tenants for cases`);
   return `case-${number}`;

@@ -1,12 +1,12 @@
 import { createKafkaLog } from '@weir/kafka';
 import { SIGNALS, type SignalKind, systemClock } from '@weir/pipeline';
 import { CONTROL_TOPICS, decodeDlqMeta } from '@weir/records';
-import { caseTenant, pause, WIRE_PLACES, WIRE_TRANSPORTS, type WireOutcome } from '@weir/testkit';
+import { pause, WIRE_PLACES, WIRE_TRANSPORTS, type WireOutcome } from '@weir/testkit';
 import { beforeAll, expect, test } from 'vitest';
 import { histogramPoints, items, oneItem } from './made-exports.ts';
 import { behaves, stack, title, wireTo } from './row.ts';
 
-const TENANT = caseTenant(50);
+const TENANT = stack.freshTenant();
 const NEVER = new AbortController().signal;
 const TOO_LATE = 2n ** 64n - 1n;
 

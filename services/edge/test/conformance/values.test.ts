@@ -1,9 +1,9 @@
-import { caseTenant, type WireOutcome, type WirePlace } from '@weir/testkit';
+import type { WireOutcome, WirePlace } from '@weir/testkit';
 import { beforeAll, expect, test } from 'vitest';
 import { items, oneItem } from './made-exports.ts';
 import { behaves, ON, stack, title, wireTo } from './row.ts';
 
-const TENANT = caseTenant(51);
+const TENANT = stack.freshTenant();
 const TRACE = 'AbCdEf0123456789aBcDeF0123456789';
 const SPAN = 'FEDCBA9876543210';
 const PLACES: readonly WirePlace[] = ['edge', 'Envoy'];
