@@ -13,7 +13,7 @@ declare module 'vitest' {
 
 /** The stack that all end-to-end tests of a run share: both tracks, behind Envoy. */
 export class SharedStack extends TestStack {
-  /** A tenant that no other test of the run has, whichever files ran before. @throws when all have been given out */
+  /** A tenant that no other test of the run has, whichever files ran before. @throws when all have been given out, or nothing runs */
   freshTenant(): string {
     // Files run one after another, each in a process of its own.
     const file = join(this.dataDir, 'tenants-given-out');
