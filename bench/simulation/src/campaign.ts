@@ -11,6 +11,8 @@ export interface Outcome {
   readonly unbooked: number;
   readonly alien: number;
   readonly misbooked: number;
+  readonly together: number;
+  readonly togetherRefused: number;
   readonly stuck: number;
   /** Seeds that showed anything but acknowledged items stored once; each replays exactly. */
   readonly bad: readonly number[];
@@ -21,7 +23,7 @@ export interface CampaignOptions {
   readonly seeds: number;
   /** Runs with this rule switched off. */
   readonly without?: Rule | undefined;
-  /** Ends at the first bad seed. */
+  /** Ends at the first seed in which something went wrong with an item. */
   readonly untilBad?: boolean;
   readonly onSeed?: (seed: number, verdict: Verdict) => void;
 }
@@ -30,7 +32,11 @@ export function isBad({ lost, doubled, both, unbooked, alien, misbooked, stuck }
   return lost + doubled + both + unbooked + alien + misbooked > 0 || stuck;
 }
 
-const ZEROS = { acked: 0, lost: 0, doubled: 0, both: 0, unbooked: 0, alien: 0, misbooked: 0 };
+const ZEROS = {
+  ...{ acked: 0, lost: 0, doubled: 0, both: 0, unbooked: 0, alien: 0, misbooked: 0 },
+  ...{ together: 0, togetherRefused: 0 },
+};
+const WRONG = ['lost', 'doubled', 'both', 'unbooked', 'alien', 'misbooked'] as const;
 const COUNTS = Object.keys(ZEROS) as (keyof typeof ZEROS)[];
 
 /** Runs one seed after another. */
@@ -45,7 +51,7 @@ export function runSeeds({ from, seeds, untilBad, onSeed, ...options }: Campaign
       if (verdict.stuck) sum.stuck++;
       if (isBad(verdict)) bad.push(seed);
       onSeed?.(seed, verdict);
-      if (untilBad === true && bad.length > 0) break;
+      if (untilBad === true && WRONG.some((key) => sum[key] > 0)) break;
     }
     return { ...sum, bad };
   });

@@ -1,9 +1,10 @@
 import { CutLedger, EdgeMarks, PartitionLane, ProgressLog, RowsReader, RowsWriter } from '@weir/delivery';
 import { Books } from '@weir/edge';
+import { RecordedCuts } from '@weir/sink';
 
 /**
  * The rules of the protocol; each is needed. `token`, `view` and `lane` are ClickHouse's own and are switched off in the
- * simulated one; `rule` and `agree` are switched off around the sinks; `settle` is inside the lane and is switched off by taking it out of what the lane sends.
+ * simulated one; `rule`, `agree` and `atomic` are switched off around the sinks; `settle` is inside the lane and is switched off by taking it out of what the lane sends.
  */
 export const RULES = [
   'seq',
@@ -18,6 +19,10 @@ export const RULES = [
   'lane',
   'rule',
   'agree',
+  'wait',
+  'others',
+  'behind',
+  'atomic',
   'doubt',
   'settle',
   'late',
@@ -53,8 +58,8 @@ const SWITCHES: Readonly<Record<Rule, () => () => void>> = {
       CutLedger.prototype,
       'settle',
       (original) =>
-        function (this: CutLedger, last, state, _next, signal) {
-          return original.call(this, last, state, null, signal);
+        function (this: CutLedger, cut, _next, signal) {
+          return original.call(this, cut, null, signal);
         },
     );
     return () => {
@@ -65,7 +70,7 @@ const SWITCHES: Readonly<Record<Rule, () => () => void>> = {
   /** Parts of what was refused go in, or to the DLQ, and nobody knows. */
   split: () => replace(CutLedger.prototype, 'refuse', () => async () => undefined),
   /** What the group has lost is nowhere else. */
-  progress: () => replace(ProgressLog.prototype, 'read', () => async () => null),
+  progress: () => replace(ProgressLog.prototype, 'read', () => async () => new Map()),
   /** What stays without an answer counts as not there. */
   doubt: () => replace(EdgeMarks.prototype, 'hasAllBefore', () => () => false),
   /** A lane does not say what was in an append without an answer. */
@@ -92,8 +97,24 @@ const SWITCHES: Readonly<Record<Rule, () => () => void>> = {
   lane: () => () => undefined,
   /** A cut is made again by the rule of who does it, and not by the one that is recorded. */
   rule: () => () => undefined,
-  /** Lanes go in apart while a sink of the group knows nothing of them. */
+  /** Lanes go in apart, and partitions together, while a sink of the group knows nothing of that. */
   agree: () => () => undefined,
+  /** Whoever takes over a partition of a cut that another leads inserts it by itself. */
+  wait: () => replace(RecordedCuts.prototype, 'isOpen', () => () => false),
+  /** That others of a cut have gone on is no sign that it is stored, where the group has lost a position. */
+  behind: () => replace(RecordedCuts.prototype, 'isKept', () => () => false),
+  /** Whoever takes over the leader of a cut inserts what is its own. */
+  others: () =>
+    replace(
+      RecordedCuts.prototype,
+      'read',
+      (original) =>
+        function (this: RecordedCuts, partition, start, signal) {
+          return original.call(this, partition, { ...start, members: [] }, signal);
+        },
+    ),
+  /** A commit of several partitions reaches some of them. */
+  atomic: () => () => undefined,
 };
 
 /** Puts another method in place of one; returns what puts it back. */

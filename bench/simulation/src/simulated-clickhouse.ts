@@ -61,7 +61,7 @@ export class SimulatedClickHouse {
   }
 
   /**
-   * @param isOwner whether the sink that inserts still owns the partition: for a former owner no refusal passes. That one
+   * @param isOwner whether the sink that inserts is still an owner: for a former owner no refusal passes. That one
    * of its inserts is taken just when a refusal of it has been recorded and has passed is what ADR 0011 leaves open.
    */
   async insertBlocks(insert: BlocksInsert, isOwner: () => boolean): Promise<void> {

@@ -1,4 +1,4 @@
-import { type Committed, type Membership, type MembershipEvents, REVISIONS } from '@weir/delivery';
+import { type Committed, type Membership, type MembershipEvents, type Positions, REVISIONS } from '@weir/delivery';
 import { DependencyError } from '@weir/pipeline';
 import type { VirtualTime } from '@weir/testkit';
 import type { SimulatedProcess } from './simulated-process.ts';
@@ -30,9 +30,24 @@ const LOOK_MS = 50;
 const NEWS_MS_MAX = 120;
 const NONE = -1;
 
+/** Of several partitions, how often one goes to another member than the first, and how often an operator's hand reaches one. */
+const SHARED_SHARE = 0.6;
+const REWOUND_SHARE = 0.6;
+/** How often a position of several is missing in a commit, where that is not written as a whole. */
+const TORN_SHARE = 0.3;
+const NEWEST = REVISIONS.several;
+
+/** What is switched off around a group. */
+export interface GroupSeams {
+  /** Whether members heed what the others understand. */
+  readonly isAgreed: boolean;
+  /** Whether a commit of several partitions is written as a whole. */
+  readonly isAtomic: boolean;
+}
+
 /**
- * A consumer group on a topic. Whoever joins last owns all partitions; a member that dies, leaves or is paused
- * loses them, and learns of that later. The broker takes a commit that carries the present generation. As with the real
+ * A consumer group on a topic. Whoever joins last owns all partitions, or shares them with who joined before; a member that dies, leaves
+ * or is paused loses them, and learns of that later. The broker takes a commit that carries the present generation. As with the real
  * adapter, a member whose commit has no answer gives its generation up.
  */
 export class SimulatedGroup {
@@ -40,19 +55,24 @@ export class SimulatedGroup {
   readonly #members: Member[] = [];
   /** Processes that joined or will, and what each understands: one that has not joined yet is to be reckoned with. */
   readonly #revisions = new Map<SimulatedProcess, number>();
-  readonly #isAgreed: boolean;
+  readonly #seams: GroupSeams;
   #generation = 0;
-  #owner: Member | undefined;
+  /** Who owns each of the partitions. */
+  #owners: readonly (Member | undefined)[] = [];
   #silentMs = 0;
   readonly #partitions: readonly number[];
   readonly #committed = new Map<number, Committed>();
   faults: CommitFaults;
 
-  /** @param isAgreed whether members heed what the others understand */
-  constructor(time: VirtualTime, faults: CommitFaults, partitions: readonly number[], isAgreed = true) {
+  constructor(
+    time: VirtualTime,
+    faults: CommitFaults,
+    partitions: readonly number[],
+    seams: GroupSeams = { isAgreed: true, isAtomic: true },
+  ) {
     this.#partitions = partitions;
     this.#time = time;
-    this.#isAgreed = isAgreed;
+    this.#seams = seams;
     this.faults = faults;
     void this.#watch();
   }
@@ -62,15 +82,20 @@ export class SimulatedGroup {
     return this.#committed.get(partition) ?? null;
   }
 
-  /** Whether the broker holds the process for the owner, and the process knows: one that was thrown out and is taken back does not yet. */
-  isOwner(process: SimulatedProcess): boolean {
-    return this.#owner?.process === process && this.#owner.generation === this.#generation;
+  /**
+   * Tells whether the broker still holds the process for an owner, in the generation that the process knows of now: one that was thrown
+   * out and is taken back is another's successor.
+   */
+  ownership(process: SimulatedProcess): () => boolean {
+    const known = this.#owners.find((owner) => owner?.process === process)?.generation ?? NONE;
+    return () => known === this.#generation;
   }
 
   /** An operator's hand, where the group has no owner: the offset goes back, or is lost with all that it says. */
   rewind(): boolean {
     if (this.#members.some(({ process }) => !process.dead)) return false;
     for (const partition of this.#partitions) {
+      if (this.#partitions.length > 1 && this.#time.random() > REWOUND_SHARE) continue;
       const back = Math.floor(this.#time.random() * 30);
       const offset = Math.max(0, (this.committed(partition)?.offset ?? 0) - back);
       if (this.#time.random() < 0.3) this.#committed.delete(partition);
@@ -80,7 +105,7 @@ export class SimulatedGroup {
   }
 
   /** @param revision what the process understands */
-  membership(process: SimulatedProcess, revision: number = REVISIONS.lanes): Membership {
+  membership(process: SimulatedProcess, revision: number = NEWEST): Membership {
     this.#revisions.set(process, revision);
     const events = { assigned: () => undefined, revoked: () => undefined };
     const member: Member = { process, events, generation: NONE, told: Promise.resolve() };
@@ -99,17 +124,17 @@ export class SimulatedGroup {
         this.#revisions.delete(process);
         const at = this.#members.indexOf(member);
         if (at >= 0) this.#members.splice(at, 1);
-        if (this.#owner === member) this.#rebalance();
+        if (this.#owners.includes(member)) this.#rebalance();
       },
       committed: (partition) =>
         process.through(async () => {
           await this.#latency();
           return this.committed(partition);
         }),
-      commit: async (partition, position, signal) => {
+      commit: async (positions, signal) => {
         signal.throwIfAborted();
         const { generation } = member;
-        await process.through(() => this.#commit(member, () => this.#write(generation, partition, position)));
+        await process.through(() => this.#commit(member, () => this.#write(generation, positions)));
       },
     };
   }
@@ -131,14 +156,17 @@ export class SimulatedGroup {
     if (member.generation === generation) {
       member.generation = NONE;
       member.events.revoked();
-      if (this.#owner === member) this.#rebalance();
+      if (this.#owners.includes(member)) this.#rebalance();
     }
     throw new DependencyError('kafka', 'timeout', 'no answer', { retryable: true });
   }
 
-  #write(generation: number, partition: number, position: Committed): boolean {
+  #write(generation: number, positions: Positions): boolean {
     if (generation !== this.#generation) return false;
-    this.#committed.set(partition, position);
+    for (const [partition, position] of positions) {
+      if (!this.#seams.isAtomic && positions.size > 1 && this.#time.random() < TORN_SHARE) continue;
+      this.#committed.set(partition, position);
+    }
     return true;
   }
 
@@ -146,32 +174,38 @@ export class SimulatedGroup {
     return this.#time.sleep(this.#time.random() * LATENCY_MS);
   }
 
-  /** The newest member that runs becomes the owner. All others learn that they are not. */
+  /** The newest member that runs becomes the owner, and the one before it of some partitions. */
   #rebalance(): void {
-    const former = this.#owner;
+    const former = new Set(this.#owners);
     this.#generation++;
     this.#silentMs = 0;
-    this.#owner = this.#members.findLast(({ process }) => !process.dead && !process.paused);
-    const owner = this.#owner;
-    if (former !== undefined) {
-      this.#tell(former, () => {
-        former.generation = NONE;
-        former.events.revoked();
+    const [newest, second] = this.#members.filter(({ process }) => !process.dead && !process.paused).toReversed();
+    this.#owners = this.#partitions.map((_, at) =>
+      at > 0 && this.#time.random() < SHARED_SHARE ? (second ?? newest) : newest,
+    );
+    for (const member of former) {
+      if (member === undefined) continue;
+      this.#tell(member, () => {
+        member.generation = NONE;
+        member.events.revoked();
       });
     }
-    if (owner === undefined) return;
     const generation = this.#generation;
-    const revision = this.#isAgreed ? this.#revision() : REVISIONS.lanes;
-    this.#tell(owner, () => {
-      if (this.#generation !== generation) return;
-      owner.generation = generation;
-      owner.events.assigned(this.#partitions, revision);
-    });
+    const revision = this.#seams.isAgreed ? this.#revision() : NEWEST;
+    for (const owner of new Set(this.#owners)) {
+      if (owner === undefined) continue;
+      const owned = this.#partitions.filter((_, at) => this.#owners[at] === owner);
+      this.#tell(owner, () => {
+        if (this.#generation !== generation) return;
+        owner.generation = generation;
+        owner.events.assigned(owned, revision);
+      });
+    }
   }
 
   #revision(): number {
     const living = [...this.#revisions].filter(([process]) => !process.dead);
-    return Math.min(REVISIONS.lanes, ...living.map(([, revision]) => revision));
+    return Math.min(NEWEST, ...living.map(([, revision]) => revision));
   }
 
   #tell(member: Member, news: () => void): void {
@@ -186,7 +220,9 @@ export class SimulatedGroup {
       await this.#time.sleep(LOOK_MS);
       for (let i = this.#members.length - 1; i >= 0; i--)
         if (this.#members[i]!.process.dead) this.#members.splice(i, 1);
-      const silent = this.#owner === undefined || this.#owner.process.dead || this.#owner.process.paused;
+      const silent =
+        this.#owners.length === 0 ||
+        this.#owners.some((owner) => owner === undefined || owner.process.dead || owner.process.paused);
       this.#silentMs = silent ? this.#silentMs + LOOK_MS : 0;
       if (this.#silentMs > SESSION_MS) this.#rebalance();
     }

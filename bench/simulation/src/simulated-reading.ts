@@ -1,14 +1,26 @@
-import type { Committed, Log, Membership } from '@weir/delivery';
+import { type Committed, type Log, type Membership, REVISIONS } from '@weir/delivery';
 import { CONTROL_TOPICS, decodeProgress, encodeProgress } from '@weir/records';
+import type { Rule } from './rules.ts';
 
 /** A sink's sight of positions: what it makes of the metadata of one. */
 export type Reading = (metadata: string) => string;
 
-/** A sink from before lanes: it does not know a cut whose lanes go in apart. */
-export const BEFORE_LANES: Reading = (metadata) => (metadata.startsWith('3;') ? 'not known' : metadata);
+/** A sink from before lanes: it knows neither a cut whose lanes go in apart, nor one of several partitions. */
+const BEFORE_LANES: Reading = (metadata) => (/^[34];/.test(metadata) ? 'not known' : metadata);
+
+/** A sink from before cuts of several partitions. */
+const BEFORE_SEVERAL: Reading = (metadata) => (metadata.startsWith('4;') ? 'not known' : metadata);
 
 /** A sink that does not heed by which rule a cut was made. */
-export const ALWAYS_APART: Reading = (metadata) => metadata.replace(/^2;(?=[0-9])/, '3;');
+const ALWAYS_APART: Reading = (metadata) =>
+  metadata.replace(/^2;(?=[0-9])/, '3;').replace(/^(4;.*);w;(?!\d+[.])/, '$1;a;');
+
+/** How a sink of a former revision reads positions, or one of the present with a rule switched off. */
+export function readingOf(former: number | undefined, without: Rule | undefined): Reading {
+  if (former === REVISIONS.first) return BEFORE_LANES;
+  if (former === REVISIONS.lanes) return BEFORE_SEVERAL;
+  return without === 'rule' ? ALWAYS_APART : (metadata) => metadata;
+}
 
 /** A membership of a sink that reads positions so. */
 export function memberReading(membership: Membership, reading: Reading): Membership {

@@ -8,9 +8,10 @@ const SEEDS = 2_000;
 const SEEDS_TO_BITE = 2_000;
 
 test(`${SEEDS} seeds of kills, pauses, lost answers, late appends and refused rows lose, double and misbook nothing`, async () => {
-  const { acked, bad } = await runSeeds({ from: 1, seeds: SEEDS });
+  const { acked, together, togetherRefused, bad } = await runSeeds({ from: 1, seeds: SEEDS });
   expect(bad).toEqual([]);
   expect(acked).toBeGreaterThan(SEEDS * 100);
+  expect([together > SEEDS, togetherRefused > 0]).toEqual([true, true]);
 }, 300_000);
 
 test.each(RULES)(

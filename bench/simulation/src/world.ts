@@ -2,18 +2,19 @@ import { GroupWorkers, type Log, REVISIONS } from '@weir/delivery';
 import { PartitionWorker as NormalizerWorker } from '@weir/normalizer';
 import { InvariantError } from '@weir/pipeline';
 import { CONTROL_TOPICS, decodeDlqMeta, dlqKey } from '@weir/records';
-import { BatchInserter, type InsertEvents, PartitionWorker as SinkWorker } from '@weir/sink';
+import type { PartitionWorker as SinkWorker } from '@weir/sink';
 import { SimulatedLog, VirtualTime } from '@weir/testkit';
 import { misbookedOf } from './audit.ts';
 import type { Rule } from './rules.ts';
-import { CORRUPT, idNumber, SIMULATED_BLOCKS } from './simulated-blocks.ts';
+import { CORRUPT, idNumber } from './simulated-blocks.ts';
 import { bookedOf, isBooked } from './simulated-books.ts';
-import { BAD, DOUBTFUL, type Inserts, OFFENDING, PASSING, SimulatedClickHouse } from './simulated-clickhouse.ts';
+import { BAD, DOUBTFUL, OFFENDING, PASSING, SimulatedClickHouse } from './simulated-clickhouse.ts';
 import { SimulatedEdge } from './simulated-edge.ts';
 import { SimulatedGroup } from './simulated-group.ts';
 import { normalizeIds } from './simulated-normalizer.ts';
 import { SimulatedProcess } from './simulated-process.ts';
-import { ALWAYS_APART, BEFORE_LANES, logReading, memberReading, type Reading } from './simulated-reading.ts';
+import { readingOf } from './simulated-reading.ts';
+import { createSimulatedSink } from './simulated-sink.ts';
 
 /** What one run of a world showed. */
 export interface Verdict {
@@ -33,6 +34,9 @@ export interface Verdict {
    * unanswered against what is stored and what the client was told; or none of these though their edge was not killed.
    */
   readonly misbooked: number;
+  /** Cuts of several partitions that were stored, and those of them that were made again with what had been refused. */
+  readonly together: number;
+  readonly togetherRefused: number;
   /** Whether the logs had not been read to their ends when the time was up (I7). */
   readonly stuck: boolean;
 }
@@ -53,19 +57,15 @@ const TROUBLED: readonly (readonly [end: string, share: number])[] = [
   [OFFENDING, 0.005],
   [CORRUPT, 0.002],
 ];
-/** Few, so that it is reached. */
-const SPLITS_MAX = 5;
-const LANE_ROWS_MIN = 2;
-/** Until some time before this the sinks that start know nothing of lanes. */
+/** Until some time before this the sinks that start know nothing of lanes, or of cuts of several partitions. */
 const UPGRADED_MS_MAX = 4_000;
 const REWIND_SHARE = 0.04;
 /** Exports that an edge does not let in, appends that Kafka refuses, and exports behind which an edge stands still. */
 const OVER_LIMIT_SHARE = 0.02;
 const REFUSED_SHARE = 0.01;
 const FREEZE_SHARE = 0.01;
-/** One seed in so many has two partitions, so that edges choose between lanes. */
-const TWO_PARTITIONS_EVERY = 4;
-const BOUNDS = { ageMsMax: 60, bytesMax: 120, rowsMax: 12, blockBytesMax: 1_000 };
+/** Partitions by seed: with several edges choose between lanes, and sinks cut them together. */
+const PARTITIONS = [[0], [0, 1], [0], [0, 1, 2]] as const;
 
 /** One service: its group, how a process of it is put together, and those that run. */
 interface Service {
@@ -79,7 +79,7 @@ interface Service {
 }
 
 /**
- * Edges, normalizers and sinks on one partition or two, made of the services' own code; around them a log that loses answers
+ * Edges, normalizers and sinks on one to three partitions, made of the services' own code; around them a log that loses answers
  * and appends late, groups that give partitions away, a database that loses answers, and processes that are killed,
  * paused, stopped and started. The same seed gives the same run.
  */
@@ -91,11 +91,14 @@ export class World {
   readonly #partitions: readonly number[];
   readonly #without: Rule | undefined;
   readonly #upgradedMs: number;
+  readonly #formerRevision: number;
   readonly #edges: { readonly edge: SimulatedEdge; killed: boolean }[] = [];
   readonly #trace: (line: string) => void;
   #names = 0;
   #ids = 0;
   #calm = false;
+  #together = 0;
+  #togetherRefused = 0;
 
   constructor(
     seed: number,
@@ -103,14 +106,17 @@ export class World {
   ) {
     this.#time = new VirtualTime(seed);
     this.#without = options.without;
-    this.#partitions = seed % TWO_PARTITIONS_EVERY === 0 ? [0, 1] : [0];
+    this.#partitions = PARTITIONS[seed % PARTITIONS.length]!;
     this.#log = new SimulatedLog(this.#time, LOG_FAULTS);
     this.#trace = options.trace ?? (() => undefined);
     const onApplied = (token: string, ids: string) => this.#say('clickhouse', `has ${token}: ${ids}`);
     this.#clickhouse = new SimulatedClickHouse(this.#time, INSERT_FAULTS, options.without, onApplied);
     const rawGroup = new SimulatedGroup(this.#time, COMMIT_FAULTS, this.#partitions);
-    const rowsGroup = new SimulatedGroup(this.#time, COMMIT_FAULTS, this.#partitions, options.without !== 'agree');
-    this.#upgradedMs = this.#time.random() * UPGRADED_MS_MAX;
+    const seams = { isAgreed: options.without !== 'agree', isAtomic: options.without !== 'atomic' };
+    const rowsGroup = new SimulatedGroup(this.#time, COMMIT_FAULTS, this.#partitions, seams);
+    // In half of the runs there is none of them.
+    this.#upgradedMs = Math.max(0, this.#time.random() * 2 - 1) * UPGRADED_MS_MAX;
+    this.#formerRevision = this.#time.random() < 0.5 ? REVISIONS.first : REVISIONS.lanes;
     this.#services = [
       { name: 'normalizer', group: rawGroup, create: (process) => this.#normalizer(process, rawGroup), running: [] },
       { name: 'sink', group: rowsGroup, create: (process) => this.#sink(process, rowsGroup), running: [] },
@@ -148,7 +154,9 @@ export class World {
     const sent = new Set(answers.map(([id]) => id));
     const alien = [...counts.keys()].filter((id) => !sent.has(id) && !isBooked(id)).length;
     const misbooked = this.#misbooked([...dead.keys()]);
-    return { acked: acked.length, lost, doubled, both, unbooked, alien, misbooked, stuck: !this.#drained() };
+    const [together, togetherRefused] = [this.#together, this.#togetherRefused];
+    const showed = { together, togetherRefused, stuck: !this.#drained() };
+    return { acked: acked.length, lost, doubled, both, unbooked, alien, misbooked, ...showed };
   }
 
   #misbooked(dead: readonly string[]): number {
@@ -272,47 +280,19 @@ export class World {
   }
 
   #sink(process: SimulatedProcess, group: SimulatedGroup): GroupWorkers<SinkWorker> {
-    const isOld = this.#time.nowMs() < this.#upgradedMs;
-    const reading = this.#readingOf(isOld);
-    const revision = isOld ? REVISIONS.first : REVISIONS.lanes;
-    const membership = memberReading(group.membership(process, revision), reading);
-    const log = logReading(process.log(this.#log), reading);
-    const clickhouse: Inserts = {
-      insertBlocks: (insert) =>
-        process.through(() => this.#clickhouse.insertBlocks(insert, () => group.isOwner(process))),
-    };
-    const events: InsertEvents = {
-      inserted: (table, rows) => this.#tell(process, `inserted ${rows} rows into ${table}`),
-      failed: (table, error) => this.#tell(process, `insert into ${table}: ${error.code}`),
-      refused: (table) => this.#tell(process, `insert into ${table}: refused`),
-      passedOverView: (table) => this.#tell(process, `passed over a view of ${table}`),
-      deadLettered: (reason) => this.#tell(process, `dead-lettered: ${reason}`),
-    };
-    const seams = { blocks: SIMULATED_BLOCKS, splitsMax: SPLITS_MAX, laneRowsMin: LANE_ROWS_MIN };
-    const inserter = new BatchInserter(clickhouse, log, ROWS, process.clock, events, seams);
-    return new GroupWorkers(
-      membership,
-      process.clock,
-      this.#events(process),
-      (partition, _former, agreed) =>
-        new SinkWorker(partition, {
-          log,
-          membership,
-          inserter,
-          clock: process.clock,
-          topic: ROWS,
-          bounds: BOUNDS,
-          revision: agreed,
-          onStored: ({ first, last }) => this.#tell(process, `stored ${first}..${last}`),
-          onTakeOver: (cut) => this.#tell(process, cut ? 'takes over with a cut' : 'takes over'),
-          onLost: (_partition, records) => this.#tell(process, `lost ${records} rows records`),
-        }),
-    );
-  }
-
-  #readingOf(isOld: boolean): Reading {
-    if (isOld) return BEFORE_LANES;
-    return this.#without === 'rule' ? ALWAYS_APART : (metadata) => metadata;
+    const former = this.#time.nowMs() < this.#upgradedMs ? this.#formerRevision : undefined;
+    return createSimulatedSink({
+      ...{ process, group, log: this.#log, clickhouse: this.#clickhouse, topic: ROWS },
+      revision: former ?? REVISIONS.several,
+      reading: readingOf(former, this.#without),
+      events: this.#events(process),
+      tell: (what) => this.#tell(process, what),
+      onStored: ({ ranges, refused }) => {
+        if (ranges.length < 2) return;
+        this.#together++;
+        if (refused.size > 0) this.#togetherRefused++;
+      },
+    });
   }
 
   #events(process: SimulatedProcess) {

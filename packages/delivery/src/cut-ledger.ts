@@ -1,6 +1,6 @@
 import { type Clock, DependencyError, faultPoint } from '@weir/pipeline';
-import { decodeCommitMetadata, encodeCommitMetadata } from './commit-metadata.ts';
-import type { Committed, Membership } from './log.ts';
+import { decodeCommitMetadata, encodeCommitMetadata, type LeaderOfCut } from './commit-metadata.ts';
+import type { Committed, Membership, Positions } from './log.ts';
 import type { ProgressLog } from './progress-log.ts';
 import { INITIAL_STATE, type ReaderState } from './rows-reader.ts';
 
@@ -16,19 +16,35 @@ export interface SinkStart {
   readonly apart: boolean;
   /** What was refused of the cut, by part. */
   readonly refused: RefusedOfCut;
+  /** The other partitions whose records go in with the cut, in this order. */
+  readonly members: readonly number[];
+  /** The cut of another partition that this one's goes in with. */
+  readonly leader: LeaderOfCut | undefined;
   /** Which owner this one is, counted. */
   readonly term: number;
 }
 
-/** What a batch is, and how it goes in. */
-export interface Cut {
+/** The records [first..last] of one partition, which go in with a cut. */
+export interface CutRange {
+  readonly partition: number;
   readonly first: number;
   /** Inclusive. */
   readonly last: number;
+  /** The reading rule's state before `first`. */
+  readonly stateBefore: ReaderState;
+  readonly stateAfter: ReaderState;
+  /** Which owner of the partition cut it, counted. */
+  readonly term: number;
+}
+
+/** What goes in together, and how. */
+export interface Cut<R extends CutRange = CutRange> {
+  /** Of different partitions, at least one. The first leads: it names the cut, and holds what is recorded of it. */
+  readonly ranges: readonly R[];
   /** Whether its lanes go in apart. */
   readonly apart: boolean;
   /** What was recorded of it before. */
-  readonly refused?: RefusedOfCut;
+  readonly refused: RefusedOfCut;
 }
 
 /** Marks of RefusedUnits by the number of their part. */
@@ -38,23 +54,23 @@ const NOTHING: RefusedOfCut = new Map();
 
 /** What the committed position says. Without one reading starts at the first retained record. */
 export function sinkStart(committed: Committed | null, logStart: number): SinkStart {
-  const nothing = { cut: null, apart: false, refused: NOTHING } as const;
+  const nothing = { cut: null, apart: false, refused: NOTHING, members: [], leader: undefined } as const;
   if (committed === null) return { ...nothing, offset: logStart, state: INITIAL_STATE, term: 1 };
-  const { mark, state, refused = NOTHING, term = 0, apart = false } = decodeCommitMetadata(committed.metadata);
-  return { offset: committed.offset, cut: mark, apart, state, refused, term: term + 1 };
+  const { mark, state, term = 0, ...cut } = decodeCommitMetadata(committed.metadata);
+  return { ...nothing, ...cut, offset: committed.offset, cut: mark, state, term: term + 1 };
 }
 
 /**
- * Name of a part of one batch: all rows of a table, or those of one lane; ClickHouse drops an insert whose token it knows. A
- * lane needs one of its own: a view's table may have the rows of several lanes in one partition, and there the token counts.
+ * Name of a part of a cut: all rows of a table, or those of one lane; ClickHouse drops an insert whose token it knows. Which
+ * partitions go in with the leader's range is recorded once, so its range names them all. A lane needs one of its own: a view's
+ * table may have the rows of several lanes in one partition, and there the token counts.
  *
  * @param lane 0 for what does not go in apart
  */
 export function insertToken(
   table: string,
   topic: string,
-  partition: number,
-  { first, last }: Pick<Cut, 'first' | 'last'>,
+  { partition, first, last }: Pick<CutRange, 'partition' | 'first' | 'last'>,
   lane = 0,
 ): string {
   return `${table}:${topic}:${partition}:${first}-${last}${lane === 0 ? '' : `:lane-${lane}`}`;
@@ -65,36 +81,31 @@ export const CUT_FRESH_MS = 3_000;
 const RETRY_MS = 200;
 
 /**
- * The recorded cut of one rows partition. A batch [first..last] is inserted only between `record` and `settle`, so that
- * whoever takes over rebuilds exactly that batch under the same tokens. Every method throws DependencyError `fenced`
- * when another member owns the partition: the batch is then no longer ours to insert.
+ * Recorded cuts, one after another. What a cut holds is inserted only between `record` and `settle`, so that whoever takes its
+ * leader over rebuilds exactly that cut under the same tokens, and whoever takes another of its partitions waits for that. Every
+ * method throws DependencyError `fenced` when the group has another generation: the cut is then no longer ours to insert.
  */
 export class CutLedger {
   readonly #membership: Membership;
-  readonly #partition: number;
   readonly #clock: Clock;
   readonly #progress: ProgressLog;
-  readonly #term: number;
-  #committed: Committed | undefined;
+  /** What the leader's position says. */
+  #recorded: { readonly partition: number; readonly position: Committed } | undefined;
   #committedAtMs = 0;
-  /** Commits of one partition follow each other: a later one must not be overwritten by an earlier one. */
+  /** Commits follow each other: a later one must not be overwritten by an earlier one. */
   #last: Promise<unknown> = Promise.resolve();
 
-  /** @param term as `sinkStart` says */
-  constructor(membership: Membership, partition: number, clock: Clock, progress: ProgressLog, term: number) {
-    this.#term = term;
+  constructor(membership: Membership, clock: Clock, progress: ProgressLog) {
     this.#membership = membership;
     this.#progress = progress;
-    this.#partition = partition;
     this.#clock = clock;
   }
 
-  /** Records a cut; `state` is the reading rule's before its first record. */
-  record({ first, ...cut }: Cut, state: ReaderState, signal: AbortSignal): Promise<void> {
-    const position = { offset: first, metadata: this.#metadata(cut, state) };
+  record(cut: Cut, signal: AbortSignal): Promise<void> {
     return this.#inTurn(async () => {
       faultPoint('sink.before_cut');
-      await this.#commit(position, signal);
+      await this.#commit(positionsOf(cut), signal);
+      this.#recorded = recordOf(cut);
       faultPoint('sink.after_cut');
     });
   }
@@ -103,8 +114,9 @@ export class CutLedger {
   confirm(signal: AbortSignal): Promise<void> {
     return this.#inTurn(async () => {
       signal.throwIfAborted();
-      if (this.#committed === undefined || this.#clock.nowMs() - this.#committedAtMs < CUT_FRESH_MS) return;
-      await this.#commit(this.#committed, signal);
+      const recorded = this.#recorded;
+      if (recorded === undefined || this.#clock.nowMs() - this.#committedAtMs < CUT_FRESH_MS) return;
+      await this.#commit(new Map([[recorded.partition, recorded.position]]), signal);
     });
   }
 
@@ -114,29 +126,26 @@ export class CutLedger {
    */
   refuse(part: number, marks: string, signal: AbortSignal): Promise<void> {
     return this.#inTurn(async () => {
-      const committed = this.#committed;
-      if (committed === undefined) return;
-      const metadata = decodeCommitMetadata(committed.metadata);
+      if (this.#recorded === undefined) return;
+      const { partition, position } = this.#recorded;
+      const metadata = decodeCommitMetadata(position.metadata);
       const refused = new Map([...(metadata.refused ?? []), [part, marks]]);
-      await this.#commit({ ...committed, metadata: encodeCommitMetadata({ ...metadata, refused }) }, signal);
+      const next = { ...position, metadata: encodeCommitMetadata({ ...metadata, refused }) };
+      await this.#commit(new Map([[partition, next]]), signal);
+      this.#recorded = { partition, position: next };
       faultPoint('sink.after_refusal');
     });
   }
 
-  /** The batch up to `last` is in ClickHouse; `next` records the cut that follows with the same commit. */
-  settle(last: number, state: ReaderState, next: Omit<Cut, 'first'> | null, signal: AbortSignal): Promise<void> {
-    const position = { offset: last + 1, metadata: this.#metadata(next, state) };
-    return this.#inTurn(() => this.#commit(position, signal));
-  }
-
-  #metadata(cut: Omit<Cut, 'first'> | null, state: ReaderState): string {
-    const { last: mark, apart, refused } = cut ?? { last: null, apart: false };
-    return encodeCommitMetadata({
-      mark,
-      state,
-      term: this.#term,
-      apart,
-      ...(refused === undefined ? {} : { refused }),
+  /** All of the cut is in ClickHouse; `next` is recorded with the same commit. */
+  settle(cut: Cut, next: Cut | null, signal: AbortSignal): Promise<void> {
+    return this.#inTurn(async () => {
+      const settled = cut.ranges.map(({ partition, last, stateAfter, term }): [number, Committed] => [
+        partition,
+        { offset: last + 1, metadata: encodeCommitMetadata({ mark: null, state: stateAfter, term }) },
+      ]);
+      await this.#commit(new Map([...settled, ...(next === null ? [] : positionsOf(next))]), signal);
+      this.#recorded = next === null ? undefined : recordOf(next);
     });
   }
 
@@ -146,21 +155,20 @@ export class CutLedger {
     return done;
   }
 
-  async #commit(position: Committed, signal: AbortSignal): Promise<void> {
+  async #commit(positions: Positions, signal: AbortSignal): Promise<void> {
     const startedMs = this.#clock.nowMs();
-    await this.#membership.commit(this.#partition, position, signal);
+    await this.#membership.commit(positions, signal);
     signal.throwIfAborted();
-    await this.#keep(position, signal);
-    this.#committed = position;
+    await this.#keep(positions, signal);
     // The time before the call: a pause during it counts as age.
     this.#committedAtMs = startedMs;
   }
 
   /** Tried until it is there: what is inserted afterwards must be found by whoever does not find the group's offset. */
-  async #keep(position: Committed, signal: AbortSignal): Promise<void> {
+  async #keep(positions: Positions, signal: AbortSignal): Promise<void> {
     for (;;) {
       try {
-        return await this.#progress.put(position, signal);
+        return await this.#progress.put(positions, signal);
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof DependencyError) || !error.retryable) throw error;
@@ -168,4 +176,24 @@ export class CutLedger {
       }
     }
   }
+}
+
+function positionsOf({ ranges, apart, refused }: Cut): Map<number, Committed> {
+  const [leader, ...others] = ranges;
+  const members = others.map(({ partition }) => partition);
+  const led = { leader: { partition: leader!.partition, first: leader!.first } };
+  return new Map(
+    ranges.map(({ partition, first, last, stateBefore, term }) => {
+      const what = partition === leader!.partition ? { apart, refused, members } : led;
+      return [
+        partition,
+        { offset: first, metadata: encodeCommitMetadata({ mark: last, state: stateBefore, term, ...what }) },
+      ];
+    }),
+  );
+}
+
+function recordOf(cut: Cut) {
+  const { partition } = cut.ranges[0]!;
+  return { partition, position: positionsOf(cut).get(partition)! };
 }

@@ -1,6 +1,21 @@
 export { appendUntilAcked } from './append-until-acked.ts';
-export { type CommitMetadata, decodeCommitMetadata, encodeCommitMetadata } from './commit-metadata.ts';
-export { type Cut, CutLedger, insertToken, type RefusedOfCut, type SinkStart, sinkStart } from './cut-ledger.ts';
+export {
+  type CommitMetadata,
+  CUT_PARTITIONS_MAX,
+  decodeCommitMetadata,
+  encodeCommitMetadata,
+  isCommitMetadata,
+  type LeaderOfCut,
+} from './commit-metadata.ts';
+export {
+  type Cut,
+  CutLedger,
+  type CutRange,
+  insertToken,
+  type RefusedOfCut,
+  type SinkStart,
+  sinkStart,
+} from './cut-ledger.ts';
 export { EdgeMarks } from './edge-marks.ts';
 export { type GroupEvents, GroupWorkers, type PartitionWork } from './group-workers.ts';
 export {
@@ -11,6 +26,7 @@ export {
   type Membership,
   type MembershipEvents,
   type NewRecord,
+  type Positions,
   REVISIONS,
 } from './log.ts';
 export { type LaneOptions, PartitionLane, type Published, type RawRecord } from './partition-lane.ts';

@@ -64,11 +64,14 @@ export interface Committed {
   readonly metadata: string;
 }
 
+/** Committed positions by partition. */
+export type Positions = ReadonlyMap<number, Committed>;
+
 /**
  * Revisions of the delivery protocol among the members of a group. From `lanes` on a member understands a cut whose lanes go in
- * apart; one that does not would repeat such a cut under other tokens.
+ * apart, from `several` on one of several partitions; one that does not would repeat such a cut under other tokens.
  */
-export const REVISIONS = { first: 1, lanes: 2 } as const;
+export const REVISIONS = { first: 1, lanes: 2, several: 3 } as const;
 
 /** What a group tells its member. Both are called in order, never overlapping. */
 export interface MembershipEvents {
@@ -87,7 +90,11 @@ export interface MembershipEvents {
 export interface Membership {
   join(events: MembershipEvents, signal: AbortSignal): Promise<void>;
   committed(partition: number, signal: AbortSignal): Promise<Committed | null>;
-  /** Throws DependencyError `fenced` when another generation owns the group. */
-  commit(partition: number, position: Committed, signal: AbortSignal): Promise<void>;
+  /**
+   * Commits all of the positions with one write, as long as each is within its bound. At least one of the partitions must be this
+   * member's, and it may answer for others.
+   * Throws DependencyError `fenced` when another generation owns the group.
+   */
+  commit(positions: Positions, signal: AbortSignal): Promise<void>;
   leave(signal: AbortSignal): Promise<void>;
 }

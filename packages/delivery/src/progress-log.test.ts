@@ -51,7 +51,8 @@ function logOf(positions: readonly Committed[], empty: (read: number) => boolean
 test('a page without anything is not the end of it', async () => {
   const { signal } = new AbortController();
   const positions = [at(10, 1), at(20, 1), at(30, 1)];
-  const read = (empty: (read: number) => boolean) => new ProgressLog(logOf(positions, empty), 'rows', 0).read(signal);
-  expect(await read((count) => count % 3 === 1)).toEqual(at(30, 1));
+  const read = (empty: (read: number) => boolean) =>
+    new ProgressLog(logOf(positions, empty), 'rows').read([0, 1], signal);
+  expect(await read((count) => count % 3 === 1)).toEqual(new Map([[0, at(30, 1)]]));
   await expect(read((count) => count > 0)).rejects.toMatchObject({ code: 'timeout', retryable: true });
 });

@@ -1,7 +1,7 @@
 import { DependencyError } from '@weir/pipeline';
 import { CONTROL_TOPICS, decodeProgress, encodeProgress, progressKey } from '@weir/records';
 import { type CommitMetadata, decodeCommitMetadata, isCommitMetadata } from './commit-metadata.ts';
-import type { Committed, Log } from './log.ts';
+import type { Committed, Log, Positions } from './log.ts';
 import { weightOf } from './refused-units.ts';
 
 const PARTITION = 0;
@@ -10,7 +10,7 @@ const READ = { maxBytes: 4 * 1024 ** 2, maxWaitMs: 500 };
 const EMPTY_MAX = 20;
 
 /**
- * The committed positions of one rows partition, kept a second time on the compacted topic weir.progress. A group's offsets can be
+ * The committed positions of a rows topic, kept a second time on the compacted topic weir.progress. A group's offsets can be
  * rewound or lost by an operator's hand; what has been inserted must not be cut anew then, under other tokens.
  *
  * Only what the group has taken is written here, so a former owner can add nothing but what was true; of what it adds late, the
@@ -18,29 +18,37 @@ const EMPTY_MAX = 20;
  */
 export class ProgressLog {
   readonly #log: Log;
-  readonly #key: string;
+  readonly #topic: string;
 
-  constructor(log: Log, topic: string, partition: number) {
+  constructor(log: Log, topic: string) {
     this.#log = log;
-    this.#key = progressKey(topic, partition);
+    this.#topic = topic;
   }
 
-  async put(position: Committed, signal: AbortSignal): Promise<void> {
-    const record = { key: Buffer.from(this.#key), value: encodeProgress(position), meta: null };
-    await this.#log.append(CONTROL_TOPICS.progress, PARTITION, [record], signal);
+  /** All or none: one append is one batch of Kafka's. */
+  async put(positions: Positions, signal: AbortSignal): Promise<void> {
+    const records = [...positions].map(([partition, position]) => ({
+      key: Buffer.from(progressKey(this.#topic, partition)),
+      value: encodeProgress(position),
+      meta: null,
+    }));
+    await this.#log.append(CONTROL_TOPICS.progress, PARTITION, records, signal);
   }
 
-  /** The furthest position there is; null without one. */
-  async read(signal: AbortSignal): Promise<Committed | null> {
-    let position: Committed | null = null;
+  /** The furthest position there is of each of the partitions; none of one that was never put. */
+  async read(partitions: readonly number[], signal: AbortSignal): Promise<Positions> {
+    const wanted = new Map(partitions.map((partition) => [progressKey(this.#topic, partition), partition]));
+    const positions = new Map<number, Committed>();
     const { start, end } = await this.#log.bounds(CONTROL_TOPICS.progress, PARTITION, signal);
     let empty = 0;
     for (let offset = start; offset < end; ) {
       const page = await this.#log.read(CONTROL_TOPICS.progress, PARTITION, offset, READ, signal);
       for (const { key, value } of page.records) {
-        if (key?.toString('utf8') !== this.#key) continue;
+        const partition = wanted.get(key?.toString('utf8') ?? '');
         const decoded = decodeProgress(value);
-        if (decoded.ok) position = furthest(position, decoded.value);
+        if (partition === undefined || !decoded.ok) continue;
+        const known = positions.get(partition);
+        positions.set(partition, known === undefined ? decoded.value : furthest(known, decoded.value));
       }
       // A broker that has much else to send may answer with nothing; what is behind must be seen all the same.
       empty = page.nextOffset === offset ? empty + 1 : 0;
@@ -48,7 +56,7 @@ export class ProgressLog {
         throw new DependencyError('kafka', 'timeout', 'weir.progress cannot be read to its end', { retryable: true });
       offset = page.nextOffset;
     }
-    return position;
+    return positions;
   }
 }
 
@@ -58,7 +66,7 @@ export class ProgressLog {
  */
 export function sinkPosition(committed: Committed | null, progress: Committed | null): Committed | null {
   if (committed !== null && progress !== null && !isCommitMetadata(committed.metadata)) return progress;
-  return furthest(committed, progress);
+  return committed === null || progress === null ? (committed ?? progress) : furthest(committed, progress);
 }
 
 /**
@@ -66,8 +74,7 @@ export function sinkPosition(committed: Committed | null, progress: Committed | 
  * it could not record in time; of one owner's that which says more of what comes next: an append that arrives late must
  * not take a recorded cut back.
  */
-function furthest(a: Committed | null, b: Committed | null): Committed | null {
-  if (a === null || b === null) return a ?? b;
+function furthest(a: Committed, b: Committed): Committed {
   if (a.offset !== b.offset) return a.offset > b.offset ? a : b;
   const [first, second] = [decodeCommitMetadata(a.metadata), decodeCommitMetadata(b.metadata)];
   const terms = (first.term ?? 0) - (second.term ?? 0);

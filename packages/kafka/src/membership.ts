@@ -1,4 +1,4 @@
-import { type Committed, type Membership, type MembershipEvents, REVISIONS } from '@weir/delivery';
+import { type Committed, type Membership, type MembershipEvents, type Positions, REVISIONS } from '@weir/delivery';
 import { type Clock, DependencyError } from '@weir/pipeline';
 import { KafkaConnection } from './connection.ts';
 import { createAssigner, decodeAssignment, type KafkaAssigner } from './internals.ts';
@@ -15,10 +15,13 @@ const METADATA_MS_MAX = 10_000;
 const LEAVE_MS_MAX = 3_000;
 const UNKNOWN_MEMBER_ID = 25;
 /**
- * What a member offers beside the first revision, whose name is the assigner's own. The broker takes one that all members have,
- * so a generation that has this name has no member that is older.
+ * What a member offers beside the first revision, whose name is the assigner's own, the newest first. The broker takes one that all
+ * members have, and of these what most like best, so a generation that has such a name has no member that is older.
  */
-const LANES_PROTOCOL = 'weir-lanes';
+const PROTOCOLS: ReadonlyMap<string, number> = new Map([
+  ['weir-several', REVISIONS.several],
+  ['weir-lanes', REVISIONS.lanes],
+]);
 
 export interface MembershipOptions {
   readonly groupId: string;
@@ -98,14 +101,18 @@ class KafkaMembership implements Membership {
     return offset < 0 ? null : { offset, metadata: found?.metadata ?? '' };
   }
 
-  async commit(partition: number, position: Committed, signal: AbortSignal): Promise<void> {
+  async commit(positions: Positions, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const session = this.#session;
-    if (session === undefined || !session.owned.has(partition)) throw notTheOwner();
+    const isOwner = [...positions.keys()].some((partition) => session?.owned.has(partition));
+    if (session === undefined || !isOwner) throw notTheOwner();
     const { groupId, topic } = this.#options;
     const { memberId, generationId: groupGenerationId } = session;
-    const { metadata } = position;
-    const topics = [{ topic, partitions: [{ partition, offset: String(position.offset), metadata }] }];
+    const partitions = [...positions].map(([partition, { offset, metadata }]) => ({
+      ...{ partition, offset: String(offset), metadata },
+    }));
+    // The coordinator writes what it takes as one batch of its log; it takes all whose metadata is within its bound.
+    const topics = [{ topic, partitions }];
     const stop = AbortSignal.any([signal, session.ending.signal]);
     for (;;) {
       try {
@@ -120,7 +127,7 @@ class KafkaMembership implements Membership {
           throw error;
         }
       }
-      // Certain that nothing was written: again, as long as the generation lasts.
+      // Not all of it was written: again, as long as the generation lasts.
       await this.#clock.sleep(RETRY_DELAY_MS, stop).catch(() => undefined);
       signal.throwIfAborted();
       if (session.ending.signal.aborted) throw notTheOwner();
@@ -187,14 +194,14 @@ class KafkaMembership implements Membership {
         sessionTimeout: SESSION_TIMEOUT_MS,
         rebalanceTimeout: REBALANCE_TIMEOUT_MS,
         memberId: this.#memberId,
-        groupProtocols: [{ ...first, name: LANES_PROTOCOL }, first],
+        groupProtocols: [...[...PROTOCOLS.keys()].map((name) => ({ ...first, name })), first],
       });
       const { memberId, generationId, leaderId, members, groupProtocol } = joined;
       this.#memberId = memberId;
       const groupAssignment = leaderId === memberId ? await this.#assigner.assign({ members, topics: [topic] }) : [];
       const { memberAssignment } = await broker.syncGroup({ groupId, generationId, memberId, groupAssignment });
       const owned = new Set(decodeAssignment(memberAssignment)?.assignment[topic] ?? []);
-      const revision = groupProtocol === LANES_PROTOCOL ? REVISIONS.lanes : REVISIONS.first;
+      const revision = PROTOCOLS.get(groupProtocol) ?? REVISIONS.first;
       return { memberId, generationId, revision, owned, ending: new AbortController(), doubtful: false };
     });
   }

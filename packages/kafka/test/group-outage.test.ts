@@ -85,7 +85,7 @@ test('a member that starts while Kafka hangs joins once Kafka is back, and as on
   const member = await join_();
   await pause(12_000);
   expect(member.owned).toEqual([]);
-  expect(await codeOf(member.membership.commit(0, { offset: 1, metadata: '' }, NEVER))).toBe('fenced');
+  expect(await codeOf(member.membership.commit(new Map([[0, { offset: 1, metadata: '' }]]), NEVER))).toBe('fenced');
   stack.signal('kafka', 'SIGCONT');
   await until(() => member.owned.length === PARTITIONS);
   await pause(3_000);
@@ -98,15 +98,17 @@ test('a member that starts while Kafka hangs joins once Kafka is back, and as on
 test('a commit without an answer is an error, ends the generation, and cannot overwrite what comes later', async () => {
   const member = await join_();
   await until(() => member.owned.length === PARTITIONS);
-  await member.membership.commit(1, { offset: 100, metadata: 'before' }, NEVER);
+  await member.membership.commit(new Map([[1, { offset: 100, metadata: 'before' }]]), NEVER);
   stack.signal('kafka', 'SIGSTOP');
-  const hanging = codeOf(member.membership.commit(1, { offset: 101, metadata: 'hangs' }, NEVER));
+  const hanging = codeOf(member.membership.commit(new Map([[1, { offset: 101, metadata: 'hangs' }]]), NEVER));
   expect(await hanging).toBe('timeout');
   expect(member.owned).toEqual([]);
-  expect(await codeOf(member.membership.commit(1, { offset: 102, metadata: '' }, NEVER))).toBe('fenced');
+  expect(await codeOf(member.membership.commit(new Map([[1, { offset: 102, metadata: '' }]]), NEVER))).toBe('fenced');
   stack.signal('kafka', 'SIGCONT');
   await until(() => member.owned.length === PARTITIONS);
-  expect(await codeOf(member.membership.commit(1, { offset: 103, metadata: 'after' }, NEVER))).toBe('no error');
+  expect(await codeOf(member.membership.commit(new Map([[1, { offset: 103, metadata: 'after' }]]), NEVER))).toBe(
+    'no error',
+  );
   await pause(2_000);
   expect(await member.membership.committed(1, NEVER)).toEqual({ offset: 103, metadata: 'after' });
   await until(async () => (await membersOfGroup()) === 1);
@@ -120,7 +122,7 @@ test('a member whose work waits for longer than its session keeps its partitions
   await pause(13_000);
   expect([member.owned.length, member.assignments]).toEqual([PARTITIONS, 1]);
   expect(member.signsOfLife).toBeGreaterThan(5);
-  expect(await codeOf(member.membership.commit(2, { offset: 7, metadata: '' }, NEVER))).toBe('no error');
+  expect(await codeOf(member.membership.commit(new Map([[2, { offset: 7, metadata: '' }]]), NEVER))).toBe('no error');
   await member.membership.leave(NEVER);
 }, 120_000);
 

@@ -3,7 +3,7 @@ import { type Log, type Membership, REVISIONS, RowsWriter, takeOver } from '@wei
 import { type DependencyError, systemClock } from '@weir/pipeline';
 import { pause } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
-import { Kafka, logLevel } from 'kafkajs';
+import { Kafka, logLevel, type PartitionAssigner, PartitionAssigners } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { batchExpansion, openedBatches } from '../src/batch-zstd.ts';
 import { createKafkaAdmin, createKafkaLog, createMembership, type KafkaConfig, type KafkaLog } from '../src/index.ts';
@@ -242,7 +242,7 @@ test('members share the partitions, and only the owner of one commits it', async
   const groupId = `${TOPIC}.group`;
   const first = member(groupId);
   await until(() => first.owned()?.length === 8);
-  await first.membership.commit(3, { offset: 5, metadata: 'kept' }, NEVER);
+  await first.membership.commit(new Map([[3, { offset: 5, metadata: 'kept' }]]), NEVER);
   const second = member(groupId);
   await until(() => first.owned()?.length === 4 && second.owned()?.length === 4);
   const shared = [...first.owned()!, ...second.owned()!].toSorted((a, b) => a - b);
@@ -250,28 +250,63 @@ test('members share the partitions, and only the owner of one commits it', async
   expect(await second.membership.committed(3, NEVER)).toEqual({ offset: 5, metadata: 'kept' });
   expect(await second.membership.committed(4, NEVER)).toBeNull();
   const others = second.owned()![0]!;
-  expect(await codeOf(first.membership.commit(others, { offset: 9, metadata: '' }, NEVER))).toBe('fenced');
+  expect(await codeOf(first.membership.commit(new Map([[others, { offset: 9, metadata: '' }]]), NEVER))).toBe('fenced');
+  // With one of its own it may answer for others: both are there, or neither.
+  const [own, also] = [first.owned()![0]!, { offset: 7, metadata: 'with' }];
+  await first.membership.commit(new Map([own, others].map((partition) => [partition, also])), NEVER);
+  expect(await second.membership.committed(own, NEVER)).toEqual(also);
+  expect(await second.membership.committed(others, NEVER)).toEqual(also);
   await second.membership.leave(NEVER);
   await until(() => first.owned()?.length === 8);
   await first.membership.leave(NEVER);
 });
 
-test('as long as one member is from before lanes, all are told so', async () => {
-  const groupId = `${TOPIC}.old`;
+test('of several positions the broker takes those within its bound: one whose metadata is longer must not be sent', async () => {
+  const { membership, owned } = member(`${TOPIC}.long`);
+  await until(() => owned()?.length === 8);
+  const [good, long] = [
+    { offset: 5, metadata: 'good' },
+    { offset: 6, metadata: 'm'.repeat(5_000) },
+  ];
+  expect(
+    await codeOf(
+      membership.commit(
+        new Map([
+          [0, long],
+          [1, good],
+        ]),
+        NEVER,
+      ),
+    ),
+  ).not.toBe('no error');
+  expect(await membership.committed(0, NEVER)).toBeNull();
+  expect(await membership.committed(1, NEVER)).toEqual(good);
+  await membership.leave(NEVER);
+});
+
+const { roundRobin } = PartitionAssigners;
+/** What a sink from before cuts of several partitions offers. */
+const lanes: PartitionAssigner = (options) => ({ ...roundRobin(options), name: 'weir-lanes' });
+
+test.each([
+  ['lanes', REVISIONS.first, [roundRobin]],
+  ['cuts of several partitions', REVISIONS.lanes, [lanes, roundRobin]],
+])('as long as one member is from before %s, all are told so', async (_what, revision, partitionAssigners) => {
+  const groupId = `${TOPIC}.old-${revision}`;
   const first = member(groupId);
   await until(() => first.owned()?.length === 8);
-  expect(first.revision()).toBe(REVISIONS.lanes);
-  // kafkajs's own consumer offers what members offered then: its assigner's name and nothing else.
+  expect(first.revision()).toBe(REVISIONS.several);
+  // kafkajs's own consumer offers what members offered then, and nothing else.
   const kafka = new Kafka({ brokers: [...config.brokers], logLevel: logLevel.NOTHING });
-  const old = kafka.consumer({ groupId });
+  const old = kafka.consumer({ groupId, partitionAssigners });
   await old.connect();
   await old.subscribe({ topic: TOPIC });
   await old.run({ autoCommit: false, eachMessage: async () => undefined });
   await until(() => first.owned()?.length === 4);
-  expect(first.revision()).toBe(REVISIONS.first);
+  expect(first.revision()).toBe(revision);
   await old.disconnect();
   await until(() => first.owned()?.length === 8);
-  expect(first.revision()).toBe(REVISIONS.lanes);
+  expect(first.revision()).toBe(REVISIONS.several);
   await first.membership.leave(NEVER);
 });
 

@@ -255,7 +255,7 @@ export class PartitionWorker implements PartitionWork {
     if (this.#checkpoint === null || doneTo === this.#committedTo) return;
     this.#committedAtMs = this.#parts.clock.nowMs();
     const metadata = encodeCommitMetadata(this.#checkpoint);
-    await this.#parts.membership.commit(this.#partition, { offset: doneTo, metadata }, session);
+    await this.#parts.membership.commit(new Map([[this.#partition, { offset: doneTo, metadata }]]), session);
     this.#committedTo = doneTo;
   }
 }

@@ -1,5 +1,5 @@
 import { type ClickHouse, createClickHouse } from '@weir/clickhouse';
-import { GroupWorkers } from '@weir/delivery';
+import { GroupWorkers, ProgressLog } from '@weir/delivery';
 import { Breaker, createBacklogReporter, createRetentionWatch } from '@weir/flow';
 import { createKafkaLog, createMembership, type KafkaLog } from '@weir/kafka';
 import { type Clock, type Component, createLifecycle } from '@weir/pipeline';
@@ -12,9 +12,10 @@ import {
 } from '@weir/process';
 import { trackGroups, trackTopics } from '@weir/records';
 import { collectWith, createAdmin, createMetrics, type Metrics } from '@weir/telemetry';
-import { type Batch, oldestReceivedAtNs } from './batches.ts';
+import { type BatchCut, oldestReceivedAtNs } from './batches.ts';
 import { type BooksDifferences, createBooksWatch } from './books/books-watch.ts';
 import type { SINK_CONFIG } from './config.ts';
+import { Cutter } from './cutter.ts';
 import { createDlqWatch, type DlqState } from './flow/dlq-watch.ts';
 import { Health } from './health.ts';
 import { BatchInserter, type InsertEvents } from './insert/batch-inserter.ts';
@@ -27,8 +28,8 @@ const STOP_DEADLINE_MS = 20_000;
 const BOOKS_PARTITION = 0;
 
 /**
- * The sink: rows log -> consume -> batch -> insert -> ClickHouse, one worker for each partition, and the backlog told on
- * weir.flow.
+ * The sink: rows log -> consume -> batch -> cut -> insert -> ClickHouse, one worker for each partition whose batches a cutter puts
+ * together, and the backlog told on weir.flow.
  */
 export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: ServiceContext): Component {
   const { clock, logger, registry, instance, version } = context;
@@ -45,14 +46,24 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
   collectCertificateEnds(metrics.clientCertificateExpiry, { kafka: kafka.tls, clickhouse: access.tls }, clock);
   const membership = createMembership(kafka, { groupId: trackGroups(config.track).sink, topic }, logger, clock);
 
-  const inserter = new BatchInserter(clickhouse, log, topic, clock, insertEvents(metrics, health, breaker, context));
-  const onStored = (batch: Batch): void => {
-    breaker.works(batch.partition);
-    metrics.batchRows.observe(batch.rows);
-    const oldest = oldestReceivedAtNs(batch);
-    if (oldest !== undefined) metrics.ageSeconds.observe(Number(clock.wallNs() - oldest) / 1e9);
+  const isOwn = (partition: number): boolean => partitions.workers.has(partition);
+  const events = insertEvents({ metrics, health, breaker, isOwn }, context);
+  const inserter = new BatchInserter(clickhouse, log, topic, clock, events);
+  const onStored = ({ ranges }: BatchCut): void => {
+    for (const { partition } of ranges) breaker.works(partition);
+    metrics.batchRows.observe(ranges.reduce((sum, { rows }) => sum + rows, 0));
+    metrics.cutPartitions.observe(ranges.length);
+    for (const batch of ranges) {
+      const oldest = oldestReceivedAtNs(batch);
+      if (oldest !== undefined) metrics.ageSeconds.observe(Number(clock.wallNs() - oldest) / 1e9);
+    }
   };
+  const progress = new ProgressLog(log, topic);
   const bounds = { ...config.batch, blockBytesMax: LIMITS.partBytesMax };
+  const cutter = new Cutter({
+    ...{ membership, progress, inserter, clock, onStored },
+    ...{ room: bounds, lateMsMax: config.batch.ageMsMax },
+  });
   let owned = 1;
   const partitions = new GroupWorkers<PartitionWorker>(
     membership,
@@ -72,13 +83,8 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
     },
     (partition, former, revision) => {
       const parts = {
-        log,
-        membership,
-        inserter,
-        clock,
-        topic,
-        revision,
-        // Two batches of a partition are in memory: one fills while the other is inserted.
+        ...{ log, topic, membership, progress, clock, inserter, cutter, revision },
+        // Of a partition one batch fills while another is inserted.
         bounds: { ...bounds, bytesMax: Math.min(bounds.bytesMax, Math.floor(config.bufferBytesMax / owned / 2)) },
         onStored,
         onTakeOver: (cut: boolean) => metrics.takeOvers.inc({ cut: String(cut) }),
@@ -186,12 +192,15 @@ function lostEvent(topic: string, { lost }: Metrics<typeof SINK_METRICS>, { logg
   };
 }
 
-function insertEvents(
-  metrics: Metrics<typeof SINK_METRICS>,
-  health: Health,
-  breaker: Breaker,
-  { logger }: ServiceContext,
-): InsertEvents {
+interface Inserting {
+  readonly metrics: Metrics<typeof SINK_METRICS>;
+  readonly health: Health;
+  readonly breaker: Breaker;
+  /** Whether a partition is this sink's: a cut that is made again may hold others. */
+  readonly isOwn: (partition: number) => boolean;
+}
+
+function insertEvents({ metrics, health, breaker, isOwn }: Inserting, { logger }: ServiceContext): InsertEvents {
   return {
     inserted: (table, rows, bytes, seconds) => {
       health.inserted();
@@ -200,8 +209,8 @@ function insertEvents(
       metrics.bytes.inc({ table }, bytes);
       metrics.insertSeconds.observe({ table }, seconds);
     },
-    failed: (table, error, retryInMs, partition) => {
-      breaker.failed(partition, retryInMs);
+    failed: (table, error, retryInMs, partitions) => {
+      for (const partition of partitions.filter(isOwn)) breaker.failed(partition, retryInMs);
       if (health.insertFailed()) logger.warn({ err: error, table }, 'inserts fail; they are tried again');
       metrics.insertFailures.inc({ table, retryable: 'true' });
     },

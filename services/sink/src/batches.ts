@@ -1,4 +1,4 @@
-import type { ReaderState } from '@weir/delivery';
+import type { Cut, CutRange, ReaderState } from '@weir/delivery';
 import type { DlqReason, RowsMeta } from '@weir/records';
 
 /** One record of a rows partition as the sink holds it. */
@@ -16,22 +16,15 @@ export interface RowsEntry {
   readonly stateAfter: ReaderState;
 }
 
-/** The records [first..last] of one partition, all of them, in order. */
-export interface Batch {
-  readonly partition: number;
-  readonly first: number;
-  readonly last: number;
-  /** The reading rule's state before `first`. */
-  readonly stateBefore: ReaderState;
-  readonly stateAfter: ReaderState;
+/** The records of one partition that go in with a cut, all of them from `first` to `last`, in order. */
+export interface Batch extends CutRange {
   readonly entries: readonly RowsEntry[];
   readonly bytes: number;
   readonly rows: number;
-  /** Whether its lanes go in apart, as its cut says. */
-  readonly apart: boolean;
-  /** What a former owner recorded as refused, by the number of the part: the marks of RefusedUnits. */
-  readonly refused: ReadonlyMap<number, string>;
 }
+
+/** The batches that go in together. */
+export type BatchCut = Cut<Batch>;
 
 /** When the first of its exports was received, ns since the epoch; undefined where it holds none, but notes or poison. */
 export function oldestReceivedAtNs({ entries }: Pick<Batch, 'entries'>): bigint | undefined {

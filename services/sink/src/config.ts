@@ -34,17 +34,17 @@ export const SINK_CONFIG = defineConfig({
     ageMsMax: setting(
       'WEIR_SINK_BATCH_AGE',
       z.string().default('1s').pipe(durationMs),
-      'A batch is inserted at the latest when its first record has waited this long.',
+      'Records are inserted when the first has waited this long, with what else there is; at the latest after twice that where another insert is under way.',
     ),
     bytesMax: setting(
       'WEIR_SINK_BATCH_BYTES',
       z.string().default('16MiB').pipe(byteSize),
-      'A batch of a partition holds at most this much, compressed.',
+      'What is inserted together holds at most this much, compressed.',
     ),
     rowsMax: setting(
       'WEIR_SINK_BATCH_ROWS',
       z.string().default('500000').pipe(wholeNumber(1_000, 1_000_000)),
-      'A batch of a partition holds at most this many rows.',
+      'What is inserted together holds at most this many rows.',
     ),
   },
   bufferBytesMax: setting(

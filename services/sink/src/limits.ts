@@ -14,6 +14,8 @@ export const LIMITS = {
   pauseMsMax: 60_000,
   /** Inserts under way at once over all partitions: ClickHouse does better with few and large ones. */
   insertsMax: 4,
+  /** How often it is looked whether another sink has stored the cut that a partition is in. */
+  leaderLookMs: 200,
   /** Letters of one append to weir.dlq, or one letter alone. */
   lettersBytesMax: 4 * MIB,
   /**

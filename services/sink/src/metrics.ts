@@ -32,9 +32,16 @@ export const SINK_METRICS = {
   batchRows: {
     type: 'histogram',
     name: 'weir_sink_batch_rows',
-    help: 'Rows of a batch.',
+    help: 'Rows of a cut: what goes into ClickHouse together.',
     labels: [],
     buckets: [100, 1_000, 10_000, 50_000, 100_000, 250_000, 500_000, 1_000_000],
+  },
+  cutPartitions: {
+    type: 'histogram',
+    name: 'weir_sink_cut_partitions',
+    help: 'Partitions of a cut.',
+    labels: [],
+    buckets: [1, 2, 4, 8, 16, 32, 64],
   },
   ageSeconds: {
     type: 'histogram',

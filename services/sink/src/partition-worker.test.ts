@@ -1,28 +1,74 @@
 import {
+  type CommitMetadata,
   type Committed,
   decodeCommitMetadata,
   encodeCommitMetadata,
   INITIAL_STATE,
   type Log,
   type Membership,
+  ProgressLog,
   REVISIONS,
 } from '@weir/delivery';
 import { Breaker, createBacklogReporter } from '@weir/flow';
-import { CONTROL_TOPICS } from '@weir/records';
+import { DependencyError } from '@weir/pipeline';
+import { CONTROL_TOPICS, encodeProgress, progressKey } from '@weir/records';
 import { FakeClock } from '@weir/testkit';
 import { describe, expect, test } from 'vitest';
+import type { BatchCut } from './batches.ts';
+import { Cutter } from './cutter.ts';
 import { PartitionWorker, type WorkerParts } from './partition-worker.ts';
 
 const TOPIC = 'weir.rows.v1';
 const RECORD_BYTES = 1_000;
 
+/** Positions on weir.progress, of the partitions from 0 on. */
+function progressPage(kept: readonly Committed[]) {
+  const records = kept.map((position, partition) => ({
+    offset: partition,
+    timestampMs: 0,
+    key: Buffer.from(progressKey(TOPIC, partition)),
+    value: encodeProgress(position),
+    meta: null,
+  }));
+  return { records, nextOffset: kept.length, startOffset: 0, endOffset: kept.length };
+}
+
+const BOUNDS = { ageMsMax: 100, bytesMax: 10 * RECORD_BYTES, rowsMax: 1_000, blockBytesMax: 1e9 };
+
+type Insert = (cut: BatchCut, signal: AbortSignal) => Promise<void>;
+
+/** Parts of a worker that inserts so, and by itself cuts so. */
+function parts(
+  { log, clock, membership }: Pick<WorkerParts, 'log' | 'clock' | 'membership'>,
+  insert: Insert,
+  options: { readonly paysApart?: boolean; readonly bounds?: typeof BOUNDS } = {},
+): WorkerParts {
+  const { paysApart = false, bounds = BOUNDS } = options;
+  const inserter = {
+    insert: (cut: BatchCut, _ledger: unknown, signal: AbortSignal) => insert(cut, signal),
+    paysApart: () => paysApart,
+  };
+  const shared = { membership, progress: new ProgressLog(log, TOPIC), inserter, clock, onStored: () => undefined };
+  return {
+    ...shared,
+    log,
+    cutter: new Cutter({ ...shared, room: bounds, lateMsMax: bounds.ageMsMax }),
+    topic: TOPIC,
+    bounds,
+    revision: REVISIONS.several,
+    onTakeOver: () => undefined,
+    onLost: () => undefined,
+  };
+}
+
 /** A worker on a log that grows by what the test says, beside a reporter, with an inserter that hangs. */
-function setUp(committed: Committed | null = null) {
+function setUp(committed: Committed | null = null, kept: readonly Committed[] = []) {
   const clock = new FakeClock();
   const state = { end: 50 };
   const log: Log = {
-    bounds: async (topic) => ({ start: 0, end: topic === CONTROL_TOPICS.progress ? 0 : state.end }),
-    read: async (_topic, _partition, offset, { maxWaitMs }, signal) => {
+    bounds: async (topic) => ({ start: 0, end: topic === CONTROL_TOPICS.progress ? kept.length : state.end }),
+    read: async (topic, _partition, offset, { maxWaitMs }, signal) => {
+      if (topic === CONTROL_TOPICS.progress) return progressPage(kept);
       if (offset >= state.end) await clock.sleep(maxWaitMs, signal);
       const count = Math.min(5, state.end - offset);
       // Unreadable ones serve as well: they wait for weir.dlq.
@@ -44,19 +90,8 @@ function setUp(committed: Committed | null = null) {
     committed: async () => committed,
     commit: async () => undefined,
   };
-  const parts: WorkerParts = {
-    log,
-    membership,
-    inserter: { insert: (_batch, _ledger, signal) => clock.sleep(1e9, signal), paysApart: () => false },
-    clock,
-    topic: TOPIC,
-    bounds: { ageMsMax: 100, bytesMax: 10 * RECORD_BYTES, rowsMax: 1_000, blockBytesMax: 1e9 },
-    revision: REVISIONS.lanes,
-    onStored: () => undefined,
-    onTakeOver: () => undefined,
-    onLost: () => undefined,
-  };
-  const worker = new PartitionWorker(0, parts);
+  const hangs = parts({ log, clock, membership }, (_cut, signal) => clock.sleep(1e9, signal));
+  const worker = new PartitionWorker(0, hangs);
   const gauge = { set: () => undefined };
   const reporter = createBacklogReporter({
     log,
@@ -69,7 +104,7 @@ function setUp(committed: Committed | null = null) {
     clock,
     onFault: () => undefined,
   });
-  return { clock, state, parts, worker, reporter };
+  return { clock, state, hangs, worker, reporter };
 }
 
 describe('sees its backlog grow while ClickHouse hangs', () => {
@@ -96,19 +131,19 @@ describe('sees its backlog grow while ClickHouse hangs', () => {
 });
 
 test('begins with what the worker that failed knew of the backlog, and with nothing of what it held', () => {
-  const { clock, parts } = setUp();
+  const { clock, hangs } = setUp();
   const known = { doneTo: 30, endOffset: 40, lostTo: 20, endSeenMs: -3, recordBytes: 77, movedMs: -2 };
   const former = { ...known, bufferedBytes: 9, insertingSinceMs: -2, aliveMs: -1 };
   const fresh = { bufferedBytes: 0, insertingSinceMs: undefined, aliveMs: clock.nowMs() };
-  expect(new PartitionWorker(0, parts, former).progress).toEqual({ ...known, ...fresh });
+  expect(new PartitionWorker(0, hangs, former).progress).toEqual({ ...known, ...fresh });
 });
 
 test('tells once of records that Kafka let go of before they were stored', async () => {
   const committed = { offset: 5, metadata: encodeCommitMetadata({ mark: null, state: INITIAL_STATE }) };
-  const { clock, parts } = setUp(committed);
+  const { clock, hangs } = setUp(committed);
   const lost: [number, number][] = [];
-  const log: Log = { ...parts.log, bounds: async () => ({ start: 20, end: 50 }) };
-  const told: WorkerParts = { ...parts, log, onLost: (partition, records) => lost.push([partition, records]) };
+  const log: Log = { ...hangs.log, bounds: async () => ({ start: 20, end: 50 }) };
+  const told: WorkerParts = { ...hangs, log, onLost: (partition, records) => lost.push([partition, records]) };
   let worker: PartitionWorker | undefined;
   for (let time = 0; time < 2; time++) {
     worker = new PartitionWorker(0, told, worker?.progress);
@@ -134,23 +169,20 @@ describe('a cut is made again by the rule by which it was recorded', () => {
     ['none', REVISIONS.lanes, null, [true, true]],
     ['none, beside a sink from before lanes', REVISIONS.first, null, [false, false]],
   ])('%s', async (_what, revision, committed, expected) => {
-    const { clock, state, parts } = setUp(committed);
+    const { clock, state, hangs } = setUp(committed);
     state.end = 10;
     const recorded: boolean[] = [];
     const inserted: boolean[] = [];
     const membership: Membership = {
-      ...parts.membership,
-      commit: async (_partition, { metadata }) => {
-        const { mark, apart: said = false } = decodeCommitMetadata(metadata);
+      ...hangs.membership,
+      commit: async (positions) => {
+        const { mark, apart: said = false } = decodeCommitMetadata(positions.get(0)!.metadata);
         if (mark !== null) recorded.push(said);
       },
     };
-    const inserter: WorkerParts['inserter'] = {
-      insert: async (batch) => void inserted.push(batch.apart),
-      paysApart: () => true,
-    };
-    const bounds = { ...parts.bounds, bytesMax: 5 * RECORD_BYTES };
-    const worker = new PartitionWorker(0, { ...parts, membership, inserter, bounds, revision });
+    const options = { paysApart: true, bounds: { ...BOUNDS, bytesMax: 5 * RECORD_BYTES } };
+    const works = parts({ ...hangs, membership }, async (cut) => void inserted.push(cut.apart), options);
+    const worker = new PartitionWorker(0, { ...works, revision });
     const session = new AbortController();
     const running = worker.run(session.signal, new AbortController().signal).catch(() => undefined);
     await clock.advance(5_000);
@@ -159,4 +191,122 @@ describe('a cut is made again by the rule by which it was recorded', () => {
     session.abort();
     await running;
   });
+});
+
+describe('a cut of several partitions that another sink recorded', () => {
+  const at = (offset: number, metadata: Partial<CommitMetadata> = {}) => ({
+    offset,
+    metadata: encodeCommitMetadata({ mark: null, state: INITIAL_STATE, ...metadata }),
+  });
+  const LEADS = at(0, { mark: 4, members: [1] });
+  const LED = at(0, { mark: 2, leader: { partition: 0, first: 0 } });
+  const REWOUND = { offset: 0, metadata: '' };
+
+  /** Two partitions, and their positions in the group and on weir.progress. */
+  function taken(group: readonly Committed[], kept: readonly Committed[] = []) {
+    const { clock, state, hangs } = setUp(null, kept);
+    state.end = 10;
+    const positions = new Map(group.map((position, partition) => [partition, position]));
+    const inserted: string[] = [];
+    const membership: Membership = {
+      ...hangs.membership,
+      committed: async (partition) => positions.get(partition) ?? null,
+      commit: async (changes) => {
+        for (const [partition, position] of changes) positions.set(partition, position);
+      },
+    };
+    const works = parts({ ...hangs, membership }, async ({ ranges }) => {
+      inserted.push(ranges.map(({ partition, first, last }) => `${partition}: ${first}..${last}`).join(', '));
+    });
+    const session = new AbortController();
+    const workers = [0, 1].map((partition) => new PartitionWorker(partition, works));
+    const run = async (partition: number, ms = 5_000) => {
+      void workers[partition]!.run(session.signal, new AbortController().signal).catch(() => undefined);
+      await clock.advance(ms);
+    };
+    return { clock, positions, inserted, workers, run };
+  }
+
+  test('is inserted whole by who has its leader, and settled for all of them', async () => {
+    const { inserted, run } = taken([LEADS, LED], [LEADS, LED]);
+    await run(0);
+    expect(inserted).toEqual(['0: 0..4, 1: 0..2', '0: 5..9']);
+    await run(1);
+    expect(inserted.slice(2)).toEqual(['1: 3..9']);
+  });
+
+  test('is waited for by who has another of them, whose backlog is seen meanwhile', async () => {
+    const { inserted, run, workers } = taken([LEADS, LED], [LEADS, LED]);
+    await run(1, 60_000);
+    expect([inserted, workers[1]!.progress.endOffset]).toEqual([[], 10]);
+    await run(0);
+    expect(inserted[0]).toBe('0: 0..4, 1: 0..2');
+    expect(inserted.slice(1).join(', ').split(', ').toSorted()).toEqual(['0: 5..9', '1: 3..9']);
+  });
+
+  describe('where the group has lost a position that weir.progress has', () => {
+    test('is not inserted again if its leader has gone on', async () => {
+      const { inserted, run } = taken([at(5), REWOUND], [LEADS, LED]);
+      await run(1);
+      expect(inserted).toEqual(['1: 3..9']);
+    });
+
+    test('is not inserted again if another has gone on, and settled for the rest', async () => {
+      const { inserted, run, positions } = taken([REWOUND, at(3)], [LEADS, LED]);
+      await run(0, 50);
+      expect([inserted, positions.get(0)]).toEqual([[], expect.objectContaining({ offset: 5 })]);
+    });
+  });
+
+  describe('was not inserted where the group has it open, wherever the others stand', () => {
+    // A crash before weir.progress had it, and positions put back by hand; or a sink that does not know such cuts.
+    test('by its leader', async () => {
+      const { inserted, run } = taken([at(5), LED], [at(0), at(0)]);
+      await run(1);
+      expect(inserted).toEqual(['1: 0..2', '1: 3..9']);
+    });
+
+    test('by another', async () => {
+      const { inserted, run } = taken([LEADS, REWOUND], [at(0), at(0)]);
+      await run(0);
+      expect(inserted).toEqual(['0: 0..4', '0: 5..9']);
+    });
+
+    test('and its leader goes on while it is waited for', async () => {
+      const { inserted, run, positions } = taken([LEADS, LED], [LEADS, LED]);
+      await run(1);
+      positions.set(0, at(10));
+      await run(0);
+      expect(inserted).toEqual(['1: 0..2', '1: 3..9']);
+    });
+  });
+});
+
+test('a partition that cannot be read does not end the process, and the others of its cut are taken up anew', async () => {
+  const { clock, state, hangs } = setUp();
+  state.end = 5;
+  let failing = false;
+  const read: Log['read'] = async (topic, partition, ...rest) => {
+    if (failing && partition === 1) throw new DependencyError('kafka', 'timeout', 'no answer', { retryable: true });
+    return hangs.log.read(topic, partition, ...rest);
+  };
+  const log = { ...hangs.log, read };
+  const works = parts({ ...hangs, log }, (_cut, signal) => clock.sleep(1e9, signal));
+  const session = new AbortController();
+  const ended = [0, 1].map((partition) =>
+    new PartitionWorker(partition, works)
+      .run(session.signal, new AbortController().signal)
+      .catch((error: unknown) => error),
+  );
+  await clock.advance(1_000);
+  failing = true;
+  await clock.advance(5_000);
+  expect(await Promise.all(ended)).toEqual([
+    expect.objectContaining({
+      name: 'DependencyError',
+      retryable: true,
+      message: expect.stringContaining('taken up anew'),
+    }),
+    expect.objectContaining({ name: 'DependencyError', message: 'no answer' }),
+  ]);
 });

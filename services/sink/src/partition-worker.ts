@@ -1,33 +1,22 @@
-import {
-  CutLedger,
-  type Log,
-  type Membership,
-  type PartitionWork,
-  ProgressLog,
-  REVISIONS,
-  type SinkStart,
-  sinkPosition,
-  sinkStart,
-} from '@weir/delivery';
+import { CutLedger, type PartitionWork, type SinkStart } from '@weir/delivery';
 import { type Clock, heardClock } from '@weir/pipeline';
 import { type BatchBounds, PartitionBuffer } from './batch/partition-buffer.ts';
-import type { Batch } from './batches.ts';
+import type { Batch, BatchCut } from './batches.ts';
 import { RowsSource } from './consume/rows-source.ts';
+import type { Contributor, Cutter } from './cutter.ts';
 import type { BatchInserter } from './insert/batch-inserter.ts';
 import { LIMITS } from './limits.ts';
+import { RecordedCuts, type RecordedIn, type TakenUp } from './recorded-cuts.ts';
 
 /** What a partition worker needs of the world. */
-export interface WorkerParts {
-  readonly log: Log;
-  readonly membership: Membership;
-  readonly inserter: Pick<BatchInserter, 'insert' | 'paysApart'>;
-  readonly clock: Clock;
-  readonly topic: string;
+export interface WorkerParts extends RecordedIn {
+  readonly inserter: Pick<BatchInserter, 'insert'>;
+  readonly cutter: Pick<Cutter, 'store'>;
   readonly bounds: BatchBounds;
   /** What all sinks of the group understand. */
   readonly revision: number;
-  /** Called with each batch once it is in ClickHouse and committed. */
-  readonly onStored: (batch: Batch) => void;
+  /** Called with each cut that is made again, once it is in ClickHouse and committed. */
+  readonly onStored: (cut: BatchCut) => void;
   readonly onTakeOver: (cut: boolean) => void;
   /** Kafka let go of so many records before we had read them: they are lost. */
   readonly onLost: (partition: number, records: number) => void;
@@ -56,8 +45,8 @@ export interface PartitionProgress {
 const SMOOTHING = 0.2;
 
 /**
- * One rows partition, from its log into ClickHouse: read by the rule, cut into batches, record each cut, insert, settle.
- * While a batch is inserted the next one fills, so batches grow with the load.
+ * One rows partition, from its log into ClickHouse: read by the rule and given to the cutter, which stores it together with the
+ * sink's other partitions. While a batch is inserted the next one fills, so batches grow with the load.
  */
 export class PartitionWorker implements PartitionWork {
   readonly progress: PartitionProgress;
@@ -96,27 +85,32 @@ export class PartitionWorker implements PartitionWork {
    * @param draining once it aborts, no more is read; what is buffered is stored, and the worker ends
    */
   async run(signal: AbortSignal, draining: AbortSignal): Promise<void> {
-    const { log, membership, topic, bounds } = this.#parts;
-    const progress = new ProgressLog(log, topic, this.#partition);
-    const committed = sinkPosition(await membership.committed(this.#partition, signal), await progress.read(signal));
+    const { log, topic, bounds, cutter } = this.#parts;
     const limits = await log.bounds(topic, this.#partition, signal);
-    const start = sinkStart(committed, limits.start);
-    const first = Math.max(start.offset, limits.start);
-    this.#tellLost(start.offset, first);
-    const source = new RowsSource(log, topic, this.#partition, first, start.state);
-    const buffer = new PartitionBuffer(this.#partition, first, start.state, bounds);
-    const ledger = new CutLedger(membership, this.#partition, this.#clock, progress, start.term);
-    this.progress.doneTo = first;
-    this.sawEnd(limits.end);
+    const recorded = new RecordedCuts({ ...this.#parts, clock: this.#clock });
+    // Its backlog counts while it waits for another partition, too.
+    const onFound = ({ offset }: SinkStart) => {
+      this.#tellLost(offset, Math.max(offset, limits.start));
+      this.progress.doneTo = Math.max(offset, limits.start);
+      this.sawEnd(limits.end);
+    };
+    const taken = await recorded.takeUp(this.#partition, limits.start, signal, draining, onFound);
+    if (taken === undefined) return;
+    const { start } = taken;
     this.#parts.onTakeOver(start.cut !== null);
-    if (start.cut !== null && start.cut >= first) await this.#redo(start, start.cut, source, buffer, ledger, signal);
+    const cut = start.cut === null ? undefined : await this.#redo(taken, recorded, signal);
+    const { term } = start;
+    const first = Math.max(cut === undefined ? start.offset : cut.last + 1, limits.start);
+    const state = cut?.stateAfter ?? start.state;
+    const source = new RowsSource(log, topic, this.#partition, first, state);
+    const buffer = new PartitionBuffer({ partition: this.#partition, first, state, term }, bounds);
     const stop = AbortSignal.any([signal, draining]);
     const wake = () => this.#wake();
     stop.addEventListener('abort', wake);
     const ending = new AbortController();
     const ended = AbortSignal.any([signal, ending.signal]);
     const filling = this.#fill(source, buffer, AbortSignal.any([ended, draining]));
-    const storing = this.#store(buffer, ledger, ended, draining);
+    const storing = cutter.store(this.#contributor(buffer), ended, draining);
     try {
       // Reading ends early only by its failure; storing ends when it has drained.
       await Promise.race([storing, filling.then(() => storing)]);
@@ -135,26 +129,43 @@ export class PartitionWorker implements PartitionWork {
     this.#parts.onLost(this.#partition, lost);
   }
 
-  /** Inserts exactly the recorded cut again: what is in ClickHouse already is dropped there. */
-  async #redo(
-    start: SinkStart,
-    cut: number,
-    source: RowsSource,
-    buffer: PartitionBuffer,
-    ledger: CutLedger,
-    signal: AbortSignal,
-  ): Promise<void> {
-    while (source.offset <= cut) {
-      const options = { maxBytes: LIMITS.readBytesMax, maxWaitMs: LIMITS.readWaitMs };
-      const page = await source.read(options, signal);
-      this.#take(page, buffer);
-    }
+  /**
+   * Inserts exactly the recorded cut again, with what it holds of other partitions: what is in ClickHouse already is dropped there.
+   * Returns what it holds of this one.
+   */
+  async #redo({ start, isStored }: TakenUp, recorded: RecordedCuts, signal: AbortSignal): Promise<Batch> {
+    const { membership, progress, inserter, onStored } = this.#parts;
+    // Another led it, and has settled it.
+    if (isStored) return recorded.readRange(this.#partition, start, signal);
     // By the rule by which it was cut, whatever all understand by now.
-    const batch = { ...buffer.cutAt(cut), apart: start.apart, refused: start.refused };
-    await ledger.record(batch, batch.stateBefore, signal);
-    await this.#insert(batch, ledger, signal);
-    await ledger.settle(batch.last, batch.stateAfter, null, signal);
-    this.#stored(batch);
+    const { cut, isStored: isSettled } = await recorded.read(this.#partition, start, signal);
+    const [own] = cut.ranges as [Batch];
+    const ledger = new CutLedger(membership, this.#clock, progress);
+    this.#inserting(own);
+    await ledger.record(cut, signal);
+    if (!isSettled) await inserter.insert(cut, ledger, signal);
+    await ledger.settle(cut, null, signal);
+    this.#stored(own);
+    onStored(cut);
+    return own;
+  }
+
+  #contributor(buffer: PartitionBuffer): Contributor {
+    return {
+      partition: this.#partition,
+      buffer,
+      revision: this.#parts.revision,
+      heard: () => {
+        this.progress.aliveMs = this.#parts.clock.nowMs();
+      },
+      inserting: (batch) => this.#inserting(batch),
+      stored: (batch) => {
+        this.#stored(batch);
+        this.progress.bufferedBytes = buffer.bytes;
+      },
+      pause: (ms) => this.#pause(ms),
+      wake: () => this.#wake(),
+    };
   }
 
   async #fill(source: RowsSource, buffer: PartitionBuffer, stop: AbortSignal): Promise<void> {
@@ -196,55 +207,16 @@ export class PartitionWorker implements PartitionWork {
     if (page.entries.length > 0) this.#wake();
   }
 
-  async #store(buffer: PartitionBuffer, ledger: CutLedger, signal: AbortSignal, draining: AbortSignal): Promise<void> {
-    let batch = await this.#next(buffer, signal, draining);
-    if (batch !== undefined) await ledger.record(batch, batch.stateBefore, signal);
-    while (batch !== undefined) {
-      await this.#insert(batch, ledger, signal);
-      // The next cut rides on this commit where a batch is due already.
-      const due = buffer.dueInMs(this.#parts.clock.nowMs()) === 0 || (draining.aborted && !buffer.isEmpty);
-      const next: Batch | undefined = due ? this.#cut(buffer) : undefined;
-      await ledger.settle(batch.last, batch.stateAfter, next ?? null, signal);
-      this.#stored(batch);
-      this.progress.bufferedBytes = buffer.bytes + this.#inHandBytes;
-      this.#wake();
-      if (next !== undefined) batch = next;
-      else {
-        batch = await this.#next(buffer, signal, draining);
-        if (batch !== undefined) await ledger.record(batch, batch.stateBefore, signal);
-      }
-    }
-  }
-
-  /** The next batch once it is due; undefined when the worker drains and nothing is left. */
-  async #next(buffer: PartitionBuffer, signal: AbortSignal, draining: AbortSignal): Promise<Batch | undefined> {
-    for (;;) {
-      signal.throwIfAborted();
-      if (draining.aborted) return buffer.isEmpty ? undefined : this.#cut(buffer);
-      const dueMs = buffer.dueInMs(this.#parts.clock.nowMs());
-      if (dueMs === 0) return this.#cut(buffer);
-      await this.#pause(dueMs);
-    }
-  }
-
-  #cut(buffer: PartitionBuffer): Batch {
-    const { revision, inserter } = this.#parts;
-    const batch = buffer.cut();
-    return { ...batch, apart: revision >= REVISIONS.lanes && inserter.paysApart(batch) };
-  }
-
-  async #insert(batch: Batch, ledger: CutLedger, signal: AbortSignal): Promise<void> {
+  #inserting(batch: Batch): void {
     this.#inHandBytes = batch.bytes;
     this.progress.insertingSinceMs = this.#parts.clock.nowMs();
-    await this.#parts.inserter.insert(batch, ledger, signal);
-    this.progress.insertingSinceMs = undefined;
-    this.#inHandBytes = 0;
-    this.progress.aliveMs = this.progress.movedMs = this.#parts.clock.nowMs();
   }
 
   #stored(batch: Batch): void {
+    this.#inHandBytes = 0;
+    this.progress.insertingSinceMs = undefined;
+    this.progress.aliveMs = this.progress.movedMs = this.#parts.clock.nowMs();
     this.progress.doneTo = batch.last + 1;
-    this.#parts.onStored(batch);
   }
 
   /** Waits until something changes, or for `ms` at most. */

@@ -25,9 +25,11 @@ export async function countInFlight(
 ): Promise<BySignal> {
   const items = zeros();
   const topics = trackTopics(track);
-  const each = Array.from({ length: partitions }, async (_, partition) => {
+  const all = Array.from({ length: partitions }, (_, partition) => partition);
+  const positions = await new ProgressLog(log, topics.rows).read(all, signal);
+  const each = all.map(async (partition) => {
     const { start, end } = await log.bounds(topics.raw, partition, signal);
-    const stored = sinkStart(await new ProgressLog(log, topics.rows, partition).read(signal), 0).state.rawLast;
+    const stored = sinkStart(positions.get(partition) ?? null, 0).state.rawLast;
     const marks = new EdgeMarks();
     for (let offset = Math.max(start, stored + 1); offset < end; ) {
       const page = await log.read(topics.raw, partition, offset, READ, signal);

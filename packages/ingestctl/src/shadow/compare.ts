@@ -83,9 +83,10 @@ export async function ready(
   const { plan, isDone } = state;
   if (!isDone) throw new Refused(`the replay is not complete: ingestctl replay resume ${id}`);
   const log = context.kafkaLog();
+  const partitions = plan.partitions.map(({ partition }) => partition);
+  const positions = await new ProgressLog(log, trackTopics(plan.track).rows).read(partitions, signal);
   for (const { partition, last } of plan.partitions) {
-    const position = await new ProgressLog(log, trackTopics(plan.track).rows, partition).read(signal);
-    const stored = sinkStart(position, 0).state.rawLast;
+    const stored = sinkStart(positions.get(partition) ?? null, 0).state.rawLast;
     if (stored >= last) continue;
     throw new Refused(
       `partition ${partition}: the live path has told no more than that it stored offset ${stored}, and the window ends at ${last}: what is on its way would look missing`,

@@ -2,12 +2,27 @@ import type { ReaderState } from '@weir/delivery';
 import { InvariantError } from '@weir/pipeline';
 import type { Batch, RowsEntry } from '../batches.ts';
 
-/** What closes a batch. */
-export interface BatchBounds {
-  readonly ageMsMax: number;
+/** How much goes in together. */
+export interface Room {
   readonly bytesMax: number;
   readonly rowsMax: number;
   readonly blockBytesMax: number;
+}
+
+/** What closes a batch. */
+export interface BatchBounds extends Room {
+  readonly ageMsMax: number;
+}
+
+/** Where a buffer begins. */
+export interface BufferStart {
+  readonly partition: number;
+  /** Its first record. */
+  readonly first: number;
+  /** The reading rule's state before that. */
+  readonly state: ReaderState;
+  /** Which owner of the partition fills it, counted. */
+  readonly term: number;
 }
 
 /**
@@ -16,6 +31,7 @@ export interface BatchBounds {
  */
 export class PartitionBuffer {
   readonly #partition: number;
+  readonly #term: number;
   readonly #bounds: BatchBounds;
   #entries: { readonly entry: RowsEntry; readonly atMs: number }[] = [];
   #first: number;
@@ -24,8 +40,9 @@ export class PartitionBuffer {
   #rows = 0;
   #blockBytes = 0;
 
-  constructor(partition: number, first: number, state: ReaderState, bounds: BatchBounds) {
+  constructor({ partition, first, state, term }: BufferStart, bounds: BatchBounds) {
     this.#partition = partition;
+    this.#term = term;
     this.#bounds = bounds;
     this.#first = first;
     this.#state = state;
@@ -52,15 +69,20 @@ export class PartitionBuffer {
     this.#blockBytes += entry.blockBytes;
   }
 
-  /** Milliseconds until a batch is due; 0 when it is, infinite where there is nothing. */
+  /** Milliseconds until a batch is due; less than 0 when it has been, infinite where there is nothing. */
   dueInMs(nowMs: number): number {
     const oldest = this.#entries[0];
     if (oldest === undefined) return Number.POSITIVE_INFINITY;
-    return this.isFull ? 0 : Math.max(0, this.#bounds.ageMsMax - (nowMs - oldest.atMs));
+    const dueMs = this.#bounds.ageMsMax - (nowMs - oldest.atMs);
+    return this.isFull ? Math.min(0, dueMs) : dueMs;
   }
 
-  /** Cuts the next batch within the bounds. @throws InvariantError when there is nothing */
-  cut(): Batch {
+  /**
+   * Cuts the next batch, within the buffer's own bounds and those of the room that is left; undefined where nothing fits in.
+   *
+   * @param isFirst its first record is taken whatever its size
+   */
+  cut(room: Room, isFirst: boolean): Batch | undefined {
     let bytes = 0;
     let rows = 0;
     let blockBytes = 0;
@@ -69,18 +91,13 @@ export class PartitionBuffer {
       bytes += entry.value.length;
       rows += entry.rows;
       blockBytes += entry.blockBytes;
-      const over =
-        bytes > this.#bounds.bytesMax || rows > this.#bounds.rowsMax || blockBytes > this.#bounds.blockBytesMax;
-      if (count > 0 && over) break;
+      const over = [this.#bounds, room].some(
+        (bounds) => bytes > bounds.bytesMax || rows > bounds.rowsMax || blockBytes > bounds.blockBytesMax,
+      );
+      if (over && !(isFirst && count === 0)) break;
       count++;
     }
-    return this.#take(count);
-  }
-
-  /** Cuts exactly the records up to `last`, which must be there. */
-  cutAt(last: number): Batch {
-    const count = this.#entries.findIndex(({ entry }) => entry.offset > last);
-    return this.#take(count < 0 ? this.#entries.length : count);
+    return count === 0 ? undefined : this.#take(count);
   }
 
   #take(count: number): Batch {
@@ -95,11 +112,10 @@ export class PartitionBuffer {
       last: newest.offset,
       stateBefore: this.#state,
       stateAfter: newest.stateAfter,
+      term: this.#term,
       entries,
       bytes,
       rows,
-      apart: false,
-      refused: new Map(),
     };
     this.#entries = this.#entries.slice(count);
     this.#first = newest.offset + 1;

@@ -4,7 +4,7 @@ import { DependencyError } from '@weir/pipeline';
 import type { RowsMeta } from '@weir/records';
 import { FakeClock } from '@weir/testkit';
 import { describe, expect, test } from 'vitest';
-import type { Batch, RowsEntry } from '../batches.ts';
+import type { Batch, BatchCut, RowsEntry } from '../batches.ts';
 import { LIMITS } from '../limits.ts';
 import { BatchInserter } from './batch-inserter.ts';
 import { partNumber } from './parts.ts';
@@ -19,9 +19,12 @@ function entry(offset: number, rows: number, lane = 0): RowsEntry {
 
 const POISON = { reason: 'corrupt_record', message: 'no record' } as const;
 
-function batchOf(entries: readonly RowsEntry[]): Batch {
-  const fixed = { partition: 0, first: 0, last: 9, bytes: 1, rows: 1, apart: false, refused: new Map() };
-  return { ...fixed, entries } as Partial<Batch> as Batch;
+function batchOf(entries: readonly RowsEntry[], partition = 0): Batch {
+  return { partition, first: 0, last: 9, bytes: 1, rows: 1, entries } as Partial<Batch> as Batch;
+}
+
+function cutOf(ranges: readonly Batch[], apart = false): BatchCut {
+  return { ranges, apart, refused: new Map() };
 }
 
 function setUp(
@@ -55,7 +58,7 @@ function setUp(
     told,
     refused,
     inserter,
-    run: (batch: Batch) => inserter.insert(batch, ledger, new AbortController().signal),
+    run: (cut: BatchCut) => inserter.insert(cut, ledger, new AbortController().signal),
   };
 }
 
@@ -66,7 +69,7 @@ test('when a letter cannot be written the inserts of the batch end too: whoever 
     throw new DependencyError('clickhouse', 'unavailable', 'down', { retryable: true });
   });
   const poison = { ...entry(1, 0), meta: undefined, poison: POISON };
-  const ended = expect(run(batchOf([entry(0, 5), poison]))).rejects.toBe(NO_LETTERS);
+  const ended = expect(run(cutOf([batchOf([entry(0, 5), poison])]))).rejects.toBe(NO_LETTERS);
   await clock.advance(0);
   await ended;
   const before = tries;
@@ -78,7 +81,7 @@ test('rows that are refused are no failure of ClickHouse', async () => {
   const { clock, told, run } = setUp(async () => {
     throw new DependencyError('clickhouse', 'rejected', 'a row is bad', { retryable: false });
   });
-  const ended = expect(run(batchOf([entry(0, 1)]))).rejects.toBe(NO_LETTERS);
+  const ended = expect(run(cutOf([batchOf([entry(0, 1)])]))).rejects.toBe(NO_LETTERS);
   await clock.advance(0);
   await ended;
   expect(new Set(told)).toEqual(new Set(['refused']));
@@ -94,7 +97,7 @@ const LANES = [
 ];
 
 describe('lanes that go in apart', () => {
-  const batch = { ...batchOf(LANES), apart: true };
+  const cut = cutOf([batchOf(LANES)], true);
 
   test('are inserts of their own, whose names do not depend on which is answered first', async () => {
     const inserts = async (delayMs: (lane: number) => number) => {
@@ -103,8 +106,8 @@ describe('lanes that go in apart', () => {
         await clock.sleep(delayMs(frames[0]![0]!));
         done.push(`${token}: ${frames.map((frame) => frame[0]).join(' ')}`);
       });
-      expect([inserter.paysApart(batch), inserter.paysApart(batchOf(LANES.slice(1, 3)))]).toEqual([true, false]);
-      const ended = run(batch);
+      expect([inserter.paysApart(cut.ranges), inserter.paysApart([batchOf(LANES.slice(1, 3))])]).toEqual([true, false]);
+      const ended = run(cut);
       await clock.advance(1_000);
       await ended;
       return done;
@@ -129,7 +132,7 @@ describe('lanes that go in apart', () => {
       },
       async (records) => void letters.push(...records.map(({ key }) => String(key))),
     );
-    const ended = run(batch);
+    const ended = run(cut);
     await clock.advance(1_000);
     await ended;
     const token = 'otel_logs:rows:0:0-9';
@@ -142,7 +145,7 @@ describe('lanes that go in apart', () => {
       async ({ token: tried }) => void taken.push(tried),
       async (records) => void letters.push(...records.map(({ key }) => String(key))),
     );
-    const repeated = again.run({ ...batch, refused });
+    const repeated = again.run({ ...cut, refused });
     await again.clock.advance(1_000);
     await repeated;
     expect(taken.slice(3).toSorted()).toEqual(taken.slice(0, 3).toSorted());
@@ -158,9 +161,29 @@ describe('lanes that go in apart', () => {
       await clock.sleep(10);
       under--;
     });
-    const ended = run({ ...batchOf(lanes), apart: true });
+    const ended = run(cutOf([batchOf(lanes)], true));
     await clock.advance(1_000);
     await ended;
     expect(most).toBe(LIMITS.insertsMax);
   });
+});
+
+test('what is refused of one partition in a cut of several is its own letter, and the rows of the others go in', async () => {
+  const letters: string[] = [];
+  const taken: string[] = [];
+  const { clock, run } = setUp(
+    async ({ token, frames }) => {
+      if (frames.some((frame) => frame[0] === 7))
+        throw new DependencyError('clickhouse', 'rejected', 'a row is bad', { retryable: false });
+      taken.push(`${token}: ${frames.map((frame) => frame[0]).join(' ')}`);
+    },
+    async (records) => void letters.push(...records.map(({ key }) => String(key))),
+  );
+  const bad = { ...entry(4, 1), value: Buffer.of(7) };
+  const ended = run(cutOf([batchOf([entry(0, 1)], 3), batchOf([bad, entry(5, 2)], 1), batchOf([entry(0, 1)], 2)]));
+  await clock.advance(1_000);
+  await ended;
+  expect(letters).toEqual(['rows/1/4/0']);
+  const token = 'otel_logs:rows:3:0-9';
+  expect(taken.toSorted()).toEqual([`${token}: 0`, `${token}:2-5: 0 0`]);
 });

@@ -2,7 +2,7 @@ import type { ClickHouse } from '@weir/clickhouse';
 import { type CutLedger, insertToken, type Log, RefusedUnits, type Unit } from '@weir/delivery';
 import { type Clock, DependencyError, faultPoint } from '@weir/pipeline';
 import { MIXED_LANE, type TableName } from '@weir/records';
-import type { Batch } from '../batches.ts';
+import type { Batch, BatchCut } from '../batches.ts';
 import { LIMITS } from '../limits.ts';
 import { Corrections, type DeadRows, deadRowsOf } from './dead-rows.ts';
 import { DeadLetters, type LetterEvents } from './letters.ts';
@@ -16,14 +16,14 @@ export interface InsertEvents extends LetterEvents {
   passedOverView(table: TableName): void;
   inserted(table: TableName, rows: number, bytes: number, seconds: number): void;
   /** Passes by itself, and is tried again. */
-  failed(table: TableName, error: DependencyError, retryInMs: number, partition: number): void;
+  failed(table: TableName, error: DependencyError, retryInMs: number, partitions: readonly number[]): void;
   /** Refused for good, as a whole: told apart then. */
   refused(table: TableName): void;
 }
 
-/** A batch on its way in. */
+/** A cut on its way in. */
 interface Work {
-  readonly batch: Batch;
+  readonly cut: BatchCut;
   readonly ledger: CutLedger;
   readonly signal: AbortSignal;
   readonly corrections: Corrections;
@@ -56,7 +56,7 @@ const SEAMS: InserterSeams = {
 };
 
 /**
- * Inserts batches, each part under its token. While ClickHouse cannot take a part it is tried again without end. A
+ * Inserts cuts, each part under its token. While ClickHouse cannot take a part it is tried again without end. A
  * part that ClickHouse refuses is split into halves, and those that are refused again, down to the rows that are refused alone:
  * these go to weir.dlq. What was refused is recorded in the cut before anything is done about it, so that each row is
  * decided once, in the table or in the DLQ, whoever goes on with it.
@@ -90,25 +90,25 @@ export class BatchInserter {
     this.#laneRowsMin = seams.laneRowsMin;
   }
 
-  /** Whether it pays to insert the batch lane by lane: then its cut must say so. */
-  paysApart(batch: Pick<Batch, 'entries'>): boolean {
-    return partsOf({ ...batch, apart: true }, this.#laneRowsMin).some(({ lane }) => lane !== MIXED_LANE);
+  /** Whether it pays to insert the batches lane by lane: then their cut must say so. */
+  paysApart(ranges: readonly Batch[]): boolean {
+    return partsOf({ ranges, apart: true }, this.#laneRowsMin).some(({ lane }) => lane !== MIXED_LANE);
   }
 
   /**
-   * Resolves once all rows of the batch are in ClickHouse, or in weir.dlq and the books say so.
-   * @throws DependencyError `fenced` when another sink owns the partition; the signal's reason
+   * Resolves once all rows of the cut are in ClickHouse, or in weir.dlq and the books say so.
+   * @throws DependencyError `fenced` when the group has another generation; the signal's reason
    */
-  async insert(batch: Batch, ledger: CutLedger, signal: AbortSignal): Promise<void> {
+  async insert(cut: BatchCut, ledger: CutLedger, signal: AbortSignal): Promise<void> {
     const blocks = new OpenBlocks(this.#blocks);
     // What fails ends all that is under way: whoever takes the batch up again must be alone with it.
     const failing = new AbortController();
     const either = AbortSignal.any([signal, failing.signal]);
-    const work = { batch, ledger, signal: either, blocks, corrections: new Corrections(), splitsLeft: this.#splitsMax };
-    const parts = partsOf(batch, this.#laneRowsMin).map((part) => ({ part, units: this.#units(batch, part) }));
+    const work = { cut, ledger, signal: either, blocks, corrections: new Corrections(), splitsLeft: this.#splitsMax };
+    const parts = partsOf(cut, this.#laneRowsMin).map((part) => ({ part, units: this.#units(cut, part) }));
     for (const { units } of parts) work.splitsLeft -= units.splits;
     const under = [
-      this.#letters.bury(batch, either),
+      this.#letters.bury(cut, either),
       ...parts.map(({ part, units }) => this.#insertPart(work, part, units)),
     ];
     await Promise.allSettled(under.map((each) => each.catch((error) => failing.abort(error))));
@@ -116,13 +116,13 @@ export class BatchInserter {
     await this.#correct(work);
   }
 
-  #units(batch: Batch, part: Part): RefusedUnits {
+  #units(cut: BatchCut, part: Part): RefusedUnits {
     const blockRows = part.blocks.map(({ rows }) => rows);
-    return new RefusedUnits(blockRows, this.#token(part, batch), batch.refused.get(partNumber(part)));
+    return new RefusedUnits(blockRows, this.#token(part, cut), cut.refused.get(partNumber(part)));
   }
 
-  #token({ table, lane }: Pick<Part, 'table' | 'lane'>, batch: Batch): string {
-    return insertToken(table, this.#topic, batch.partition, batch, lane);
+  #token({ table, lane }: Pick<Part, 'table' | 'lane'>, { ranges }: BatchCut): string {
+    return insertToken(table, this.#topic, ranges[0]!, lane);
   }
 
   /** Level by level: what is refused of one level is recorded together, and then its halves are the next level. */
@@ -135,7 +135,7 @@ export class BatchInserter {
       for (const unit of refused) this.#decide(work, part, units, unit);
       if (refused.length > 0) await this.#record(work, part, units);
       const dead = level.filter(({ state }) => state === 'dead');
-      if (dead.length > 0) await this.#letters.send(work.batch, deadRows(work, part, dead, whys), work.signal);
+      if (dead.length > 0) await this.#letters.send(deadRows(work, part, dead, whys), work.signal);
       level = level.flatMap(({ halves }) => halves ?? []);
     }
   }
@@ -170,7 +170,7 @@ export class BatchInserter {
     if (usage.size === 0) return;
     const table = 'weir_usage';
     const frame = this.#blocks.usage(usage.entries());
-    const token = `${this.#token({ table, lane: MIXED_LANE }, work.batch)}:dead`;
+    const token = `${this.#token({ table, lane: MIXED_LANE }, work.cut)}:dead`;
     const insert = { table, frames: () => [frame], rows: usage.size, token } as const;
     // Nothing is wrong with these rows: where they are refused an operator has something to put right.
     while ((await this.#take(work, insert)) !== undefined)
@@ -200,7 +200,7 @@ export class BatchInserter {
 
   /** Why ClickHouse refuses the rows for good; undefined once it has taken them. */
   async #insert(
-    { batch, ledger, signal }: Work,
+    { cut, ledger, signal }: Work,
     { frames: take, ...insert }: Insert,
   ): Promise<DependencyError | undefined> {
     for (let delayMs: number = LIMITS.insertRetryMs; ; delayMs = Math.min(delayMs * 2, LIMITS.insertRetryMsMax)) {
@@ -224,7 +224,8 @@ export class BatchInserter {
             this.#events.refused(insert.table);
             return error;
           }
-          this.#events.failed(insert.table, error, delayMs, batch.partition);
+          const partitions = cut.ranges.map(({ partition }) => partition);
+          this.#events.failed(insert.table, error, delayMs, partitions);
         } else if (!error.retryable) throw error;
       }
       await this.#clock.sleep(delayMs, signal);

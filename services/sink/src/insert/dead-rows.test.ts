@@ -56,6 +56,7 @@ function partOf(table: TableName, blocks: readonly Buffer[], broken = -1): Part 
       frame: at === broken ? Buffer.from('no frame') : zstdCompressSync(block),
       rows: ROWS,
       blockBytes: block.length,
+      partition: 0,
       offset: 100 + at,
       startInPart: at * ROWS,
       startInRecord: 1_000,

@@ -9,7 +9,8 @@ export interface DeadRows {
   readonly tenant: string;
   readonly signal: SignalKind;
   readonly rows: number;
-  /** Offset of the record, and place of the first row among all rows of it. */
+  /** Where the record stands, and place of the first row among all rows of it. */
+  readonly partition: number;
   readonly offset: number;
   readonly index: number;
   /** One zstd frame of one Native block. */
@@ -37,10 +38,10 @@ export function* deadRowsOf(
   }
 }
 
-function unreadable(table: TableName, { offset, startInRecord, frame, rows, meta }: PartBlock): DeadRows {
+function unreadable(table: TableName, { partition, offset, startInRecord, frame, rows, meta }: PartBlock): DeadRows {
   const signal = signalOf(table) ?? 'traces';
   const minute = minuteOf(meta.oldestReceivedAtNs);
-  return { table, tenant: '', signal, rows, offset, index: startInRecord, frame, minute };
+  return { table, tenant: '', signal, rows, partition, offset, index: startInRecord, frame, minute };
 }
 
 function* runs(table: TableName, block: PartBlock, open: OpenBlock, from: number, to: number): Generator<DeadRows> {
@@ -53,6 +54,7 @@ function* runs(table: TableName, block: PartBlock, open: OpenBlock, from: number
       tenant: owner.tenant,
       signal: owner.signal,
       rows: end - first,
+      partition: block.partition,
       offset: block.offset,
       index: block.startInRecord + first,
       frame: first === 0 && end === block.rows ? block.frame : open.slice(first, end),

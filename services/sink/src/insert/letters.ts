@@ -1,7 +1,7 @@
 import { appendUntilAcked, type Log } from '@weir/delivery';
 import { type Clock, faultPoint } from '@weir/pipeline';
 import { CONTROL_TOPICS, type DlqMeta, dlqKey, encodeDlqMeta } from '@weir/records';
-import type { Batch } from '../batches.ts';
+import type { BatchCut } from '../batches.ts';
 import { LIMITS } from '../limits.ts';
 import type { DeadRows } from './dead-rows.ts';
 
@@ -32,20 +32,22 @@ export class DeadLetters {
     this.#events = events;
   }
 
-  /** Dead-letters the records of the batch that cannot be read. */
-  async bury(batch: Batch, signal: AbortSignal): Promise<void> {
-    for (const { offset, poison, value } of batch.entries) {
-      if (poison === undefined) continue;
-      const what = { tenant: '', signal: 'traces', ...poison, items: 0 } as const;
-      await this.#append([{ meta: this.#meta(batch, offset, 0, what), value }], signal);
+  /** Dead-letters the records of the cut that cannot be read. */
+  async bury({ ranges }: Pick<BatchCut, 'ranges'>, signal: AbortSignal): Promise<void> {
+    for (const { partition, entries } of ranges) {
+      for (const { offset, poison, value } of entries) {
+        if (poison === undefined) continue;
+        const what = { tenant: '', signal: 'traces', ...poison, items: 0 } as const;
+        await this.#append([{ meta: this.#meta({ partition, offset, index: 0 }, what), value }], signal);
+      }
     }
   }
 
   /** Dead-letters rows that ClickHouse refuses; `why` is what it said, where that is known. */
-  async send(batch: Batch, dead: Iterable<DeadRows & { readonly why?: string }>, signal: AbortSignal): Promise<void> {
+  async send(dead: Iterable<DeadRows & { readonly why?: string }>, signal: AbortSignal): Promise<void> {
     let letters: Letter[] = [];
     let bytes = 0;
-    for (const { table, tenant, signal: kind, rows, offset, index, frame, why } of dead) {
+    for (const { table, tenant, signal: kind, rows, frame, why, ...where } of dead) {
       const said = why === undefined ? '' : `: ${why.slice(0, WHY_CHARS_MAX)}`;
       const message = `ClickHouse refuses ${rows === 1 ? 'a row' : `${rows} rows`} of ${table}${said}`;
       const what = { tenant, signal: kind, reason: 'rows_rejected', message, items: rows, table } as const;
@@ -54,7 +56,7 @@ export class DeadLetters {
         letters = [];
         bytes = 0;
       }
-      letters.push({ meta: this.#meta(batch, offset, index, what), value: frame });
+      letters.push({ meta: this.#meta(where, what), value: frame });
       bytes += frame.length;
     }
     if (letters.length > 0) await this.#append(letters, signal);
@@ -62,9 +64,7 @@ export class DeadLetters {
   }
 
   #meta(
-    { partition }: Batch,
-    offset: number,
-    index: number,
+    { partition, offset, index }: Pick<DeadRows, 'partition' | 'offset' | 'index'>,
     what: Pick<DlqMeta, 'tenant' | 'signal' | 'reason' | 'message' | 'items' | 'table'>,
   ): DlqMeta {
     const source = { sourceTopic: this.#topic, sourcePartition: partition, sourceOffset: offset, sourceIndex: index };

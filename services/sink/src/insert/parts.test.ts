@@ -18,7 +18,8 @@ function entry(offset: number, sectionsOf: readonly SectionOf[]): RowsEntry {
 }
 
 function shown(entries: Batch['entries'], apart: boolean) {
-  return partsOf({ entries, apart }, MIN).map(({ table, lane, rows, blocks }) => [
+  const ranges = [{ partition: 3, entries } as Partial<Batch> as Batch];
+  return partsOf({ ranges, apart }, MIN).map(({ table, lane, rows, blocks }) => [
     ...[table, lane, rows],
     blocks.map(({ offset, startInPart, startInRecord }) => `${offset}: ${startInPart}, ${startInRecord}`),
   ]);

@@ -1,5 +1,5 @@
 import { MIXED_LANE, type RowsMeta, TABLES, type TableName } from '@weir/records';
-import type { Batch } from '../batches.ts';
+import type { Batch, BatchCut } from '../batches.ts';
 
 /** One block of a part, as it lies in its record. */
 export interface PartBlock {
@@ -7,7 +7,8 @@ export interface PartBlock {
   readonly frame: Buffer;
   readonly rows: number;
   readonly blockBytes: number;
-  /** Offset of its record. */
+  /** Where its record stands. */
+  readonly partition: number;
   readonly offset: number;
   /** Place of its first row in the part, and among all rows of the record. */
   readonly startInPart: number;
@@ -15,7 +16,7 @@ export interface PartBlock {
   readonly meta: RowsMeta;
 }
 
-/** Rows of one table of a batch that go in together: all of them, or those of one lane. */
+/** Rows of one table of a cut that go in together: all of them, or those of one lane. */
 export interface Part {
   readonly table: TableName;
   /** `MIXED_LANE` where its rows may be of any. */
@@ -24,7 +25,7 @@ export interface Part {
   rows: number;
 }
 
-/** What identifies a part within its batch, in the commit's metadata: the wire index of the table, and above it the lane. */
+/** What identifies a part within its cut, in the commit's metadata: the wire index of the table, and above it the lane. */
 export function partNumber({ table, lane }: Pick<Part, 'table' | 'lane'>): number {
   return lane * LANE_STEP + TABLES.indexOf(table);
 }
@@ -32,25 +33,27 @@ export function partNumber({ table, lane }: Pick<Part, 'table' | 'lane'>): numbe
 const LANE_STEP = 256;
 
 /**
- * The parts of a batch, in order of the records: the same batch always gives the same parts. Where its lanes go in apart, a lane
- * with enough rows of a table is a part; all else of the table is another.
+ * The parts of a cut, in order of the partitions and the records: the same cut always gives the same parts. Where its lanes go in
+ * apart, a lane with enough rows of a table is a part; all else of the table is another.
  */
-export function partsOf({ entries, apart }: Pick<Batch, 'entries' | 'apart'>, laneRowsMin: number): readonly Part[] {
-  const lanes = apart ? lanesApart(entries, laneRowsMin) : NONE;
+export function partsOf({ ranges, apart }: Pick<BatchCut, 'ranges' | 'apart'>, laneRowsMin: number): readonly Part[] {
+  const lanes = apart ? lanesApart(ranges, laneRowsMin) : NONE;
   const parts = new Map<number, Part>();
-  for (const { offset, meta, value } of entries) {
-    if (meta === undefined) continue;
-    let startInRecord = 0;
-    for (const { table, lane: own, start, end, rows, blockBytes } of meta.sections) {
-      const number = partNumber({ table, lane: own });
-      const lane = lanes.has(number) ? own : MIXED_LANE;
-      const key = partNumber({ table, lane });
-      const part = parts.get(key) ?? { table, lane, blocks: [], rows: 0 };
-      parts.set(key, part);
-      const frame = value.subarray(start, end);
-      part.blocks.push({ frame, rows, blockBytes, offset, startInPart: part.rows, startInRecord, meta });
-      part.rows += rows;
-      startInRecord += rows;
+  for (const { partition, entries } of ranges) {
+    for (const { offset, meta, value } of entries) {
+      if (meta === undefined) continue;
+      let startInRecord = 0;
+      for (const { table, lane: own, start, end, rows, blockBytes } of meta.sections) {
+        const lane = lanes.has(partNumber({ table, lane: own })) ? own : MIXED_LANE;
+        const key = partNumber({ table, lane });
+        const part = parts.get(key) ?? { table, lane, blocks: [], rows: 0 };
+        parts.set(key, part);
+        const frame = value.subarray(start, end);
+        const where = { partition, offset, startInPart: part.rows, startInRecord, meta };
+        part.blocks.push({ frame, rows, blockBytes, ...where });
+        part.rows += rows;
+        startInRecord += rows;
+      }
     }
   }
   return [...parts.values()];
@@ -59,9 +62,9 @@ export function partsOf({ entries, apart }: Pick<Batch, 'entries' | 'apart'>, la
 const NONE: ReadonlySet<number> = new Set();
 
 /** Numbers of the lanes' parts that go in apart; none of a table that would have no other part. */
-function lanesApart(entries: Batch['entries'], laneRowsMin: number): ReadonlySet<number> {
+function lanesApart(ranges: readonly Batch[], laneRowsMin: number): ReadonlySet<number> {
   const rowsOf = new Map<number, number>();
-  for (const { meta } of entries) {
+  for (const { meta } of ranges.flatMap(({ entries }) => entries)) {
     for (const section of meta?.sections ?? []) {
       const number = partNumber(section);
       rowsOf.set(number, (rowsOf.get(number) ?? 0) + section.rows);
