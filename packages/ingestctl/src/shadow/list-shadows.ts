@@ -4,6 +4,7 @@ import type { Context } from '../context.ts';
 import { openDlq } from '../dlq/dlq-parts.ts';
 import { longSignal } from '../long-signal.ts';
 import { printRows } from '../output.ts';
+import { patientClickHouse } from '../patient-clickhouse.ts';
 import { Refused } from '../refused.ts';
 import { ReplayJournal, type ReplayState } from '../replay/journal.ts';
 import { shadowTable } from '../replay/plan.ts';
@@ -50,7 +51,7 @@ function stateText({ isDone, promotions, open }: ReplayState): string {
 export async function dropShadowOf(context: Context, id: string, options: { readonly yes?: boolean }): Promise<number> {
   checkAskable(context, options.yes);
   const signal = longSignal(context);
-  const clickhouse = context.clickhouse();
+  const clickhouse = patientClickHouse(context);
   const journal = new ReplayJournal(clickhouse, context.database);
   const { plan } = droppable(await journal.read(id, signal));
   const { journal: redrives } = await openDlq(context, signal);

@@ -3,6 +3,7 @@ import { systemClock } from '@weir/pipeline';
 import { agreed, checkAskable } from '../agreed.ts';
 import type { Context } from '../context.ts';
 import { longSignal } from '../long-signal.ts';
+import { patientClickHouse } from '../patient-clickhouse.ts';
 import { ReplayJournal } from '../replay/journal.ts';
 import { type Compared, printDifference, ready, targetOf } from './compare.ts';
 import type { EndedClaims } from './letter-claims.ts';
@@ -32,7 +33,7 @@ interface Totals {
 export async function promote(context: Context, id: string, options: { readonly yes?: boolean }): Promise<number> {
   checkAskable(context, options.yes);
   const signal = longSignal(context);
-  const clickhouse = context.clickhouse();
+  const clickhouse = patientClickHouse(context);
   const state = await ready(context, clickhouse, id, signal);
   const promotion = await Promotion.open(context, clickhouse, state, signal);
   const before = await promotion.survey(signal);
