@@ -105,6 +105,19 @@ test.each([
   await operator.json('shadow', 'drop', id, '--yes');
 });
 
+test('a replay that another release has begun is not gone on with: its shadow would be of two transcoders', async () => {
+  expect(await killedAt('replay.after_batch', 1, ...window('--yes', '--rate', 'max'))).toBe('SIGKILL');
+  const id = await newestReplay();
+  const rows = await count(`shadow_${id}_otel_traces`);
+  await stack.query(
+    `ALTER TABLE weir_replays UPDATE Detail = replaceRegexpOne(Detail, '"transcoder":"[0-9a-f]{16}"', '"transcoder":"0000000000000000"') WHERE Replay = '${id}' AND Event = 'planned' SETTINGS mutations_sync = 2`,
+  );
+  const resumed = await operator.run('replay', 'resume', id);
+  expect(resumed).toMatchObject({ status: 1, err: expect.stringContaining('start a new replay') });
+  expect(await count(`shadow_${id}_otel_traces`)).toBe(rows);
+  await operator.json('shadow', 'drop', id, '--yes');
+});
+
 test.each(['promote.after_mark', 'promote.after_delete', 'promote.after_fill'] as const)(
   'a promotion that is killed at %s is run again and leaves each row once, as the shadow has it',
   async (point) => {
