@@ -10,6 +10,7 @@ import { ReplayJournal, type ReplayState } from '../replay/journal.ts';
 import { shadowTable } from '../replay/plan.ts';
 import { dropShadow } from '../replay/shadow-tables.ts';
 import { targetOf } from './compare.ts';
+import { PromotionTurn } from './promotion-turn.ts';
 
 /** Lists the replays whose shadows are there, with their windows, rows and bytes. */
 export async function listShadows(context: Context, signal: AbortSignal): Promise<number> {
@@ -38,9 +39,9 @@ export async function listShadows(context: Context, signal: AbortSignal): Promis
   return 0;
 }
 
-function stateText({ isDone, promotions, open }: ReplayState): string {
+function stateText({ isDone, promotions, isPartly, open }: ReplayState): string {
   if (open.length > 0) return 'promotion running or cut off';
-  if (promotions > 0) return 'promoted';
+  if (promotions > 0) return isPartly ? 'partly promoted' : 'promoted';
   return isDone ? 'complete' : 'not complete';
 }
 
@@ -63,6 +64,9 @@ export async function dropShadowOf(context: Context, id: string, options: { read
   if (!(await agreed(context, options.yes, 'Drop them?'))) return 1;
   await catchUp(clickhouse, targetOf(context), ['weir_replays'], signal);
   droppable(await journal.read(id, signal));
+  // Whoever was killed before it changed anything has its turn still.
+  const { turns } = redrives.book;
+  await new PromotionTurn(journal, redrives, async () => undefined).end(id, turns.runsOf(id), signal);
   await dropShadow(clickhouse, targetOf(context), plan, signal);
   await journal.told(id, 'dropped', {}, signal);
   if (context.options.json === true) context.outside.out(`${JSON.stringify({ id, dropped: tables })}\n`);

@@ -4,6 +4,7 @@ import { faultPoint, systemClock } from '@weir/pipeline';
 import type { TableName } from '@weir/records';
 import type { Context } from '../context.ts';
 import { type DlqParts, openDlq } from '../dlq/dlq-parts.ts';
+import type { RedriveJournal } from '../dlq/redrive-journal.ts';
 import { quoted, type ReplayState } from '../replay/journal.ts';
 import { shadowTable } from '../replay/plan.ts';
 import { ReplayDead } from '../replay/replay-dead.ts';
@@ -54,6 +55,11 @@ export class Promotion {
   ): Promise<Promotion> {
     for (const sql of ownTables(targetOf(context), state.plan.id)) await clickhouse.command(sql, signal);
     return new Promotion(context, clickhouse, state, await openDlq(context, signal));
+  }
+
+  /** Where letters are claimed, and turns are taken. */
+  get redrives(): RedriveJournal {
+    return this.#dlq.journal;
   }
 
   /** Whether an earlier promotion of the replay was cut off, and holds dead letters. */
