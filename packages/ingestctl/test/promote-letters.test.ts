@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createKafkaLog } from '@weir/kafka';
+import { createKafkaAdmin, createKafkaLog } from '@weir/kafka';
 import { type FaultPoint, onFaultPoint, systemClock } from '@weir/pipeline';
 import {
   CONTROL_TOPICS,
@@ -165,6 +165,11 @@ test.each(['promote.after_claim', 'promote.after_fill', 'promote.after_booking',
     expect(await operator.run('dlq', 'redrive', '--tenant', tenant, '--yes')).toMatchObject({
       out: expect.stringMatching(new RegExp(`held by a promotion: ingestctl shadow promote ${id}[^]*\n0 letters`)),
     });
+    const ends = expect.stringContaining(`is ended by ingestctl shadow promote ${id}`);
+    const release = ['dlq', 'release', '--as', 'waiting', '--dry-run'];
+    expect(await operator.run(...release, '--all')).toMatchObject({ status: 0, err: ends });
+    const [held] = await operator.json<{ id: string }[]>('dlq', 'list', '--tenant', tenant, '--letters', '--all');
+    expect(await operator.run(...release, held!.id)).toMatchObject({ status: 1, err: ends });
     expect(await operator.run('shadow', 'drop', id, '--yes')).toMatchObject({
       status: 1,
       err: expect.stringContaining(
@@ -358,5 +363,24 @@ test('rows that ClickHouse refused are promoted once, and their letters are redr
   expect(await states(tenant)).toEqual({ promoted: 1 });
   expect(await usage(tenant)).toEqual({ accepted: 3, stored: 3, dead_lettered: 0 });
   await balanced(tenant);
+  await operator.json('shadow', 'drop', id, '--yes');
+}, 180_000);
+
+test('letters that weir.dlq lets go of while a promotion holds them hold it no longer, and the books balance', async () => {
+  const tenant = 'late-gone';
+  const { window, all } = await lettersOf(tenant);
+  const id = await operator.replay(...window);
+  expect(await killedAt('promote.after_claim', 'shadow', 'promote', id, '--yes')).toBe('SIGKILL');
+  const admin = createKafkaAdmin({ brokers: stack.local.kafka.brokers, clientId: 'promote-test' }, QUIET);
+  await admin.deleteBefore(CONTROL_TOPICS.dlq, 0, (await log.bounds(CONTROL_TOPICS.dlq, 0, NEVER)).end);
+  expect(await operator.run('shadow', 'promote', id, '--yes')).toMatchObject({
+    status: 0,
+    out: expect.stringContaining(`promoted ${id}`),
+    err: `${RECORDS} dead letters that it held are gone from weir.dlq meanwhile: they are held no more\n`,
+  });
+  expect(await counted('otel_logs', 'Body', tenant)).toEqual(all);
+  expect(await usage(tenant)).toEqual({ accepted: 15, stored: 15, dead_lettered: 0 });
+  await balanced(tenant);
+  expect(await operator.json('shadow', 'compare', id)).toMatchObject({ equal: true });
   await operator.json('shadow', 'drop', id, '--yes');
 }, 180_000);

@@ -78,7 +78,7 @@ async function carryOut(promotion: Promotion, before: Survey, signal: AbortSigna
 function tell(
   context: Context,
   done: Totals & { readonly id: string; readonly left?: number },
-  ended: EndedClaims = { open: 0, unknown: 0 },
+  ended: EndedClaims = { open: 0, gone: 0, unknown: 0 },
 ): number {
   const { id, left = 0, leftOutRows = 0 } = done;
   const isWhole = left === 0 && ended.open === 0;
@@ -138,9 +138,12 @@ function tellEnded({ outside }: Context, ended: EndedClaims): void {
       `${ended.open} dead letters that an earlier run has taken are held still: not all of them came back; see ingestctl dlq list --letters\n`,
     );
   }
+  if (ended.gone > 0) {
+    outside.err(`${ended.gone} dead letters that it held are gone from weir.dlq meanwhile: they are held no more\n`);
+  }
   if (ended.unknown > 0) {
     outside.err(
-      `of ${ended.unknown} dead letters it cannot be told whether the books are right, as it was cut off more than an hour ago: see ingestctl audit\n`,
+      `of ${ended.unknown} dead letters it cannot be told whether the books are right: see ingestctl audit\n`,
     );
   }
 }

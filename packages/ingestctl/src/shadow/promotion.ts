@@ -24,6 +24,8 @@ export interface Survey {
   /** All but what is left out. */
   readonly wanted: Compared;
   readonly letters: SortedLetters;
+  /** Claimed letters that weir.dlq has let go of, with their raw position where that is one. */
+  readonly missing: ReadonlyMap<string, bigint | undefined>;
 }
 
 const RUN_BYTES = 6;
@@ -81,16 +83,17 @@ export class Promotion {
       ...found.unread,
       ...found.gone,
     ]);
-    if (places.size + dead.size === 0) return { run, all, wanted: all, letters: NONE };
+    const { missing } = found;
+    if (places.size + dead.size === 0) return { run, all, wanted: all, letters: NONE, missing };
     await this.#writePlaces(run, 'letters', places, signal);
     const shadow = await this.#shadowOf(run, signal);
     const stuck = await this.#stuckOf(run, all, signal);
     const isIn = (position: bigint) => isInWindow(plan, position);
     const letters = sortLetters({ ...found, replay: plan.id, dead, shadow, stuck, isInWindow: isIn });
-    if (letters.left.size === 0) return { run, all, wanted: all, letters };
+    if (letters.left.size === 0) return { run, all, wanted: all, letters, missing };
     await this.#writePlaces(run, 'left', letters.left.keys(), signal);
     const wanted = await countDifference(this.#context, this.#clickhouse, this.#state, signal, run);
-    return { run, all, wanted, letters };
+    return { run, all, wanted, letters, missing };
   }
 
   /**
@@ -139,8 +142,8 @@ export class Promotion {
   }
 
   /** Puts the books right for the letters that came back, and says that they did. */
-  end({ letters }: Survey, signal: AbortSignal): Promise<EndedClaims> {
-    return this.#claims.end(letters.own, signal);
+  end({ letters: { own, left }, missing }: Survey, signal: AbortSignal): Promise<EndedClaims> {
+    return this.#claims.end({ own, left, missing }, signal);
   }
 
   async #delete(difference: Difference, table: TableName, chunk: Chunk, signal: AbortSignal): Promise<void> {
