@@ -289,3 +289,27 @@ test('audit counts what is in flight, and finds what was acknowledged and is now
   await stack.query(`INSERT INTO weir_usage VALUES ('${tenant}', 'traces', now(), 'acked', '', 2, 0)`);
   expect(await readBooks()).toEqual([1, 4, 0, 4, 2]);
 });
+
+test('audit beside traffic says no only for what the traffic cannot explain', async () => {
+  const tenant = stack.freshTenant();
+  const logRecords = Array.from({ length: 5 }, () => ({ timeUnixNano: BigInt(Date.now()) * 1_000_000n }));
+  const body = Buffer.from(encodeExport('logs', { resourceLogs: [{ scopeLogs: [{ logRecords }] }] }));
+  const yesterday = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
+  const audit = async () => (await ingestctl('audit', '--tenant', tenant, '--from', yesterday)).status;
+  const of = `FROM otel_logs WHERE TenantId = '${tenant}'`;
+  let ended = false;
+  const sending = (async () => {
+    for (; !ended; await pause(25)) {
+      expect((await client.export('logs', body, { key: stack.key(tenant) })).status).toBe(200);
+    }
+  })();
+  try {
+    expect([await audit(), await audit()]).toEqual([0, 0]);
+    await stack.until<{ n: string }>(`SELECT count() AS n ${of}`, ({ n }) => Number(n) > 2_000);
+    await stack.query(`DELETE ${of}`);
+    expect(await audit()).toBe(1);
+  } finally {
+    ended = true;
+    await sending;
+  }
+}, 120_000);
