@@ -5,11 +5,12 @@ import { encodeExport, OtlpClient, pause } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
 import { afterAll, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { createProgram } from '../src/index.ts';
-import { writeFile } from '../src/write-file.ts';
+import { Operator } from './operator.ts';
+import type { Ran } from './run-program.ts';
 
 const stack = sharedStack();
 const client = new OtlpClient(stack);
+const operator = new Operator(stack);
 const scratch = mkdtempSync(join(tmpdir(), 'weir-ingestctl-'));
 
 afterAll(async () => {
@@ -17,23 +18,8 @@ afterAll(async () => {
   rmSync(scratch, { recursive: true, force: true });
 });
 
-async function ingestctl(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  let out = '';
-  let err = '';
-  const program = createProgram({
-    env: { WEIR_KEY_PEPPER_FILE: join(stack.dataDir, 'pepper') },
-    readFile: (path) => readFileSync(path, 'utf8'),
-    writeFile,
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    terminal: false,
-  });
-  const status = await program.run(['--data-dir', stack.dataDir, ...args]);
-  return { status, out, err };
+function ingestctl(...args: string[]): Promise<Ran> {
+  return operator.run(...args);
 }
 
 async function json<T>(...args: string[]): Promise<T> {

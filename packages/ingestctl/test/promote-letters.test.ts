@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createKafkaAdmin, createKafkaLog } from '@weir/kafka';
 import { type FaultPoint, onFaultPoint, systemClock } from '@weir/pipeline';
@@ -16,8 +16,8 @@ import {
 import { encodeExport, OtlpClient, pause } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
 import { afterAll, expect, test } from 'vitest';
-import { createProgram } from '../src/index.ts';
 import { Operator } from './operator.ts';
+import { runProgram } from './run-program.ts';
 
 const stack = sharedStack();
 const client = new OtlpClient(stack);
@@ -257,22 +257,11 @@ test('items that the live path put in another table are taken out of it; one tha
 /** Runs it and ends it, as Ctrl-C does, when it comes to a fault point. */
 async function interrupted(point: FaultPoint, ...args: string[]): Promise<{ status: number; err: string }> {
   const controller = new AbortController();
-  let err = '';
   onFaultPoint((at) => {
     if (at === point) controller.abort(new Error('interrupted'));
   });
-  const program = createProgram({
-    env: {},
-    readFile: (path) => readFileSync(path, 'utf8'),
-    writeFile: () => undefined,
-    out: () => undefined,
-    err: (text) => {
-      err += text;
-    },
-    terminal: false,
-    interruptible: () => controller.signal,
-  });
-  const status = await program.run(['--data-dir', stack.dataDir, ...args]);
+  const interruptible = () => controller.signal;
+  const { status, err } = await runProgram(['--data-dir', stack.dataDir, ...args], { interruptible });
   onFaultPoint(undefined);
   return { status, err };
 }
