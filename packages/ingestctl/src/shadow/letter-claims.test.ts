@@ -3,7 +3,7 @@ import type { BlocksInsert } from '@weir/clickhouse';
 import type { Log } from '@weir/delivery';
 import { DependencyError } from '@weir/pipeline';
 import { UsageTally, usageBlock } from '@weir/records';
-import { FakeClock, SimulatedLog, VirtualTime } from '@weir/testkit';
+import { FakeClock, Mortal, SimulatedLog, VirtualTime } from '@weir/testkit';
 import { expect, test } from 'vitest';
 import { RedriveJournal } from '../dlq/redrive-journal.ts';
 import { claimsOf, LetterClaims } from './letter-claims.ts';
@@ -38,20 +38,9 @@ async function simulate<T>(body: (time: VirtualTime, log: SimulatedLog) => Promi
 
 /** A run whose process ends at its nth call of the world. */
 async function run(log: Log, clock: VirtualTime | FakeClock, tokens: string[], calls = Number.POSITIVE_INFINITY) {
-  let left = calls;
-  const alive = async <T>(call: () => Promise<T> | T): Promise<T> => {
-    if (left-- <= 0) throw new Error('killed');
-    const result = await call();
-    if (left <= 0) throw new Error('killed');
-    return result;
-  };
-  const own: Log = {
-    read: (...args) => alive(() => log.read(...args)),
-    bounds: (...args) => alive(() => log.bounds(...args)),
-    append: (...args) => alive(() => log.append(...args)),
-  };
-  const insertBlocks = ({ token }: BlocksInsert) => alive(() => void tokens.push(token));
-  const journal = new RedriveJournal(own, clock);
+  const process = new Mortal(calls);
+  const insertBlocks = ({ token }: BlocksInsert) => process.call(async () => void tokens.push(token));
+  const journal = new RedriveJournal(process.log(log), clock);
   await journal.refresh(NEVER);
   const claims = new LetterClaims({ insertBlocks }, clock, journal, 'x');
   const free = LETTERS.filter(({ key }) => journal.book.letter(key) === 'waiting');
