@@ -66,24 +66,35 @@ export async function pythonTools(name: string, requirements: readonly string[])
 }
 
 /**
- * promtool: the one on the PATH, else the one in Debian's package `prometheus`, unpacked into the cache and not
- * installed. Undefined where there is neither (no other registry that the tests may use has it).
+ * promtool: the one on the PATH, else the one in Debian's package `prometheus`. Undefined where there is neither (no other registry
+ * that the tests may use has it).
  */
 export async function promtool(): Promise<string | undefined> {
   if (await answers('promtool', ['--version'])) return 'promtool';
+  const binary = 'usr/bin/promtool';
+  const directory = await debianTree('promtool', ['prometheus'], binary);
+  return directory === undefined ? undefined : join(directory, binary);
+}
+
+/**
+ * Packages of Debian, unpacked into the cache and not installed.
+ * @param file one of theirs: where it is there they are
+ * @returns the directory that stands for `/`; undefined where they cannot be had
+ */
+export async function debianTree(name: string, packages: readonly string[], file: string): Promise<string | undefined> {
+  const directory = join(TOOL_CACHE, name);
+  if (existsSync(join(directory, file))) return directory;
   if (!(await answers('apt-get', ['--version'])) || !(await answers('dpkg-deb', ['--version']))) return undefined;
-  const directory = join(TOOL_CACHE, 'promtool');
-  const binary = join(directory, 'usr/bin/promtool');
-  if (existsSync(binary)) return binary;
   await mkdir(directory, { recursive: true });
-  const download = () => run('apt-get', ['download', 'prometheus'], { cwd: directory, timeoutMs: INSTALL_TIMEOUT_MS });
+  const options = { cwd: directory, timeoutMs: INSTALL_TIMEOUT_MS };
+  const download = () => run('apt-get', ['download', ...packages], options);
   if ((await download()).status !== 0) {
-    // A fresh machine has no package lists yet. Without the right to load them there is no promtool.
+    // A fresh machine has no package lists yet. Without the right to load them there is no tool.
     await run('apt-get', ['update'], { timeoutMs: INSTALL_TIMEOUT_MS });
     await download();
   }
-  await run('sh', ['-c', 'dpkg-deb -x prometheus_*.deb . && rm -f prometheus_*.deb'], { cwd: directory });
-  return existsSync(binary) ? binary : undefined;
+  await run('sh', ['-c', 'for deb in *.deb; do dpkg-deb -x "$deb" .; done; rm -f *.deb'], options);
+  return existsSync(join(directory, file)) ? directory : undefined;
 }
 
 /** kubectl or kustomize, whichever is on the PATH, as the words before a directory; undefined where neither is. */

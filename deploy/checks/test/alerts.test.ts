@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { createKafkaAdmin } from '@weir/kafka';
+import { createKafkaAdmin, type KafkaAdmin } from '@weir/kafka';
 import { caseTenant, encodeExport, OtlpClient, pause, TestStack, testCertificates } from '@weir/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -111,16 +111,19 @@ async function scraped(recording: Recording, scrapes: number): Promise<void> {
   while (recording.scrapes < wanted) await pause(50);
 }
 
-/** Sets a topic otherwise than it should be; `ingestctl topics apply` puts it right. */
-async function spoil(topic: string, config: Readonly<Record<string, string>>): Promise<void> {
+function kafkaAdmin(): KafkaAdmin {
   const { brokers, security } = stack.local.kafka;
   const { ca, certFile, keyFile, mechanism, user: username, passwordFile } = security!;
   const read = (file: string) => readFileSync(file, 'utf8');
   const material = { ca: read(ca), cert: read(certFile), key: read(keyFile) };
   const tls = { serverName: undefined, material: () => material };
   const sasl = { mechanism, username, password: read(passwordFile) };
-  const admin = createKafkaAdmin({ brokers, clientId: 'alerts-test', tls, sasl }, QUIET);
-  await admin.ensure([{ name: topic, partitions: PARTITIONS, replicationFactor: 1, config }], true);
+  return createKafkaAdmin({ brokers, clientId: 'alerts-test', tls, sasl }, QUIET);
+}
+
+/** Sets a topic otherwise than it should be; `ingestctl topics apply` puts it right. */
+async function spoil(topic: string, config: Readonly<Record<string, string>>): Promise<void> {
+  await kafkaAdmin().ensure([{ name: topic, partitions: PARTITIONS, replicationFactor: 1, config }], true);
 }
 
 const APPEND_TIME = { 'message.timestamp.type': 'LogAppendTime' };
@@ -263,6 +266,24 @@ test.skipIf(tool === undefined)('a sink hangs, and is taken away', { timeout: PH
   stack.signal('sink', 'SIGCONT');
   const alerts = ['WeirProcessDown', 'WeirFlowNotHeard', 'WeirServiceGone'];
   await expectFiring('hangs', await recording.stop(), alerts);
+});
+
+test.skipIf(tool === undefined)('Kafka lets go of rows that no sink has read', { timeout: PHASE_MS }, async () => {
+  await drained();
+  const recording = record();
+  stack.signal('sink', 'SIGSTOP');
+  const end = load({ tenants: MANY, body: () => logs(2), everyMs: 100 });
+  await scraped(recording, 12);
+  await end();
+  while ((await stack.metric('normalizer', 'weir_normalizer_lag_records')) > 0) await pause(100);
+  const admin = kafkaAdmin();
+  for (const { partition, end } of await admin.lag('alerts-test', 'weir.rows.v1')) {
+    await admin.deleteBefore('weir.rows.v1', partition, end);
+  }
+  stack.signal('sink', 'SIGCONT');
+  while (!((await stack.metric('sink', 'weir_sink_lost_records_total')) > 0)) await pause(100);
+  await scraped(recording, 4);
+  await expectFiring('lost', await recording.stop(), ['WeirRecordsLost']);
 });
 
 /** As a whole: who reads it meanwhile reads one or the other. */

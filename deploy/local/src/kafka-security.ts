@@ -7,6 +7,8 @@ const MECHANISM = 'SCRAM-SHA-512';
 /** Who the services are to the brokers, and who the brokers are to each other. */
 const SERVICES = 'weir';
 const BROKERS = 'broker';
+/** Users that may do nothing until somebody gives them rights, with the password of the services' own. */
+const WITHOUT_RIGHTS = ['edge', 'normalizer', 'sink', 'operator'];
 const PASSWORD_BYTES = 24;
 /**
  * Whoever is connected must prove again who he is within this, as many clusters ask. The client does it 10 s before the
@@ -74,13 +76,17 @@ export function securedListener(security: KafkaSecurity): Record<string, string 
     'ssl.keystore.location': security.keystore,
     'ssl.truststore.type': 'PEM',
     'ssl.truststore.location': security.certificates.ca,
+    'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+    // Controllers speak to each other without names here.
+    'super.users': [BROKERS, SERVICES, 'ANONYMOUS'].map((name) => `User:${name}`).join(';'),
   };
 }
 
 /** Arguments of the storage tool that make the users. */
 export function scramArguments({ passwordFile, brokerPassword }: KafkaSecurity): string[] {
-  const passwords = { [SERVICES]: readFileSync(passwordFile, 'utf8'), [BROKERS]: brokerPassword };
-  return Object.entries(passwords).flatMap(([name, password]) => [
+  const password = readFileSync(passwordFile, 'utf8');
+  const users = [SERVICES, ...WITHOUT_RIGHTS].map((name) => [name, password]);
+  return [...users, [BROKERS, brokerPassword]].flatMap(([name, password]) => [
     '--add-scram',
     `${MECHANISM}=[name=${name},password=${password}]`,
   ]);

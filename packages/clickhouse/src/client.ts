@@ -13,6 +13,11 @@ export interface ClickHouseConfig {
   readonly password: string;
   /** Of an https URL; left out: Node's own authorities and no certificate. */
   readonly tls?: ClientTls;
+  /**
+   * For how long nothing may come while ClickHouse is at a statement; left out: 2 minutes. Where it is given a server says every 20 s
+   * how far it is, so that nobody between takes the connection for idle; what waits for a mutation is silent all the same.
+   */
+  readonly silenceMs?: number;
 }
 
 /** One insert into one table. */
@@ -48,6 +53,16 @@ export interface ClickHouse {
 
 const REQUEST_TIMEOUT_MS = 120_000;
 const CONNECTIONS_MAX = 16;
+/**
+ * Progress comes in headers, some 200 bytes each: room for a day. The status then stands before the end, so a failure is told by a
+ * header behind them, and only where the answer is held back until the end.
+ */
+const TELLING = {
+  send_progress_in_http_headers: 1,
+  http_headers_progress_interval_ms: '20000',
+  wait_end_of_query: 1,
+} as const;
+const TELLING_BYTES_MAX = 1024 ** 2;
 /** Both above what one insert may hold, so that its blocks are squashed into one, which is what the token covers. */
 const BLOCK_ROWS = 1_048_448;
 const BLOCK_BYTES = 512 * 1024 ** 2;
@@ -71,7 +86,10 @@ export function createClickHouse(config: ClickHouseConfig): ClickHouse {
     username: config.username,
     password: config.password,
     application: 'weir',
-    request_timeout: REQUEST_TIMEOUT_MS,
+    request_timeout: config.silenceMs ?? REQUEST_TIMEOUT_MS,
+    ...(config.silenceMs === undefined
+      ? {}
+      : { clickhouse_settings: TELLING, max_response_headers_size: TELLING_BYTES_MAX }),
     max_open_connections: CONNECTIONS_MAX,
     keep_alive: { enabled: true },
     ...(config.tls === undefined ? {} : { http_agent: new TlsAgent(config.tls, CONNECTIONS_MAX) }),

@@ -9,6 +9,7 @@ export { type BacklogParts, type BacklogWork, createBacklogReporter } from './ba
 export { Breaker } from './breaker.ts';
 export { createFlowReporter } from './flow-reporter.ts';
 export { limitShares } from './limit-shares.ts';
+export { createPeriodic, type PeriodicParts } from './periodic.ts';
 export {
   createRetentionWatch,
   type KeptLog,

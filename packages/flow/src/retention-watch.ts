@@ -1,5 +1,6 @@
 import type { Clock, Component } from '@weir/pipeline';
 import type { PartitionBacklog } from './backlog-meter.ts';
+import { createPeriodic } from './periodic.ts';
 
 /** For how long, and up to how many bytes, Kafka keeps a partition of a topic. Infinity: without a bound. */
 export interface Retention {
@@ -41,33 +42,19 @@ const NS_PER_MS = 1_000_000n;
 
 /** Looks at even times how old the oldest record is that waits for this process, beside how long Kafka keeps it. */
 export function createRetentionWatch(parts: RetentionParts, seen: (waiting: Waiting) => void): Component {
-  const { clock, everyMs, onFault } = parts;
-  const stopping = new AbortController();
-  const { signal } = stopping;
-  let running: Promise<void> | undefined;
-  const run = async (): Promise<void> => {
-    let failing = false;
-    while (!signal.aborted) {
-      try {
-        seen(await look(parts, signal));
-        failing = false;
-      } catch (error) {
-        if (!signal.aborted && !failing) onFault(error);
-        failing = true;
-      }
-      await clock.sleep(everyMs, signal).catch(() => undefined);
-    }
-  };
-  return {
+  let failing = false;
+  return createPeriodic({
+    ...parts,
     name: 'retention watch',
-    start: async () => {
-      running = run();
+    look: async (signal) => {
+      seen(await look(parts, signal));
+      failing = false;
     },
-    stop: async () => {
-      stopping.abort();
-      await running;
+    onFault: (error) => {
+      if (!failing) parts.onFault(error);
+      failing = true;
     },
-  };
+  });
 }
 
 async function look({ log, topic, partitions, clock }: RetentionParts, signal: AbortSignal): Promise<Waiting> {

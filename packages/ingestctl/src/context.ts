@@ -103,11 +103,15 @@ export class Context {
     return log;
   }
 
-  clickhouse(): ClickHouse {
+  /** @param silenceMs where statements may take long, as {@link createClickHouse} has it */
+  clickhouse(silenceMs?: number): ClickHouse {
     // Says what to do where nothing is known.
     void this.clickhouseUrl;
     const settings = this.settings.load(CLICKHOUSE_CONFIG, clickhouseConfigFaults);
-    const clickhouse = createClickHouse(clickhouseAccess(settings, this.outside.readFile));
+    const clickhouse = createClickHouse({
+      ...clickhouseAccess(settings, this.outside.readFile),
+      ...(silenceMs === undefined ? {} : { silenceMs }),
+    });
     this.#closing.push(() => clickhouse.close());
     return clickhouse;
   }

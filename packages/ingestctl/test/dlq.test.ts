@@ -8,7 +8,7 @@ import { encodeExport, OtlpClient, pause } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
 import { afterAll, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { createProgram } from '../src/index.ts';
+import { type Ran, runProgram } from './run-program.ts';
 
 const stack = sharedStack();
 const client = new OtlpClient(stack);
@@ -21,23 +21,9 @@ const NARROW = { attributes: { perItem: ATTRIBUTES - 1 } };
 
 afterAll(() => Promise.all([client.close(), log.close()]));
 
-async function ingestctl(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  let out = '';
-  let err = '';
-  const program = createProgram({
-    env: {},
-    readFile: (path) => (path in files ? files[path]! : readFileSync(path, 'utf8')),
-    writeFile: () => undefined,
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    terminal: false,
-  });
-  const status = await program.run(['--data-dir', stack.dataDir, ...args]);
-  return { status, out, err };
+function ingestctl(...args: string[]): Promise<Ran> {
+  const readFile = (path: string) => (path in files ? files[path]! : readFileSync(path, 'utf8'));
+  return runProgram(['--data-dir', stack.dataDir, ...args], { readFile });
 }
 
 const files: Record<string, string> = {};

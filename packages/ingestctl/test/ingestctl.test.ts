@@ -5,11 +5,12 @@ import { encodeExport, OtlpClient, pause } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
 import { afterAll, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { createProgram } from '../src/index.ts';
-import { writeFile } from '../src/write-file.ts';
+import { Operator } from './operator.ts';
+import type { Ran } from './run-program.ts';
 
 const stack = sharedStack();
 const client = new OtlpClient(stack);
+const operator = new Operator(stack);
 const scratch = mkdtempSync(join(tmpdir(), 'weir-ingestctl-'));
 
 afterAll(async () => {
@@ -17,23 +18,8 @@ afterAll(async () => {
   rmSync(scratch, { recursive: true, force: true });
 });
 
-async function ingestctl(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  let out = '';
-  let err = '';
-  const program = createProgram({
-    env: { WEIR_KEY_PEPPER_FILE: join(stack.dataDir, 'pepper') },
-    readFile: (path) => readFileSync(path, 'utf8'),
-    writeFile,
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    terminal: false,
-  });
-  const status = await program.run(['--data-dir', stack.dataDir, ...args]);
-  return { status, out, err };
+function ingestctl(...args: string[]): Promise<Ran> {
+  return operator.run(...args);
 }
 
 async function json<T>(...args: string[]): Promise<T> {
@@ -289,3 +275,27 @@ test('audit counts what is in flight, and finds what was acknowledged and is now
   await stack.query(`INSERT INTO weir_usage VALUES ('${tenant}', 'traces', now(), 'acked', '', 2, 0)`);
   expect(await readBooks()).toEqual([1, 4, 0, 4, 2]);
 });
+
+test('audit beside traffic says no only for what the traffic cannot explain', async () => {
+  const tenant = stack.freshTenant();
+  const logRecords = Array.from({ length: 5 }, () => ({ timeUnixNano: BigInt(Date.now()) * 1_000_000n }));
+  const body = Buffer.from(encodeExport('logs', { resourceLogs: [{ scopeLogs: [{ logRecords }] }] }));
+  const yesterday = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
+  const audit = async () => (await ingestctl('audit', '--tenant', tenant, '--from', yesterday)).status;
+  const of = `FROM otel_logs WHERE TenantId = '${tenant}'`;
+  let ended = false;
+  const sending = (async () => {
+    for (; !ended; await pause(25)) {
+      expect((await client.export('logs', body, { key: stack.key(tenant) })).status).toBe(200);
+    }
+  })();
+  try {
+    expect([await audit(), await audit()]).toEqual([0, 0]);
+    await stack.until<{ n: string }>(`SELECT count() AS n ${of}`, ({ n }) => Number(n) > 2_000);
+    await stack.query(`DELETE ${of}`);
+    expect(await audit()).toBe(1);
+  } finally {
+    ended = true;
+    await sending;
+  }
+}, 120_000);

@@ -1,10 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { pause, type TestStack } from '@weir/testkit';
 import { expect } from 'vitest';
-import { createProgram } from '../src/index.ts';
-import { writeFile } from '../src/write-file.ts';
+import { type Ran, runProgram } from './run-program.ts';
 
 /** Edges write what they refused every 5 s: so late a test that ran before on this stack moves an offset. */
 const SETTLED_MS = 7_000;
@@ -19,23 +17,9 @@ export class Operator {
     this.#stack = stack;
   }
 
-  async run(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-    let out = '';
-    let err = '';
-    const program = createProgram({
-      env: { WEIR_KEY_PEPPER_FILE: join(this.#stack.dataDir, 'pepper') },
-      readFile: (path) => readFileSync(path, 'utf8'),
-      writeFile,
-      out: (text) => {
-        out += text;
-      },
-      err: (text) => {
-        err += text;
-      },
-      terminal: false,
-    });
-    const status = await program.run(['--data-dir', this.#stack.dataDir, ...args]);
-    return { status, out, err };
+  run(...args: string[]): Promise<Ran> {
+    const env = { WEIR_KEY_PEPPER_FILE: join(this.#stack.dataDir, 'pepper') };
+    return runProgram(['--data-dir', this.#stack.dataDir, ...args], { env });
   }
 
   /** What a command that succeeds prints as JSON. */

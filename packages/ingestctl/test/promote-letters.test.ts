@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createKafkaLog } from '@weir/kafka';
+import { createKafkaAdmin, createKafkaLog } from '@weir/kafka';
 import { type FaultPoint, onFaultPoint, systemClock } from '@weir/pipeline';
 import {
   CONTROL_TOPICS,
@@ -16,8 +16,8 @@ import {
 import { encodeExport, OtlpClient, pause } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
 import { afterAll, expect, test } from 'vitest';
-import { createProgram } from '../src/index.ts';
 import { Operator } from './operator.ts';
+import { runProgram } from './run-program.ts';
 
 const stack = sharedStack();
 const client = new OtlpClient(stack);
@@ -128,10 +128,16 @@ test('a promotion takes the letters whose records it fills, leaves out what was 
     operator.run('shadow', 'promote', id, '--yes'),
   ]);
   expect(promoted.map(({ status, err }) => [status, err])).toEqual([
-    [0, ''],
-    [0, ''],
+    [1, ''],
+    [1, ''],
   ]);
-  expect(JSON.parse(promoted[0].out)).toMatchObject({ leftOut: { redriven: 1 }, leftOutRows: LINES });
+  expect(JSON.parse(promoted[0].out)).toMatchObject({
+    leftOut: { redriven: 1 },
+    leftOutRows: LINES,
+    state: 'partly promoted',
+  });
+  expect(promoted[1].out).toContain(`partly promoted ${id}: ${LINES} rows were not inserted`);
+  expect((await operator.json<object[]>('shadow', 'list'))[0]).toMatchObject({ id, state: 'partly promoted' });
   expect(promoted[1].out).toContain('raw records left as they are: 1: dead letters of them were redriven');
   expect(await counted('otel_logs', 'Body', tenant)).toEqual(all);
   expect(await states(tenant)).toEqual({ redriven: 1, promoted: RECORDS - 1 });
@@ -139,7 +145,8 @@ test('a promotion takes the letters whose records it fills, leaves out what was 
   // What is promoted is redriven no more.
   const again = await operator.run('--json', 'dlq', 'redrive', '--tenant', tenant, '--yes');
   expect(again).toMatchObject({ status: 0, err: '', out: expect.stringContaining('"event":"done","letters":0') });
-  expect(await operator.json('shadow', 'promote', id, '--yes')).toMatchObject({ inserted: 0, leftOutRows: LINES });
+  const once = await operator.run('--json', 'shadow', 'promote', id, '--yes');
+  expect([once.status, JSON.parse(once.out)]).toMatchObject([1, { inserted: 0, leftOutRows: LINES }]);
   await pause(1_000);
   expect(await counted('otel_logs', 'Body', tenant)).toEqual(all);
   expect(await usage(tenant)).toEqual({ accepted: 15, stored: 15, dead_lettered: 0 });
@@ -158,6 +165,11 @@ test.each(['promote.after_claim', 'promote.after_fill', 'promote.after_booking',
     expect(await operator.run('dlq', 'redrive', '--tenant', tenant, '--yes')).toMatchObject({
       out: expect.stringMatching(new RegExp(`held by a promotion: ingestctl shadow promote ${id}[^]*\n0 letters`)),
     });
+    const ends = expect.stringContaining(`is ended by ingestctl shadow promote ${id}`);
+    const release = ['dlq', 'release', '--as', 'waiting', '--dry-run'];
+    expect(await operator.run(...release, '--all')).toMatchObject({ status: 0, err: ends });
+    const [held] = await operator.json<{ id: string }[]>('dlq', 'list', '--tenant', tenant, '--letters', '--all');
+    expect(await operator.run(...release, held!.id)).toMatchObject({ status: 1, err: ends });
     expect(await operator.run('shadow', 'drop', id, '--yes')).toMatchObject({
       status: 1,
       err: expect.stringContaining(
@@ -245,22 +257,11 @@ test('items that the live path put in another table are taken out of it; one tha
 /** Runs it and ends it, as Ctrl-C does, when it comes to a fault point. */
 async function interrupted(point: FaultPoint, ...args: string[]): Promise<{ status: number; err: string }> {
   const controller = new AbortController();
-  let err = '';
   onFaultPoint((at) => {
     if (at === point) controller.abort(new Error('interrupted'));
   });
-  const program = createProgram({
-    env: {},
-    readFile: (path) => readFileSync(path, 'utf8'),
-    writeFile: () => undefined,
-    out: () => undefined,
-    err: (text) => {
-      err += text;
-    },
-    terminal: false,
-    interruptible: () => controller.signal,
-  });
-  const status = await program.run(['--data-dir', stack.dataDir, ...args]);
+  const interruptible = () => controller.signal;
+  const { status, err } = await runProgram(['--data-dir', stack.dataDir, ...args], { interruptible });
   onFaultPoint(undefined);
   return { status, err };
 }
@@ -313,6 +314,7 @@ test('of a record with several letters those come back that the replay has rows 
     kept: 0,
     letters: 1,
     left: 0,
+    state: 'promoted',
   });
   expect(await operator.json('shadow', 'compare', id)).toMatchObject({ equal: true });
   expect(await states(tenant)).toEqual({ waiting: 1, promoted: 1 });
@@ -350,5 +352,24 @@ test('rows that ClickHouse refused are promoted once, and their letters are redr
   expect(await states(tenant)).toEqual({ promoted: 1 });
   expect(await usage(tenant)).toEqual({ accepted: 3, stored: 3, dead_lettered: 0 });
   await balanced(tenant);
+  await operator.json('shadow', 'drop', id, '--yes');
+}, 180_000);
+
+test('letters that weir.dlq lets go of while a promotion holds them hold it no longer, and the books balance', async () => {
+  const tenant = 'late-gone';
+  const { window, all } = await lettersOf(tenant);
+  const id = await operator.replay(...window);
+  expect(await killedAt('promote.after_claim', 'shadow', 'promote', id, '--yes')).toBe('SIGKILL');
+  const admin = createKafkaAdmin({ brokers: stack.local.kafka.brokers, clientId: 'promote-test' }, QUIET);
+  await admin.deleteBefore(CONTROL_TOPICS.dlq, 0, (await log.bounds(CONTROL_TOPICS.dlq, 0, NEVER)).end);
+  expect(await operator.run('shadow', 'promote', id, '--yes')).toMatchObject({
+    status: 0,
+    out: expect.stringContaining(`promoted ${id}`),
+    err: `${RECORDS} dead letters that it held are gone from weir.dlq meanwhile: they are held no more\n`,
+  });
+  expect(await counted('otel_logs', 'Body', tenant)).toEqual(all);
+  expect(await usage(tenant)).toEqual({ accepted: 15, stored: 15, dead_lettered: 0 });
+  await balanced(tenant);
+  expect(await operator.json('shadow', 'compare', id)).toMatchObject({ equal: true });
   await operator.json('shadow', 'drop', id, '--yes');
 }, 180_000);

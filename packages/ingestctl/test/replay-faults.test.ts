@@ -105,6 +105,19 @@ test.each([
   await operator.json('shadow', 'drop', id, '--yes');
 });
 
+test('a replay that another release has begun is not gone on with: its shadow would be of two transcoders', async () => {
+  expect(await killedAt('replay.after_batch', 1, ...window('--yes', '--rate', 'max'))).toBe('SIGKILL');
+  const id = await newestReplay();
+  const rows = await count(`shadow_${id}_otel_traces`);
+  await stack.query(
+    `ALTER TABLE weir_replays UPDATE Detail = replaceRegexpOne(Detail, '"transcoder":"[0-9a-f]{16}"', '"transcoder":"0000000000000000"') WHERE Replay = '${id}' AND Event = 'planned' SETTINGS mutations_sync = 2`,
+  );
+  const resumed = await operator.run('replay', 'resume', id);
+  expect(resumed).toMatchObject({ status: 1, err: expect.stringContaining('start a new replay') });
+  expect(await count(`shadow_${id}_otel_traces`)).toBe(rows);
+  await operator.json('shadow', 'drop', id, '--yes');
+});
+
 test.each(['promote.after_mark', 'promote.after_delete', 'promote.after_fill'] as const)(
   'a promotion that is killed at %s is run again and leaves each row once, as the shadow has it',
   async (point) => {
@@ -128,6 +141,23 @@ test.each(['promote.after_mark', 'promote.after_delete', 'promote.after_fill'] a
     await operator.json('shadow', 'drop', id, '--yes');
   },
 );
+
+test('of two replays of the same rows the one that was killed first goes on, and then the other', async () => {
+  const ids = [await operator.replay(...window('--yes')), await operator.replay(...window('--yes'))] as const;
+  await stack.query(
+    "ALTER TABLE otel_traces UPDATE StatusMessage = 'broken' WHERE TenantId = 'demo' AND SpanName = 'replayed 2' SETTINGS mutations_sync = 2",
+  );
+  expect(await killedAt('promote.after_turn', 1, 'shadow', 'promote', ids[0], '--yes')).toBe('SIGKILL');
+  expect(await operator.run('shadow', 'promote', ids[1], '--yes')).toMatchObject({
+    status: 1,
+    err: expect.stringContaining(`end that with ingestctl shadow promote ${ids[0]}`),
+  });
+  expect(await operator.json('shadow', 'promote', ids[0], '--yes')).toMatchObject({ left: 0, state: 'promoted' });
+  expect(await operator.json('shadow', 'promote', ids[1], '--yes')).toMatchObject({ inserted: 0, state: 'promoted' });
+  expect(await count("otel_traces WHERE TenantId = 'demo' AND StatusMessage = 'broken'")).toBe(0);
+  expect(await count(mine)).toBe(EXPORTS * PER_EXPORT);
+  for (const id of ids) await operator.json('shadow', 'drop', id, '--yes');
+});
 
 test('nothing is compared or promoted while the live path has not stored the window: it would be doubled', async () => {
   stack.signal('sink', 'SIGSTOP');
@@ -158,7 +188,13 @@ test('nothing is compared or promoted while the live path has not stored the win
   ) {
     expect(Date.now()).toBeLessThan(deadline);
   }
-  expect(await operator.json('shadow', 'promote', id, '--yes')).toEqual({ id, replaced: 0, inserted: 0, kept: 0 });
+  expect(await operator.json('shadow', 'promote', id, '--yes')).toEqual({
+    id,
+    replaced: 0,
+    inserted: 0,
+    kept: 0,
+    state: 'promoted',
+  });
   await operator.json('shadow', 'drop', id, '--yes');
 });
 

@@ -8,8 +8,8 @@ import { decodeExport, encodeExport, OtlpClient, pause } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
 import { afterAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { createProgram } from '../src/index.ts';
 import { writeFile } from '../src/write-file.ts';
+import { type Ran, runProgram } from './run-program.ts';
 
 const stack = sharedStack();
 const client = new OtlpClient(stack);
@@ -27,32 +27,13 @@ afterAll(async () => {
   rmSync(scratch, { recursive: true, force: true });
 });
 
-function ingestctl(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  return asked(undefined, '--json', ...args);
+function ingestctl(...args: string[]): Promise<Ran> {
+  return runProgram(['--data-dir', stack.dataDir, '--json', ...args]);
 }
 
 /** @param answer of the operator; undefined: there is no terminal */
-async function asked(
-  answer: boolean | undefined,
-  ...args: string[]
-): Promise<{ status: number; out: string; err: string }> {
-  let out = '';
-  let err = '';
-  const program = createProgram({
-    env: {},
-    readFile: (path) => readFileSync(path, 'utf8'),
-    writeFile,
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    terminal: false,
-    ...(answer === undefined ? {} : { ask: async () => answer }),
-  });
-  const status = await program.run(['--data-dir', stack.dataDir, ...args]);
-  return { status, out, err };
+function asked(answer: boolean | undefined, ...args: string[]): Promise<Ran> {
+  return runProgram(['--data-dir', stack.dataDir, ...args], answer === undefined ? {} : { ask: async () => answer });
 }
 
 function span(name: string): Buffer {

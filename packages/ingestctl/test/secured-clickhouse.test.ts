@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { createServer, type Server } from 'node:tls';
 import { sharedStack } from '@weir/testkit/vitest';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createProgram } from '../src/index.ts';
+import { type Ran, runProgram } from './run-program.ts';
 
 const stack = sharedStack();
 let server: Server;
@@ -30,22 +30,9 @@ afterAll(() => {
   server?.close();
 });
 
-async function ingestctl(args: readonly string[], tls: Readonly<Record<string, string>>) {
-  let [out, err] = ['', ''];
-  const program = createProgram({
-    env: { WEIR_CLICKHOUSE_URL: `https://localhost:${(server.address() as AddressInfo).port}`, ...tls },
-    readFile: (path) => readFileSync(path, 'utf8'),
-    writeFile: () => undefined,
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    terminal: false,
-  });
-  const status = await program.run([...args]);
-  return { status, out, err };
+function ingestctl(args: readonly string[], tls: Readonly<Record<string, string>>): Promise<Ran> {
+  const { port } = server.address() as AddressInfo;
+  return runProgram(args, { env: { WEIR_CLICKHOUSE_URL: `https://localhost:${port}`, ...tls } });
 }
 
 test('ClickHouse is reached over https with its authority and a certificate', async () => {

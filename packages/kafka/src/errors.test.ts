@@ -52,6 +52,17 @@ test('the cause decides where the client gave up, after retries or at once', () 
   expect(fromKafkaError(final).code).toBe('fenced');
 });
 
+test('of several faults the first one is told, and decides', () => {
+  const faults = [protocol(29, 'Not authorized to access topics'), protocol(7)];
+  const name = 'KafkaJSAggregateError';
+  const mapped = fromKafkaError(Object.assign(new Error('Topic creation errors'), { name, errors: faults }));
+  expect([mapped.code, mapped.retryable, mapped.message]).toEqual([
+    'rejected',
+    false,
+    'kafka: Not authorized to access topics',
+  ]);
+});
+
 test('anything thrown becomes a DependencyError, whatever its message says', () => {
   fc.assert(
     fc.property(fc.anything(), fc.string(), (thrown, message) => {

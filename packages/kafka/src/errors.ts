@@ -52,6 +52,7 @@ interface KafkaErrorShape {
   readonly name?: unknown;
   readonly code?: unknown;
   readonly cause?: unknown;
+  readonly errors?: unknown;
 }
 
 /** Maps anything thrown by the client to a DependencyError, by error code and class name, never by message. */
@@ -61,6 +62,9 @@ export function fromKafkaError(error: unknown): DependencyError {
   const code = typeof shape.code === 'number' ? shape.code : undefined;
   if (code === undefined && WRAPPERS.has(String(shape.name)) && shape.cause !== undefined)
     return fromKafkaError(shape.cause);
+  // Of topics that are made together; the message of all says nothing of why.
+  if (shape.name === 'KafkaJSAggregateError' && Array.isArray(shape.errors) && shape.errors.length > 0)
+    return fromKafkaError(shape.errors[0]);
   const text = error instanceof Error ? error.message : 'unknown failure';
   const make = (kind: DependencyError['code'], retryable: boolean) =>
     new DependencyError('kafka', kind, `kafka: ${text}`, { retryable, cause: error });

@@ -23,7 +23,10 @@ export interface TopicSpec {
 /** What was done, or is the case, for one topic. */
 export interface TopicState {
   readonly name: string;
-  /** `kept longer`: its retention is longer than it should be, and was left so; its other settings are as they should be. */
+  /**
+   * `grown`: it has more partitions than before, and its settings are as they should be. `kept longer`: its retention is longer than it
+   * should be, and was left so; all else is as it should be.
+   */
   readonly state: 'created' | 'grown' | 'configured' | 'kept longer' | 'unchanged' | 'missing';
   readonly partitions: number;
 }
@@ -169,12 +172,21 @@ async function ensureOne(admin: Admin, topic: TopicSpec, mayShorten: boolean): P
   );
   await untilLed(admin, topic.name, created ? topic.partitions : 1);
   if (created) return { name: topic.name, state: 'created', partitions: topic.partitions };
+  const settings = await configure(admin, topic, mayShorten);
   const { topics } = await admin.fetchTopicMetadata({ topics: [topic.name] });
   const partitions = topics[0]?.partitions.length ?? 0;
-  if (partitions < topic.partitions) {
-    await admin.createPartitions({ topicPartitions: [{ topic: topic.name, count: topic.partitions }] });
-    return { name: topic.name, state: 'grown', partitions: topic.partitions };
-  }
+  if (partitions >= topic.partitions) return { name: topic.name, state: settings, partitions };
+  await admin.createPartitions({ topicPartitions: [{ topic: topic.name, count: topic.partitions }] });
+  const state = settings === 'kept longer' ? settings : 'grown';
+  return { name: topic.name, state, partitions: topic.partitions };
+}
+
+/** Gives a topic that is there its settings. */
+async function configure(
+  admin: Admin,
+  topic: TopicSpec,
+  mayShorten: boolean,
+): Promise<'configured' | 'kept longer' | 'unchanged'> {
   // Without names: all settings, and those that are set for the topic are to be kept.
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
@@ -182,10 +194,10 @@ async function ensureOne(admin: Admin, topic: TopicSpec, mayShorten: boolean): P
   });
   const change = settingsChange(resources[0]?.configEntries ?? [], topic.config, mayShorten);
   const kept = change.isKeptLonger ? 'kept longer' : undefined;
-  if (change.entries === undefined) return { name: topic.name, state: kept ?? 'unchanged', partitions };
+  if (change.entries === undefined) return kept ?? 'unchanged';
   await admin.alterConfigs({
     validateOnly: false,
     resources: [{ type: ConfigResourceTypes.TOPIC, name: topic.name, configEntries: change.entries }],
   });
-  return { name: topic.name, state: kept ?? 'configured', partitions };
+  return kept ?? 'configured';
 }

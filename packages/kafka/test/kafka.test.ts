@@ -63,6 +63,17 @@ test('a read at the end waits its time and gives nothing; a record that comes me
   expect(String((await waiting).records[0]?.value)).toBe('late');
 });
 
+test('a topic that has too few partitions gets its settings, too', async () => {
+  const admin = createKafkaAdmin(config, QUIET);
+  const name = `${TOPIC}-grown`;
+  const ensure = async (partitions: number, retentionMs: string) =>
+    (await admin.ensure([{ name, partitions, replicationFactor: 1, config: { 'retention.ms': retentionMs } }]))[0];
+  expect(await ensure(1, '1000000')).toEqual({ name, state: 'created', partitions: 1 });
+  expect(await ensure(2, '2000000')).toEqual({ name, state: 'grown', partitions: 2 });
+  expect(await ensure(2, '2000000')).toEqual({ name, state: 'unchanged', partitions: 2 });
+  expect(await ensure(3, '1000000')).toEqual({ name, state: 'kept longer', partitions: 3 });
+});
+
 test('a retention that was lengthened by hand stays, and so do settings that no spec names, unless it is said otherwise', async () => {
   const admin = createKafkaAdmin(config, QUIET);
   const name = `${TOPIC}-settings`;

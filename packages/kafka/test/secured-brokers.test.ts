@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '@weir/pipeline';
@@ -214,7 +215,7 @@ async function startStranger(service: string, env: Record<string, string>) {
       return 0;
     }
   };
-  return { child, lines, readyz };
+  return { child, lines, readyz, http: base + 2 };
 }
 
 test('services with a wrong password say so, are not ready, and go on', async () => {
@@ -239,23 +240,27 @@ test('services with a wrong password say so, are not ready, and go on', async ()
   }
 });
 
+/** Runs ingestctl as a process of its own, with other settings than the services'. */
+async function ingestctl(env: Record<string, string | undefined>, ...args: string[]) {
+  const child = spawn(process.execPath, [join(ROOT, 'packages/ingestctl/src/main.ts'), ...args], {
+    env: {
+      ...kafkaEnv(),
+      WEIR_CLICKHOUSE_URL: stack.local.clickhouse.url,
+      WEIR_KAFKA_SASL_PASSWORD_FILE: security().passwordFile,
+      ...env,
+    },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let err = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    err += text;
+  });
+  const status = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return { status, lines: err.trim().split('\n').filter(Boolean) };
+}
+
 test('ingestctl with a wrong password, another CA, or no certificate fails with one line and status 3', async () => {
-  const { passwordFile } = security();
-  const run = async (env: Record<string, string | undefined>) => {
-    const child = spawn(process.execPath, [join(ROOT, 'packages/ingestctl/src/main.ts'), 'topics', 'status'], {
-      env: {
-        ...kafkaEnv(),
-        WEIR_KAFKA_SASL_PASSWORD_FILE: passwordFile,
-        ...env,
-      },
-    });
-    let err = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      err += text;
-    });
-    const status = await new Promise<number | null>((resolve) => child.once('close', resolve));
-    return { status, lines: err.trim().split('\n').filter(Boolean) };
-  };
+  const run = (env: Record<string, string | undefined>) => ingestctl(env, 'topics', 'status');
   expect(await run({})).toEqual({ status: 0, lines: [] });
   const wrong = await run({ WEIR_KAFKA_SASL_PASSWORD: 'guessed', WEIR_KAFKA_SASL_PASSWORD_FILE: undefined });
   expect(wrong).toEqual({ status: 3, lines: [expect.stringContaining('authentication failed')] });
@@ -264,3 +269,87 @@ test('ingestctl with a wrong password, another CA, or no certificate fails with 
   const nobody = await run({ WEIR_KAFKA_TLS_CERT_FILE: undefined, WEIR_KAFKA_TLS_KEY_FILE: undefined });
   expect(nobody).toEqual({ status: 3, lines: [expect.stringMatching(/^ingestctl: kafka: /)] });
 });
+
+const { READ, WRITE, DESCRIBE, DESCRIBE_CONFIGS } = kafkajs.AclOperationTypes;
+const { TOPIC, GROUP } = kafkajs.AclResourceTypes;
+/** What docs/DEPLOYMENT.md has in its table of rights. */
+const RIGHTS: readonly (readonly [user: string, type: number, prefix: string, operations: readonly number[]])[] = [
+  ['edge', TOPIC, 'weir.', [READ, WRITE, DESCRIBE]],
+  ['normalizer', TOPIC, 'weir.', [READ, WRITE, DESCRIBE]],
+  ['normalizer', TOPIC, 'weir.raw.', [DESCRIBE_CONFIGS]],
+  ['normalizer', GROUP, 'weir.', [READ]],
+  ['sink', TOPIC, 'weir.', [READ, WRITE, DESCRIBE]],
+  ['sink', TOPIC, 'weir.rows.', [DESCRIBE_CONFIGS]],
+  ['sink', GROUP, 'weir.', [READ]],
+  ['operator', TOPIC, 'weir.', [READ, DESCRIBE]],
+  ['operator', GROUP, 'weir.', [DESCRIBE]],
+];
+
+async function giveRights(): Promise<void> {
+  const acl = RIGHTS.flatMap(([user, resourceType, resourceName, operations]) =>
+    operations.map((operation) => ({
+      principal: `User:${user}`,
+      host: '*',
+      permissionType: kafkajs.AclPermissionTypes.ALLOW,
+      resourcePatternType: kafkajs.ResourcePatternTypes.PREFIXED,
+      resourceType,
+      resourceName,
+      operation,
+    })),
+  );
+  const admin = kafkajsAdmin();
+  await admin.connect();
+  await admin.createAcls({ acl });
+  await admin.disconnect();
+}
+
+/** Sends one span to an edge that is not the stack's; its status. */
+function sendTo(port: number, name: string): Promise<number> {
+  const headers = { authorization: `Bearer ${stack.key('demo')}`, 'content-type': 'application/x-protobuf' };
+  const to = { host: 'localhost', port, path: '/v1/traces', method: 'POST', ca: stack.ca, headers };
+  return new Promise((resolve, reject) => {
+    const asked = request(to, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode ?? 0);
+    });
+    asked.on('error', reject).end(span(name, 1));
+  });
+}
+
+test('each service does its work with the rights of the documentation, and none without them', async () => {
+  const own = ['--tracks', 'v3', '--partitions', '2', '--replication-factor', '3'];
+  expect(await ingestctl({}, 'topics', 'apply', ...own)).toEqual({ status: 0, lines: [] });
+  const { passwordFile } = security();
+  const asUser = (user: string) => ({
+    WEIR_KAFKA_SASL_USER: user,
+    WEIR_KAFKA_SASL_PASSWORD_FILE: passwordFile,
+    WEIR_TRACK: 'v3',
+  });
+  const services = ['edge', 'normalizer', 'sink'];
+  const start = () => Promise.all(services.map((service) => startStranger(service, asUser(service))));
+  const without = await start();
+  await pause(5_000);
+  expect(await Promise.all(without.map(({ readyz }) => readyz()))).toEqual([503, 503, 503]);
+  for (const { child } of without) child.kill('SIGKILL');
+  const operator = asUser('operator');
+  expect(await ingestctl(operator, 'lag', '--tracks', 'v3')).toMatchObject({ status: 3 });
+
+  await giveRights();
+  const started = await start();
+  const ready = () => Promise.all(started.map(({ readyz }) => readyz()));
+  await expect.poll(ready, { timeout: 60_000 }).toEqual([200, 200, 200]);
+  expect(await sendTo(started[0]!.http, 'with rights')).toBe(200);
+  await stored('with rights', 1);
+  for (const { lines } of started) expect(lines.filter((line) => /authori[sz]/i.test(line))).toEqual([]);
+  for (const args of [
+    ['lag', '--tracks', 'v3'],
+    ['dlq', 'list'],
+    ['audit', '--tenant', 'demo', '--tracks', 'v1,v3'],
+  ]) {
+    expect([args, await ingestctl(operator, ...args)]).toEqual([args, { status: 0, lines: [] }]);
+  }
+  expect(await ingestctl(operator, 'topics', 'apply', '--tracks', 'v4')).toMatchObject({
+    status: 3,
+    lines: [expect.stringMatching(/authori[sz]/i)],
+  });
+}, 180_000);

@@ -15,6 +15,7 @@ export const FAULT_POINTS = [
   'sink.after_correction',
   'replay.after_insert',
   'replay.after_batch',
+  'promote.after_turn',
   'promote.after_claim',
   'promote.after_mark',
   'promote.after_delete',

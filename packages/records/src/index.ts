@@ -21,7 +21,13 @@ export { decodeNote, encodeNote, isNote, type Note } from './note.ts';
 export { decodeProgress, encodeProgress, type Progress, progressKey } from './progress.ts';
 export { decodeRawMeta, ENCODINGS, type Encoding, encodeRawMeta, type RawMeta } from './raw.ts';
 export { rawPosition, readRawPosition } from './raw-position.ts';
-export { decodeRedriveEntry, encodeRedriveEntry, type RedriveEntry } from './redrives.ts';
+export {
+  type BookedLetters,
+  decodeRedriveEntry,
+  encodeRedriveEntry,
+  type RedriveEntry,
+  type TurnScope,
+} from './redrives.ts';
 export { encodeRejectedItems, type RejectedItems, RejectedWalk } from './rejected-items.ts';
 export {
   decodeRowsMeta,

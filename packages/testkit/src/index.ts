@@ -21,6 +21,7 @@ export { exactSelect } from './oracle-rows/exact-select.ts';
 export { expectedRows } from './oracle-rows/expected-rows.ts';
 export { itemFaults, type OracleLimits } from './oracle-rows/item-faults.ts';
 export type { ExpectedRow, ExpectedRows, RowOwner } from './oracle-rows/row.ts';
+export { Mortal } from './simulation/mortal.ts';
 export { type LogFaults, SimulatedLog } from './simulation/simulated-log.ts';
 export { createRandom, VirtualTime } from './simulation/virtual-time.ts';
 export { type GrpcAnswer, type HttpAnswer, OtlpClient } from './stack/otlp-client.ts';

@@ -1,4 +1,4 @@
-import { SIGNALS, type SignalKind } from '@weir/pipeline';
+import type { SignalKind } from '@weir/pipeline';
 
 /** Items of each signal. */
 export type BySignal = Record<SignalKind, number>;
@@ -8,7 +8,3 @@ export function bySignal(value: (kind: SignalKind) => number): BySignal {
 }
 
 export const zeros = (): BySignal => bySignal(() => 0);
-
-export function isZero(items: BySignal): boolean {
-  return SIGNALS.every((kind) => items[kind] === 0);
-}

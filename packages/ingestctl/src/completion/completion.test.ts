@@ -111,19 +111,3 @@ describe.skipIf(!has('bash'))('in bash', async () => {
     expect(offers('tenants', 'apply', '-f', 'tenants.yaml', '--dr')).toEqual(['--dry-run']);
   });
 });
-
-test.skipIf(!has('zsh'))('zsh takes its script', async () => {
-  writeFileSync(join(scratch, '_ingestctl'), (await script('zsh')).out);
-  expect(spawnSync('zsh', ['-n', join(scratch, '_ingestctl')], { encoding: 'utf8' })).toMatchObject({
-    status: 0,
-    stderr: '',
-  });
-});
-
-test.skipIf(!has('fish'))('fish takes its script', async () => {
-  writeFileSync(join(scratch, 'ingestctl.fish'), (await script('fish')).out);
-  const asked = `source ${join(scratch, 'ingestctl.fish')}; complete -C 'ingestctl topics '`;
-  const ran = spawnSync('fish', ['--no-config', '-c', asked], { encoding: 'utf8' });
-  expect(ran).toMatchObject({ status: 0, stderr: '' });
-  expect(ran.stdout).toMatch(/^apply\t.*\n(.*\n)*status\t/m);
-});

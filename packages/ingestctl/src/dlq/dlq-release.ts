@@ -49,6 +49,7 @@ export async function dlqRelease(
   const { journal } = parts;
   const { chunks, stuck } = await choose(parts, ids, signal);
   printPlan(context, stuck, as);
+  tellPromotions(context, parts);
   if (options.dryRun === true) return 0;
   if (chunks.length > 0 && !(await agreed(context, options.yes, `Release them as ${as}?`))) return 1;
   await settle(parts, rowsRedriverOf(context, parts), signal);
@@ -79,6 +80,8 @@ async function choose({ log, journal }: DlqParts, ids: readonly string[], signal
   const named = new Set<string>();
   for await (const letter of readLetters(log, signal)) {
     const id = letterId(letter);
+    const promoter = journal.book.promoter(letter.key);
+    if (promoter !== undefined && missing.has(id)) throw held(id, promoter);
     if (!keys.has(letter.key)) continue;
     const { reason, tenant, items, firstSeenNs } = letter.meta;
     letters.set(letter.key, { key: letter.key, id, reason, tenant, items, firstSeen: timeText(firstSeenNs) });
@@ -87,10 +90,25 @@ async function choose({ log, journal }: DlqParts, ids: readonly string[], signal
   for (const key of keys) if (missing.delete(key)) named.add(key);
   const [first] = missing;
   const promoter = journal.book.promoter(first ?? '');
-  if (promoter !== undefined) throw new Refused(`a promotion holds ${first}: ingestctl shadow promote ${promoter}`);
+  if (first !== undefined && promoter !== undefined) throw held(first, promoter);
   if (first !== undefined) throw new Refused(`no redrive was cut off while it sent ${first}: see ingestctl dlq list`);
   const chunks = ids.length === 0 ? open : open.filter((chunk) => chunk.letters.some((key) => named.has(key)));
   return { chunks, stuck: chunks.flatMap((chunk) => chunk.letters.map((key) => letters.get(key)!)) };
+}
+
+function held(letter: string, replay: string): Refused {
+  return new Refused(`a promotion holds ${letter}, and is ended by ingestctl shadow promote ${replay}`);
+}
+
+/** What is held by promotions that were cut off, or run: it is not released here. */
+function tellPromotions({ outside }: Context, { journal }: DlqParts): void {
+  const counts = new Map<string, number>();
+  for (const { replay, letters } of journal.book.openPromotions()) {
+    counts.set(replay, (counts.get(replay) ?? 0) + letters.length);
+  }
+  for (const [replay, count] of counts) {
+    outside.err(`a promotion holds ${count} letters, and is ended by ingestctl shadow promote ${replay}\n`);
+  }
 }
 
 const GONE: Stuck = { key: '', id: 'gone', reason: '', tenant: '', items: 0, firstSeen: '' };

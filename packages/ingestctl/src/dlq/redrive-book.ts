@@ -1,4 +1,5 @@
 import type { RedriveEntry } from '@weir/records';
+import { Turns } from './turns.ts';
 
 /**
  * What has become of a letter. `sending`: it is being sent or promoted, or whoever did it has not said how it ended.
@@ -27,9 +28,12 @@ interface Chunk {
 export class RedriveBook {
   readonly #letters = new Map<string, string | 'purged'>();
   readonly #chunks = new Map<string, Chunk>();
+  /** Which replays may change rows. */
+  readonly turns = new Turns();
 
   apply(entry: RedriveEntry): void {
     if (entry.kind === 'intent' || entry.kind === 'insert' || entry.kind === 'promote') this.#intend(entry);
+    else if (entry.kind === 'turn' || entry.kind === 'turn_over') this.turns.apply(entry);
     else if (entry.kind === 'purged') {
       for (const key of entry.letters) if (this.letter(key) === 'waiting') this.#letters.set(key, 'purged');
     } else this.#judge(entry);

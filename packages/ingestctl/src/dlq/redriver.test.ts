@@ -1,6 +1,6 @@
 import { EdgeMarks, type Log } from '@weir/delivery';
 import { CONTROL_TOPICS, decodeNote, decodeRawMeta, trackTopics } from '@weir/records';
-import { SimulatedLog, VirtualTime } from '@weir/testkit';
+import { Mortal, SimulatedLog, VirtualTime } from '@weir/testkit';
 import { expect, test } from 'vitest';
 import type { RawCopy } from './raw-copy.ts';
 import { RedriveBook } from './redrive-book.ts';
@@ -20,22 +20,6 @@ function copyOf(key: string): RawCopy {
     key,
     reason: 'too_many_attributes',
     record: { meta: { ...meta, receivedAtNs: 60_000_000_000n }, value: Buffer.from(key) },
-  };
-}
-
-/** A process that ends, without another word, at its nth call of the log. */
-function mortal(log: Log, calls: number): Log {
-  let left = calls;
-  const alive = async <T>(call: () => Promise<T>): Promise<T> => {
-    if (left-- <= 0) throw new Error('killed');
-    const result = await call();
-    if (left <= 0) throw new Error('killed');
-    return result;
-  };
-  return {
-    read: (...args) => alive(() => log.read(...args)),
-    bounds: (...args) => alive(() => log.bounds(...args)),
-    append: (...args) => alive(() => log.append(...args)),
   };
 }
 
@@ -92,7 +76,7 @@ test.each(Array.from({ length: 60 }, (_, seed) => seed))(
     await simulate(time, async () => {
       for (let round = 0; round < 6; round++) {
         const runs = Array.from({ length: 1 + (seed % 3) }, () =>
-          redrive(mortal(log, 1 + Math.floor(time.random() * 60)), time, edgeId(edges++)).catch(expectKnown),
+          redrive(new Mortal(1 + Math.floor(time.random() * 60)).log(log), time, edgeId(edges++)).catch(expectKnown),
         );
         await Promise.all(runs);
       }
@@ -117,7 +101,7 @@ test('killed at any one of its calls and started again, a redrive sends each let
     const time = new VirtualTime(calls);
     const log = new SimulatedLog(time, { answerLost: 0, late: 0, lost: 0 });
     await simulate(time, async () => {
-      killed = await redrive(mortal(log, calls), time, edgeId(1)).then(
+      killed = await redrive(new Mortal(calls).log(log), time, edgeId(1)).then(
         () => false,
         () => true,
       );

@@ -3,7 +3,7 @@ import type { BlocksInsert } from '@weir/clickhouse';
 import type { Log } from '@weir/delivery';
 import { DependencyError } from '@weir/pipeline';
 import { usageBlock } from '@weir/records';
-import { FakeClock, SimulatedLog, VirtualTime } from '@weir/testkit';
+import { FakeClock, Mortal, SimulatedLog, VirtualTime } from '@weir/testkit';
 import { expect, test } from 'vitest';
 import type { Letter } from './letters.ts';
 import { RedriveJournal } from './redrive-journal.ts';
@@ -35,19 +35,9 @@ const TOKENS = ['dlq:a', 'dlq:a:books', 'dlq:b', 'dlq:b:books', 'dlq:c', 'dlq:c:
 
 /** Everything that a process does outside itself ends it, before or after, at its nth call. */
 function mortal(log: Log, tables: Tables, calls: number) {
-  let left = calls;
-  const alive = async <T>(call: () => Promise<T>): Promise<T> => {
-    if (left-- <= 0) throw new Error('killed');
-    const result = await call();
-    if (left <= 0) throw new Error('killed');
-    return result;
-  };
-  const own: Log = {
-    read: (...args) => alive(() => log.read(...args)),
-    bounds: (...args) => alive(() => log.bounds(...args)),
-    append: (...args) => alive(() => log.append(...args)),
-  };
-  return { log: own, clickhouse: { insertBlocks: (insert: BlocksInsert) => alive(() => tables.insertBlocks(insert)) } };
+  const process = new Mortal(calls);
+  const insertBlocks = (insert: BlocksInsert) => process.call(() => tables.insertBlocks(insert));
+  return { log: process.log(log), clickhouse: { insertBlocks } };
 }
 
 async function redrive({ log, clickhouse }: ReturnType<typeof mortal>, clock: VirtualTime | FakeClock, id: string) {

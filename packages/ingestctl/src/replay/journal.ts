@@ -31,9 +31,11 @@ export interface ReplayState {
   readonly isDone: boolean;
   /** How often it was promoted to the end. */
   readonly promotions: number;
+  /** Whether the last of them left raw records as they were, and rows of them out. */
+  readonly isPartly: boolean;
   /** How often it was promoted, those where rows were still missing in the end, too. */
   readonly rounds: number;
-  /** Promotions that run, or were cut off, or left rows missing: all that began since one came to its end. The first one first. */
+  /** Promotions that run, or were cut off, or left rows missing, and that no later one has ended. The first one first. */
   readonly open: readonly OpenPromotion[];
 }
 
@@ -45,7 +47,10 @@ export interface OpenPromotion {
   readonly atMs: number;
 }
 
-/** `promoting` stands before all that a promotion changes; `withdrawn` ends the one of its run, which changed nothing. */
+/**
+ * `promoting` stands before all that a promotion changes; `withdrawn` ends the one of its run, which changed nothing; `promoted` ends
+ * those that it names, which are its own and those that were there when it began.
+ */
 type Event = 'planned' | 'batch' | 'done' | 'promoting' | 'withdrawn' | 'promoted' | 'round' | 'dropped';
 
 interface Line {
@@ -144,26 +149,40 @@ function stateOf(planned: Line, lines: readonly Line[]): ReplayState {
     const batch = { partition: Number(Partition), first: Number(First), last: Number(Last), ...detail };
     batches.set(`${Partition}/${First}`, batch);
   }
+  const promoted = lines
+    .filter(({ Event }) => Event === 'promoted')
+    .map(({ Detail }) => JSON.parse(Detail) as Promoted);
   return {
     plan: JSON.parse(planned.Detail) as ReplayPlan,
     at: planned.At,
     batches: [...batches.values()].sort((a, b) => a.partition - b.partition || a.first - b.first),
     isDone: lines.some(({ Event }) => Event === 'done'),
-    promotions: lines.filter(({ Event }) => Event === 'promoted').length,
+    promotions: promoted.length,
+    isPartly: (promoted.at(-1)?.leftOutRows ?? 0) > 0,
     rounds: lines.filter(({ Event }) => Event === 'promoted' || Event === 'round').length,
     open: openPromotions(lines),
   };
 }
 
+/** What a line says of a promotion that came to its end; older ones do not say which they end. */
+interface Promoted {
+  readonly ended?: readonly string[];
+  readonly leftOutRows?: number;
+}
+
 /** One that began in the millisecond in which another one ended counts as open: to end it again does no harm. */
 function openPromotions(lines: readonly Line[]): readonly OpenPromotion[] {
   const runOf = ({ Detail }: Line) => (JSON.parse(Detail) as { run?: string }).run ?? '';
-  const endedMs = Math.max(0, ...lines.filter(({ Event }) => Event === 'promoted').map(({ AtMs }) => Number(AtMs)));
+  const promoted = lines
+    .filter(({ Event }) => Event === 'promoted')
+    .map(({ Detail, AtMs }) => ({ endedMs: Number(AtMs), ...(JSON.parse(Detail) as Promoted) }));
   const withdrawn = new Set(lines.filter(({ Event }) => Event === 'withdrawn').map(runOf));
+  const isEnded = ({ run, atMs }: OpenPromotion) =>
+    promoted.some(({ endedMs, ended }) => (run === '' || ended === undefined ? atMs < endedMs : ended.includes(run)));
   return lines
     .filter(({ Event }) => Event === 'promoting' || Event === 'round')
     .map((line) => ({ run: line.Event === 'round' ? '' : runOf(line), atMs: Number(line.AtMs) }))
-    .filter(({ run, atMs }) => atMs >= endedMs && (run === '' || !withdrawn.has(run)))
+    .filter((one) => !isEnded(one) && (one.run === '' || !withdrawn.has(one.run)))
     .sort((a, b) => a.atMs - b.atMs);
 }
 

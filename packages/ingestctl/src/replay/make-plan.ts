@@ -11,6 +11,7 @@ import { readDirectory } from '../tenants-topic.ts';
 import { timeText } from '../times.ts';
 import { emptiedText, type PartitionPlan, type ReplayFilter, type ReplayPlan, tablesOf } from './plan.ts';
 import { type Surveyed, survey } from './survey.ts';
+import { transcoderDigest } from './transcoder-digest.ts';
 import { checkPartitions, readWindow, type Window } from './window.ts';
 
 /** What is replayed, as it is given. */
@@ -94,7 +95,8 @@ export async function makePlan(
   const day = (at: number) => timeText(received.at(at)!).slice(0, 10);
   const plans = found.map(({ plan }) => plan);
   const plan = { id: newId(), track, filter, partitions: plans, tables: tablesOf(filter) };
-  return { ...plan, days: [day(0), day(-1)], ...(emptied.length === 0 ? {} : { emptied }) };
+  const transcoder = transcoderDigest();
+  return { ...plan, days: [day(0), day(-1)], ...(emptied.length === 0 ? {} : { emptied }), transcoder };
 }
 
 /** A tenant that was removed may still have exports in the window; one that nothing knows was not meant. */

@@ -37,6 +37,8 @@ export interface ReplayPlan {
   readonly days: readonly [string, string];
   /** Partitions of which Kafka has let go of all exports: what they had of the window is not made again. */
   readonly emptied?: readonly number[];
+  /** The transcoder that it is made with; replays of before it was written down have none. */
+  readonly transcoder?: string;
 }
 
 /** Says which partitions are emptied. */

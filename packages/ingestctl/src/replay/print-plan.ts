@@ -4,12 +4,16 @@ import { emptiedText, type ReplayPlan, shadowTable, totalsOf } from './plan.ts';
 
 const TENANTS_SHOWN = 8;
 
-/** Shows what a replay will read and write: the whole plan as a line of JSON, else a table and what it means. */
-export function printPlan(context: Context, plan: ReplayPlan): void {
+/**
+ * Shows what a replay will read and write: the whole plan as a line of JSON, else a table and what it means.
+ * @param isDry nothing comes of it: the id that it would have is nobody's
+ */
+export function printPlan(context: Context, plan: ReplayPlan, isDry = false): void {
   const { outside } = context;
-  const tables = plan.tables.map((table) => shadowTable(plan.id, table));
+  const tables = plan.tables.map((table) => shadowTable(isDry ? '<id>' : plan.id, table));
   if (context.options.json === true) {
-    outside.out(`${JSON.stringify({ event: 'plan', ...plan, shadowTables: tables, totals: totalsOf(plan) })}\n`);
+    const shown = { event: 'plan', ...plan, ...(isDry ? { id: undefined } : {}) };
+    outside.out(`${JSON.stringify({ ...shown, shadowTables: tables, totals: totalsOf(plan) })}\n`);
     return;
   }
   const headings = ['partition', 'first', 'last', 'first received at', 'last received at', 'records', 'items', 'bytes'];
@@ -35,5 +39,5 @@ export function printPlan(context: Context, plan: ReplayPlan): void {
   if (plan.emptied !== undefined) outside.out(`${emptiedText(plan.emptied)}\n`);
   const { records, items, bytes } = totalsOf(plan);
   outside.out(`reads weir.raw.${plan.track} only: ${records} records, ${items} items, ${bytes} bytes decompressed\n`);
-  outside.out(`writes ${tables.join(', ')} only\n`);
+  outside.out(`${isDry ? 'would write' : 'writes'} ${tables.join(', ')} only\n`);
 }

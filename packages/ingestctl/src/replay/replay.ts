@@ -5,6 +5,7 @@ import { longSignal } from '../long-signal.ts';
 import { Pacer } from '../pacer.ts';
 import { ProgressLine } from '../progress-line.ts';
 import { readRate } from '../rate.ts';
+import { Refused } from '../refused.ts';
 import { readDirectory } from '../tenants-topic.ts';
 import { type DoneBatch, ReplayJournal } from './journal.ts';
 import { makePlan, type PlanOptions, readWanted } from './make-plan.ts';
@@ -13,6 +14,7 @@ import { printPlan } from './print-plan.ts';
 import { ReplayDead } from './replay-dead.ts';
 import { Replayer } from './replayer.ts';
 import { createShadow } from './shadow-tables.ts';
+import { transcoderDigest } from './transcoder-digest.ts';
 
 export interface ReplayOptions extends PlanOptions {
   readonly shadow?: boolean;
@@ -29,7 +31,7 @@ export async function replay(context: Context, options: ReplayOptions): Promise<
   if (options.dryRun !== true) checkAskable(context, options.yes);
   const signal = longSignal(context);
   const plan = await makePlan(context, wanted, new Pacer(rate, systemClock), signal);
-  printPlan(context, plan);
+  printPlan(context, plan, options.dryRun === true);
   if (options.dryRun === true) return 0;
   if (!(await agreed(context, options.yes, 'Go on?'))) return 1;
   const clickhouse = context.clickhouse();
@@ -45,7 +47,12 @@ export async function resume(context: Context, id: string, options: { readonly r
   const rate = readRate(options.rate);
   const signal = longSignal(context);
   const clickhouse = context.clickhouse();
-  const { plan, batches } = await new ReplayJournal(clickhouse, context.database).read(id, signal);
+  const { plan, batches, isDone } = await new ReplayJournal(clickhouse, context.database).read(id, signal);
+  if (!isDone && plan.transcoder !== transcoderDigest()) {
+    throw new Refused(
+      `${id} was begun by another release of ingestctl, and its shadow would hold rows of two transcoders: start a new replay, and ingestctl shadow drop ${id}`,
+    );
+  }
   printPlan(context, plan);
   await createShadow(clickhouse, { database: context.database, cluster: context.cluster }, plan, signal);
   return run(context, plan, batches, rate, signal);

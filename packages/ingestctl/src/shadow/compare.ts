@@ -5,6 +5,7 @@ import { readRawPosition, signalOf, type TableName, trackTopics } from '@weir/re
 import { type Context, UsageError } from '../context.ts';
 import { longSignal } from '../long-signal.ts';
 import { printable, printRows } from '../output.ts';
+import { patientClickHouse } from '../patient-clickhouse.ts';
 import { Refused } from '../refused.ts';
 import { ReplayJournal, type ReplayState } from '../replay/journal.ts';
 import { type ReplayPlan, shadowTable } from '../replay/plan.ts';
@@ -46,7 +47,7 @@ interface Found {
 export async function compare(context: Context, id: string, options: { readonly examples: string }): Promise<number> {
   const most = examplesOf(options.examples);
   const signal = longSignal(context);
-  const clickhouse = context.clickhouse();
+  const clickhouse = patientClickHouse(context);
   const state = await ready(context, clickhouse, id, signal);
   const compared = await countDifference(context, clickhouse, state, signal);
   const found: Found =

@@ -2,14 +2,26 @@ import { randomBytes } from 'node:crypto';
 import { zstdCompressSync } from 'node:zlib';
 import type { ClickHouse } from '@weir/clickhouse';
 import { type Clock, DependencyError, faultPoint } from '@weir/pipeline';
-import { UsageTally, usageBlock } from '@weir/records';
+import { type BookedLetters, UsageTally, usageBlock } from '@weir/records';
 import type { RedriveJournal } from '../dlq/redrive-journal.ts';
-import type { ComingBack } from './sort-letters.ts';
+import type { ComingBack, WhyLeft } from './sort-letters.ts';
+
+/** What came back by a promotion, and what did not. */
+export interface CameBack {
+  /** Letters that the replay has claimed and whose items are in. */
+  readonly own: readonly ComingBack[];
+  /** Letters that it has claimed and weir.dlq has let go of, with their raw position where that is one. */
+  readonly missing: ReadonlyMap<string, bigint | undefined>;
+  /** Raw records that were left as they are. */
+  readonly left: ReadonlyMap<bigint, WhyLeft>;
+}
 
 /** How claims ended. */
 export interface EndedClaims {
-  /** Letters whose claim is open still: their items did not come back, or weir.dlq has let go of one. */
+  /** Letters whose claim is open still: their items did not come back. */
   readonly open: number;
+  /** Letters that weir.dlq has let go of since they were claimed; their claims are ended. */
+  readonly gone: number;
   /** Letters of which it cannot be told whether the books are right. */
   readonly unknown: number;
 }
@@ -45,30 +57,43 @@ export class LetterClaims {
     const id = randomBytes(ID_BYTES).toString('hex');
     for (const [at, together] of claimsOf(letters).entries()) {
       const chunk = `promote/${this.#replay}/${id}/${at}`;
-      const keys = together.map(({ key }) => key);
-      await this.#journal.put({ kind: 'promote', chunk, replay: this.#replay, letters: keys }, signal);
+      const letters = together.map(({ key }) => key);
+      const booked = bookedOf(together);
+      await this.#journal.put({ kind: 'promote', chunk, replay: this.#replay, letters, booked }, signal);
       faultPoint('promote.after_claim');
     }
   }
 
   /**
-   * Puts the books right for letters whose items are in, and lets the journal say so. Safe to do twice, and side by side.
-   * @param own the letters that this replay has claimed and whose items are in
+   * Puts the books right for letters whose items are in, and lets the journal say so. A letter that weir.dlq has let go of holds no
+   * claim: what it held was written down with the claim. Safe to do twice, and side by side.
    */
-  async end(own: readonly ComingBack[], signal: AbortSignal): Promise<EndedClaims> {
+  async end({ own, missing, left }: CameBack, signal: AbortSignal): Promise<EndedClaims> {
     const byKey = new Map(own.map((letter) => [letter.key, letter]));
-    let [open, unknown] = [0, 0];
-    for (const { chunk, replay, letters: keys } of this.#journal.book.openPromotions()) {
+    const isIn = (key: string) => {
+      const position = missing.get(key);
+      return position === undefined ? left.size === 0 : !left.has(position);
+    };
+    const ended = { open: 0, gone: 0, unknown: 0 };
+    for (const { chunk, replay, letters: keys, booked } of this.#journal.book.openPromotions()) {
       if (replay !== this.#replay) continue;
       const letters = keys.map((key) => byKey.get(key)).filter((letter) => letter !== undefined);
-      if (letters.length < keys.length) open += keys.length;
-      else if (!(await this.#book(chunk, letters, signal))) unknown += keys.length;
+      const absent = keys.filter((key) => !byKey.has(key));
+      if (absent.some((key) => !missing.has(key))) {
+        ended.open += keys.length;
+        continue;
+      }
+      ended.gone += absent.length;
+      const areIn = absent.length === 0 || (booked !== undefined && absent.every(isIn));
+      const isRight = await this.#book(chunk, areIn ? (booked ?? bookedOf(letters)) : bookedOf(letters), signal);
+      if (!isRight) ended.unknown += keys.length;
+      else if (!areIn) ended.unknown += absent.length;
     }
-    return { open, unknown };
+    return ended;
   }
 
   /** Whether the books are known to be right. */
-  async #book(chunk: string, letters: readonly ComingBack[], signal: AbortSignal): Promise<boolean> {
+  async #book(chunk: string, letters: readonly BookedLetters[], signal: AbortSignal): Promise<boolean> {
     const nowMs = Number(this.#clock.wallNs() / 1_000_000n);
     if (this.#journal.book.bookedAtMs(chunk) === undefined) {
       await this.#journal.put({ kind: 'booking', chunk, atMs: nowMs }, signal);
@@ -135,11 +160,22 @@ function byRecords(letters: readonly ComingBack[]): Iterable<readonly ComingBack
     .map((group) => group.map((at) => letters[at]!));
 }
 
-/** They were booked as dead letters of the day of their receipt. */
-function usageOf(letters: readonly ComingBack[]): Buffer {
+/** What the books have of letters: of the day of their receipt. */
+function bookedOf(letters: readonly ComingBack[]): readonly BookedLetters[] {
+  const sums = new Map<string, BookedLetters & { items: number }>();
+  for (const { tenant, signal, reason, bookedDay: day, items } of letters) {
+    const key = `${signal} ${reason} ${day} ${tenant}`;
+    const sum = sums.get(key) ?? { tenant, signal, reason, day, items: 0 };
+    sums.set(key, sum);
+    sum.items += items;
+  }
+  return [...sums.values()];
+}
+
+function usageOf(letters: readonly BookedLetters[]): Buffer {
   const tally = new UsageTally();
-  for (const { tenant, signal, reason, items, bookedDay } of letters) {
-    const whose = { tenant, signal, minute: bookedDay * MINUTES_PER_DAY, bytes: 0 };
+  for (const { tenant, signal, reason, day, items } of letters) {
+    const whose = { tenant, signal, minute: day * MINUTES_PER_DAY, bytes: 0 };
     tally.add({ ...whose, outcome: 'stored', reason: '', items });
     tally.add({ ...whose, outcome: 'dead_lettered', reason, items: -items });
   }

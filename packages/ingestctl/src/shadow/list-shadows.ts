@@ -4,11 +4,13 @@ import type { Context } from '../context.ts';
 import { openDlq } from '../dlq/dlq-parts.ts';
 import { longSignal } from '../long-signal.ts';
 import { printRows } from '../output.ts';
+import { patientClickHouse } from '../patient-clickhouse.ts';
 import { Refused } from '../refused.ts';
 import { ReplayJournal, type ReplayState } from '../replay/journal.ts';
 import { shadowTable } from '../replay/plan.ts';
 import { dropShadow } from '../replay/shadow-tables.ts';
 import { targetOf } from './compare.ts';
+import { PromotionTurn } from './promotion-turn.ts';
 
 /** Lists the replays whose shadows are there, with their windows, rows and bytes. */
 export async function listShadows(context: Context, signal: AbortSignal): Promise<number> {
@@ -37,9 +39,9 @@ export async function listShadows(context: Context, signal: AbortSignal): Promis
   return 0;
 }
 
-function stateText({ isDone, promotions, open }: ReplayState): string {
+function stateText({ isDone, promotions, isPartly, open }: ReplayState): string {
   if (open.length > 0) return 'promotion running or cut off';
-  if (promotions > 0) return 'promoted';
+  if (promotions > 0) return isPartly ? 'partly promoted' : 'promoted';
   return isDone ? 'complete' : 'not complete';
 }
 
@@ -50,7 +52,7 @@ function stateText({ isDone, promotions, open }: ReplayState): string {
 export async function dropShadowOf(context: Context, id: string, options: { readonly yes?: boolean }): Promise<number> {
   checkAskable(context, options.yes);
   const signal = longSignal(context);
-  const clickhouse = context.clickhouse();
+  const clickhouse = patientClickHouse(context);
   const journal = new ReplayJournal(clickhouse, context.database);
   const { plan } = droppable(await journal.read(id, signal));
   const { journal: redrives } = await openDlq(context, signal);
@@ -62,6 +64,9 @@ export async function dropShadowOf(context: Context, id: string, options: { read
   if (!(await agreed(context, options.yes, 'Drop them?'))) return 1;
   await catchUp(clickhouse, targetOf(context), ['weir_replays'], signal);
   droppable(await journal.read(id, signal));
+  // Whoever was killed before it changed anything has its turn still.
+  const { turns } = redrives.book;
+  await new PromotionTurn(journal, redrives, async () => undefined).end(id, turns.runsOf(id), signal);
   await dropShadow(clickhouse, targetOf(context), plan, signal);
   await journal.told(id, 'dropped', {}, signal);
   if (context.options.json === true) context.outside.out(`${JSON.stringify({ id, dropped: tables })}\n`);

@@ -1,8 +1,8 @@
 import { catchUp } from '@weir/clickhouse';
-import { systemClock } from '@weir/pipeline';
 import { agreed, checkAskable } from '../agreed.ts';
 import type { Context } from '../context.ts';
 import { longSignal } from '../long-signal.ts';
+import { patientClickHouse } from '../patient-clickhouse.ts';
 import { ReplayJournal } from '../replay/journal.ts';
 import { type Compared, printDifference, ready, targetOf } from './compare.ts';
 import type { EndedClaims } from './letter-claims.ts';
@@ -27,33 +27,38 @@ interface Totals {
 /**
  * Replaces live rows that the shadow has otherwise, and inserts those that live lacks, after showing how many. Dead letters whose
  * items come back so are taken, and the books put right. Safe to run twice, side by side, and again after it was killed. Status 1
- * where the operator says no, or rows are still missing.
+ * where the operator says no, or rows are still missing or were left out.
  */
 export async function promote(context: Context, id: string, options: { readonly yes?: boolean }): Promise<number> {
   checkAskable(context, options.yes);
   const signal = longSignal(context);
-  const clickhouse = context.clickhouse();
+  const clickhouse = patientClickHouse(context);
   const state = await ready(context, clickhouse, id, signal);
   const promotion = await Promotion.open(context, clickhouse, state, signal);
   const before = await promotion.survey(signal);
   const totals = totalsOf(before);
   const journal = new ReplayJournal(clickhouse, context.database);
+  const caughtUp = () => catchUp(clickhouse, targetOf(context), ['weir_replays'], signal);
+  const turn = new PromotionTurn(journal, promotion.redrives, caughtUp);
+  const earlier = [...state.open.map(({ run }) => run), ...promotion.redrives.book.turns.runsOf(id)];
+  const end = async (...own: string[]) => {
+    const runs = [...earlier, ...own];
+    await journal.told(id, 'promoted', { ...totals, ended: runs }, signal);
+    await turn.end(id, runs, signal);
+  };
   show(context, before, totals);
   if (totals.inserted === 0 && before.letters.free.length === 0 && !promotion.isOpen) {
     // One that was killed after its last insert: its round is over, and so are the tokens of it.
-    await journal.told(id, 'promoted', totals, signal);
-    if (context.options.json === true) context.outside.out(`${JSON.stringify({ id, ...totals })}\n`);
-    return 0;
+    await end();
+    return tell(context, { id, ...totals });
   }
   if (!(await agreed(context, options.yes, 'Change the live tables?'))) return 1;
-  const caughtUp = () => catchUp(clickhouse, targetOf(context), ['weir_replays'], signal);
-  await new PromotionTurn(journal, systemClock, caughtUp).take(state.plan, signal);
+  const run = await turn.take(state.plan, signal);
   try {
     const { left, ended } = await carryOut(promotion, before, signal);
-    const isWhole = ended !== undefined && ended.open === 0;
-    await journal.told(id, isWhole ? 'promoted' : 'round', totals, signal);
-    tell(context, { id, ...totals, left }, ended, isWhole);
-    return isWhole ? 0 : 1;
+    if (ended !== undefined && ended.open === 0) await end(run);
+    else await journal.told(id, 'round', totals, signal);
+    return tell(context, { id, ...totals, left }, ended);
   } catch (error) {
     context.outside.err(`the promotion was cut off; go on with: ingestctl shadow promote ${id}\n`);
     signal.throwIfAborted();
@@ -69,17 +74,22 @@ async function carryOut(promotion: Promotion, before: Survey, signal: AbortSigna
   return { left, ended: left > 0 ? undefined : await promotion.end(after, signal) };
 }
 
+/** Says how it ended; 0 where all is as the shadow has it. */
 function tell(
   context: Context,
-  done: Totals & { readonly id: string; readonly left: number },
-  ended: EndedClaims | undefined,
-  isWhole: boolean,
-): void {
-  const { id, left } = done;
-  if (context.options.json === true) context.outside.out(`${JSON.stringify(done)}\n`);
-  else if (isWhole) context.outside.out(`promoted ${id}\n`);
+  done: Totals & { readonly id: string; readonly left?: number },
+  ended: EndedClaims = { open: 0, gone: 0, unknown: 0 },
+): number {
+  const { id, left = 0, leftOutRows = 0 } = done;
+  const isWhole = left === 0 && ended.open === 0;
+  const state = isWhole ? (leftOutRows === 0 ? 'promoted' : 'partly promoted') : 'not complete';
+  if (context.options.json === true) context.outside.out(`${JSON.stringify({ ...done, state })}\n`);
   else if (left > 0) context.outside.out(`${left} rows are still missing: run it again\n`);
+  else if (isWhole && leftOutRows > 0) {
+    context.outside.out(`partly promoted ${id}: ${leftOutRows} rows were not inserted, as said above\n`);
+  } else if (isWhole) context.outside.out(`promoted ${id}\n`);
   tellEnded(context, ended);
+  return state === 'promoted' ? 0 : 1;
 }
 
 function totalsOf({ all, wanted, letters: { free, own, left } }: Survey): Totals {
@@ -122,16 +132,18 @@ function show(context: Context, { all, letters }: Survey, totals: Totals): void 
   context.outside.out(`${lines.join('\n')}\n`);
 }
 
-function tellEnded({ outside }: Context, ended: EndedClaims | undefined): void {
-  if (ended === undefined) return;
+function tellEnded({ outside }: Context, ended: EndedClaims): void {
   if (ended.open > 0) {
     outside.err(
       `${ended.open} dead letters that an earlier run has taken are held still: not all of them came back; see ingestctl dlq list --letters\n`,
     );
   }
+  if (ended.gone > 0) {
+    outside.err(`${ended.gone} dead letters that it held are gone from weir.dlq meanwhile: they are held no more\n`);
+  }
   if (ended.unknown > 0) {
     outside.err(
-      `of ${ended.unknown} dead letters it cannot be told whether the books are right, as it was cut off more than an hour ago: see ingestctl audit\n`,
+      `of ${ended.unknown} dead letters it cannot be told whether the books are right: see ingestctl audit\n`,
     );
   }
 }

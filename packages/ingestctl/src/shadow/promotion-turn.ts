@@ -1,90 +1,90 @@
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '@weir/pipeline';
+import { faultPoint } from '@weir/pipeline';
+import type { TurnScope } from '@weir/records';
+import type { RedriveJournal } from '../dlq/redrive-journal.ts';
 import { Refused } from '../refused.ts';
-import type { ReplayJournal, ReplayState } from '../replay/journal.ts';
+import type { ReplayJournal } from '../replay/journal.ts';
 import type { ReplayPlan } from '../replay/plan.ts';
 
 const RUN_BYTES = 6;
-const LOOK_MS = 250;
-/** For how long one that began earlier waits for a later one to withdraw, which that does at once. */
 const WITHDRAWAL_MS = 10_000;
+/** Replays whose shadows are gone, and that are ended here, before this gives up. */
+const ENDED_MAX = 100;
 
 /**
  * Lets one replay at a time change the same rows: what two promotions insert has different tokens, and each decides by what live has.
- * Each says in the journal that it is promoting, then looks, and goes on only when it has seen no other one: of two at least the one
- * that looks later sees the other. The later of them withdraws, the earlier waits for that. No clock is trusted with more than who
- * that is. Runs of the same replay go on side by side.
+ * Who has the turn follows from the order of weir.redrives, so nobody waits, and one that was killed can always go on: its next run
+ * has the turn still. Then the replay's own journal says that it is being promoted, before anything is changed. Runs of the same
+ * replay go on side by side.
  */
 export class PromotionTurn {
-  readonly #journal: Pick<ReplayJournal, 'told' | 'list'>;
-  readonly #clock: Clock;
+  readonly #replays: Pick<ReplayJournal, 'told' | 'list'>;
+  readonly #redrives: RedriveJournal;
   readonly #catchUp: () => Promise<void>;
 
-  /** @param catchUp resolves once every replica has the lines that any of them has */
-  constructor(journal: Pick<ReplayJournal, 'told' | 'list'>, clock: Clock, catchUp: () => Promise<void>) {
-    this.#journal = journal;
-    this.#clock = clock;
+  /** @param catchUp resolves once every replica has the lines of replays that any of them has */
+  constructor(replays: Pick<ReplayJournal, 'told' | 'list'>, redrives: RedriveJournal, catchUp: () => Promise<void>) {
+    this.#replays = replays;
+    this.#redrives = redrives;
     this.#catchUp = catchUp;
   }
 
-  /** The journal then has the replay as promoting. @throws Refused while another replay has the turn, or this one was dropped */
-  async take(plan: ReplayPlan, signal: AbortSignal): Promise<void> {
-    const before = await this.#look(plan, signal);
-    if (before.other !== undefined) throw refusal(before.other);
+  /**
+   * Returns the id of this run. @throws Refused while another replay has the turn, or this one was dropped; then this one holds nothing
+   */
+  async take(plan: ReplayPlan, signal: AbortSignal): Promise<string> {
     const run = randomBytes(RUN_BYTES).toString('hex');
+    let hasTurn = false;
     try {
-      await this.#journal.told(plan.id, 'promoting', { run }, signal);
-      await this.#seeNone(plan, signal);
+      await this.#enter(plan, run, signal);
+      hasTurn = true;
+      faultPoint('promote.after_turn');
+      await this.#replays.told(plan.id, 'promoting', { run }, signal);
+      return run;
     } catch (error) {
       // It has changed nothing. Where that cannot be said either the next run of the replay ends it.
-      await this.#journal
-        .told(plan.id, 'withdrawn', { run }, AbortSignal.timeout(WITHDRAWAL_MS))
-        .catch(() => undefined);
+      const last = AbortSignal.timeout(WITHDRAWAL_MS);
+      if (hasTurn) await this.#replays.told(plan.id, 'withdrawn', { run }, last).catch(() => undefined);
+      await this.end(plan.id, [run], last).catch(() => undefined);
       throw error;
     }
   }
 
-  async #seeNone(plan: ReplayPlan, signal: AbortSignal): Promise<void> {
-    const untilMs = this.#clock.nowMs() + WITHDRAWAL_MS;
-    for (;;) {
-      const { own, other } = await this.#look(plan, signal);
-      if (other === undefined) return;
-      if (isBefore(other, own) || this.#clock.nowMs() >= untilMs) throw refusal(other);
-      await this.#clock.sleep(LOOK_MS, signal);
-    }
+  /** Lets others have the turn. */
+  async end(replay: string, runs: readonly string[], signal: AbortSignal): Promise<void> {
+    const held = new Set(this.#redrives.book.turns.runsOf(replay));
+    const over = runs.filter((run) => held.has(run));
+    if (over.length > 0) await this.#redrives.put({ kind: 'turn_over', replay, runs: over }, signal);
   }
 
-  /** The replay, and of others that are being promoted and have to do with the same rows the first. */
-  async #look(plan: ReplayPlan, signal: AbortSignal): Promise<{ own: ReplayState; other: ReplayState | undefined }> {
+  async #enter(plan: ReplayPlan, run: string, signal: AbortSignal): Promise<void> {
+    const { turns } = this.#redrives.book;
+    const scope = scopeOf(plan);
     await this.#catchUp();
-    const states = await this.#journal.list(signal);
-    const own = states.find((state) => state.plan.id === plan.id);
-    if (own === undefined) throw new Refused(`the shadow of ${plan.id} was dropped`);
-    const others = states.filter((state) => state !== own && state.open.length > 0 && overlap(state.plan, plan));
-    return { own, other: others.sort((a, b) => (isBefore(a, b) ? -1 : 1))[0] };
+    await this.#redrives.refresh(signal);
+    for (let ended = 0; ; ended++) {
+      const ids = new Set((await this.#replays.list(signal)).map(({ plan: { id } }) => id));
+      if (!ids.has(plan.id)) throw new Refused(`the shadow of ${plan.id} was dropped`);
+      const before = turns.before(plan.id, scope);
+      if (before === undefined) {
+        await this.#redrives.put({ kind: 'turn', replay: plan.id, run, scope }, signal);
+        if (turns.runsOf(plan.id).includes(run)) return;
+        // Somebody was faster. The entry never counts.
+        throw refusal(turns.before(plan.id, scope)?.replay ?? plan.id);
+      }
+      if (ids.has(before.replay) || ended === ENDED_MAX) throw refusal(before.replay);
+      await this.#redrives.put({ kind: 'turn_over', replay: before.replay, runs: [...before.runs] }, signal);
+    }
   }
 }
 
-function refusal({ plan: { id } }: ReplayState): Refused {
+function refusal(id: string): Refused {
   return new Refused(
     `the replay ${id} has rows of the same window, and is being promoted or was cut off: end that with ingestctl shadow promote ${id}, then compare and promote this one`,
   );
 }
 
-function isBefore(one: ReplayState, other: ReplayState): boolean {
-  const [oneMs, otherMs] = [one, other].map(({ open }) => open[0]?.atMs ?? Number.POSITIVE_INFINITY);
-  return oneMs === otherMs ? one.plan.id < other.plan.id : oneMs! < otherMs!;
-}
-
-/** Whether both may have rows of the same raw record in the same table. */
-function overlap(one: ReplayPlan, other: ReplayPlan): boolean {
-  const [ones, others] = [one.filter.tenants, other.filter.tenants];
-  return (
-    one.track === other.track &&
-    one.tables.some((table) => other.tables.includes(table)) &&
-    (ones.length === 0 || others.length === 0 || ones.some((tenant) => others.includes(tenant))) &&
-    one.partitions.some(({ partition, first, last }) =>
-      other.partitions.some((each) => each.partition === partition && each.first <= last && first <= each.last),
-    )
-  );
+function scopeOf({ track, tables, filter, partitions }: ReplayPlan): TurnScope {
+  const ranges = partitions.map(({ partition, first, last }) => ({ partition, first, last }));
+  return { track, tables, tenants: filter.tenants, ranges };
 }

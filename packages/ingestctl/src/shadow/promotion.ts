@@ -4,6 +4,7 @@ import { faultPoint, systemClock } from '@weir/pipeline';
 import type { TableName } from '@weir/records';
 import type { Context } from '../context.ts';
 import { type DlqParts, openDlq } from '../dlq/dlq-parts.ts';
+import type { RedriveJournal } from '../dlq/redrive-journal.ts';
 import { quoted, type ReplayState } from '../replay/journal.ts';
 import { shadowTable } from '../replay/plan.ts';
 import { ReplayDead } from '../replay/replay-dead.ts';
@@ -23,6 +24,8 @@ export interface Survey {
   /** All but what is left out. */
   readonly wanted: Compared;
   readonly letters: SortedLetters;
+  /** Claimed letters that weir.dlq has let go of, with their raw position where that is one. */
+  readonly missing: ReadonlyMap<string, bigint | undefined>;
 }
 
 const RUN_BYTES = 6;
@@ -56,6 +59,11 @@ export class Promotion {
     return new Promotion(context, clickhouse, state, await openDlq(context, signal));
   }
 
+  /** Where letters are claimed, and turns are taken. */
+  get redrives(): RedriveJournal {
+    return this.#dlq.journal;
+  }
+
   /** Whether an earlier promotion of the replay was cut off, and holds dead letters. */
   get isOpen(): boolean {
     return this.#dlq.journal.book.openPromotions().some(({ replay }) => replay === this.#state.plan.id);
@@ -75,16 +83,17 @@ export class Promotion {
       ...found.unread,
       ...found.gone,
     ]);
-    if (places.size + dead.size === 0) return { run, all, wanted: all, letters: NONE };
+    const { missing } = found;
+    if (places.size + dead.size === 0) return { run, all, wanted: all, letters: NONE, missing };
     await this.#writePlaces(run, 'letters', places, signal);
     const shadow = await this.#shadowOf(run, signal);
     const stuck = await this.#stuckOf(run, all, signal);
     const isIn = (position: bigint) => isInWindow(plan, position);
     const letters = sortLetters({ ...found, replay: plan.id, dead, shadow, stuck, isInWindow: isIn });
-    if (letters.left.size === 0) return { run, all, wanted: all, letters };
+    if (letters.left.size === 0) return { run, all, wanted: all, letters, missing };
     await this.#writePlaces(run, 'left', letters.left.keys(), signal);
     const wanted = await countDifference(this.#context, this.#clickhouse, this.#state, signal, run);
-    return { run, all, wanted, letters };
+    return { run, all, wanted, letters, missing };
   }
 
   /**
@@ -133,8 +142,8 @@ export class Promotion {
   }
 
   /** Puts the books right for the letters that came back, and says that they did. */
-  end({ letters }: Survey, signal: AbortSignal): Promise<EndedClaims> {
-    return this.#claims.end(letters.own, signal);
+  end({ letters: { own, left }, missing }: Survey, signal: AbortSignal): Promise<EndedClaims> {
+    return this.#claims.end({ own, left, missing }, signal);
   }
 
   async #delete(difference: Difference, table: TableName, chunk: Chunk, signal: AbortSignal): Promise<void> {

@@ -24,7 +24,7 @@ export interface ShadowRecord {
 }
 
 /** What is known of the records of a window that have letters. */
-export interface LetterFacts extends WindowLetters {
+export interface LetterFacts extends Omit<WindowLetters, 'missing'> {
   readonly replay: string;
   /** What the replay could not store, by raw position. */
   readonly dead: ReadonlyMap<bigint, readonly DeadMark[]>;

@@ -131,6 +131,18 @@ test('of letters that are not there any more the journal says which records they
   expect((await read([letter(12)], book)).gone).toEqual([rawPosition('v1', 2, 11)]);
 });
 
+test('of letters that the replay holds itself those are missing that are not there any more, and no record is left for it', async () => {
+  const book = new RedriveBook();
+  const key = (offset: number) => `weir.raw.v1/2/${offset}/0`;
+  book.apply({ kind: 'promote', chunk: 'own', replay: PLAN.id, letters: [key(11), key(12), 'weir.rows.v1/2/3/0'] });
+  const { gone, missing } = await read([letter(12)], book);
+  expect(gone).toEqual([]);
+  expect([...missing]).toEqual([
+    [key(11), rawPosition('v1', 2, 11)],
+    ['weir.rows.v1/2/3/0', undefined],
+  ]);
+});
+
 test('rows that do not say their raw records stop it where they are of the window’s days and still wait', async () => {
   const blocks = [rowsOf([0n]), rowsOf([1n], { hasPosition: false })];
   for (const block of blocks) await expect(read([refused(3, block)])).rejects.toThrow('1 dead letters hold rows');

@@ -36,6 +36,8 @@ export interface WindowLetters {
   readonly unread: readonly bigint[];
   /** Raw records with letters of which only the journal still knows. */
   readonly gone: readonly bigint[];
+  /** Letters that a promotion of this replay holds and weir.dlq has let go of, with their raw position where that is one. */
+  readonly missing: ReadonlyMap<string, bigint | undefined>;
 }
 
 const BLOCK_BYTES_MAX = 256 * 1024 ** 2;
@@ -63,10 +65,12 @@ export async function readWindowLetters(
   const letters: WindowLetter[] = [];
   const unread: bigint[] = [];
   const seen = new Set<string>();
+  const held = new Set<string>();
   const topics = trackTopics(plan.track);
   let unplaced = 0;
   for await (const letter of readLetters(log, signal)) {
     const { tenant, sourceTopic, sourcePartition, sourceOffset, table } = letter.meta;
+    if (book.promoter(letter.key) === plan.id) held.add(letter.key);
     if (sourceTopic === topics.raw) {
       const position = rawPosition(plan.track, sourcePartition, sourceOffset);
       if (!isInWindow(plan, position)) continue;
@@ -86,7 +90,7 @@ export async function readWindowLetters(
       `${unplaced} dead letters hold rows of the window's days from before the column RawPosition: it cannot be told which are of the window; redrive them first: ingestctl dlq redrive --reason rows_rejected`,
     );
   }
-  return { letters, unread, gone: goneOf(book, plan, seen) };
+  return { letters, unread, gone: goneOf(book, plan, seen), missing: missingOf(book, plan, held) };
 }
 
 function common({ key, meta }: Letter, book: RedriveBook) {
@@ -127,15 +131,25 @@ function rowsLetter(letter: Letter, book: RedriveBook, plan: ReplayPlan): Window
   return { ...about, kind: 'rows', places, digest: '', day };
 }
 
-/** Letters of raw records that Kafka has let go of: keys say their sources. */
+/** Letters of raw records that Kafka has let go of, but those that a promotion of the replay has claimed: they come back. */
 function goneOf(book: RedriveBook, plan: ReplayPlan, seen: ReadonlySet<string>): bigint[] {
-  const { raw } = trackTopics(plan.track);
   const gone: bigint[] = [];
   for (const key of book.keys()) {
-    const [topic, partition, offset] = key.split('/');
-    if (topic !== raw || seen.has(key) || book.letter(key) === 'promoted') continue;
-    const position = rawPosition(plan.track, Number(partition), Number(offset));
-    if (isInWindow(plan, position)) gone.push(position);
+    if (seen.has(key) || book.letter(key) === 'promoted' || book.promoter(key) === plan.id) continue;
+    const position = positionOf(key, plan);
+    if (position !== undefined && isInWindow(plan, position)) gone.push(position);
   }
   return gone;
+}
+
+function missingOf(book: RedriveBook, plan: ReplayPlan, held: ReadonlySet<string>): Map<string, bigint | undefined> {
+  const own = book.openPromotions().filter(({ replay }) => replay === plan.id);
+  const missing = own.flatMap(({ letters }) => letters).filter((key) => !held.has(key));
+  return new Map(missing.map((key) => [key, positionOf(key, plan)]));
+}
+
+/** Keys say their sources; undefined where that is no raw record of the track. */
+function positionOf(key: string, { track }: ReplayPlan): bigint | undefined {
+  const [topic, partition, offset] = key.split('/');
+  return topic === trackTopics(track).raw ? rawPosition(track, Number(partition), Number(offset)) : undefined;
 }

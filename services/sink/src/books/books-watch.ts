@@ -1,4 +1,5 @@
 import type { ClickHouse } from '@weir/clickhouse';
+import { createPeriodic } from '@weir/flow';
 import { type Clock, type Component, SIGNALS, type SignalKind } from '@weir/pipeline';
 import { signalOf, TABLES } from '@weir/records';
 
@@ -53,30 +54,8 @@ export function createBooksWatch(
   parts: BooksParts,
   seen: (differences: BooksDifferences | undefined) => void,
 ): Component {
-  const { clock, everyMs, isMine, onFault } = parts;
-  const stopping = new AbortController();
-  const { signal } = stopping;
-  let running: Promise<void> | undefined;
-  const run = async (): Promise<void> => {
-    while (!signal.aborted) {
-      try {
-        seen(isMine() ? await compareBooks(parts, signal) : undefined);
-      } catch (error) {
-        if (!signal.aborted) onFault(error);
-      }
-      await clock.sleep(everyMs, signal).catch(() => undefined);
-    }
-  };
-  return {
-    name: 'books watch',
-    start: async () => {
-      running = run();
-    },
-    stop: async () => {
-      stopping.abort();
-      await running;
-    },
-  };
+  const look = async (signal: AbortSignal) => seen(parts.isMine() ? await compareBooks(parts, signal) : undefined);
+  return createPeriodic({ ...parts, name: 'books watch', look });
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Log } from '@weir/delivery';
+import { createPeriodic } from '@weir/flow';
 import type { Clock, Component } from '@weir/pipeline';
 import { CONTROL_TOPICS } from '@weir/records';
 
@@ -19,28 +20,9 @@ export function createDlqWatch(
   options: { readonly everyMs: number; readonly onFault: (error: unknown) => void },
   seen: (state: DlqState) => void,
 ): Component {
-  const stopping = new AbortController();
-  const { signal } = stopping;
-  let running: Promise<void> | undefined;
-  const run = async (): Promise<void> => {
-    while (!signal.aborted) {
-      try {
-        const { start, end } = await log.bounds(CONTROL_TOPICS.dlq, PARTITION, signal);
-        seen({ held: end - start, evicted: start });
-      } catch (error) {
-        if (!signal.aborted) options.onFault(error);
-      }
-      await clock.sleep(options.everyMs, signal).catch(() => undefined);
-    }
+  const look = async (signal: AbortSignal) => {
+    const { start, end } = await log.bounds(CONTROL_TOPICS.dlq, PARTITION, signal);
+    seen({ held: end - start, evicted: start });
   };
-  return {
-    name: 'dlq watch',
-    start: async () => {
-      running = run();
-    },
-    stop: async () => {
-      stopping.abort();
-      await running;
-    },
-  };
+  return createPeriodic({ ...options, name: 'dlq watch', clock, look });
 }
