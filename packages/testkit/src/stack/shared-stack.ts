@@ -13,7 +13,7 @@ declare module 'vitest' {
 
 /** The stack that all end-to-end tests of a run share: both tracks, behind Envoy. */
 export class SharedStack extends TestStack {
-  /** A tenant that no other test of the run has, whichever files ran before. @throws when all have been given out, or nothing runs */
+  /** A tenant that no other test of the run has, whichever files ran before. @throws when all have been given out */
   freshTenant(): string {
     // Where tests are only listed, as the page of conformance does, there is no stack, and nobody uses the tenant.
     if (!this.dataDir) return caseTenant(0);

@@ -6,7 +6,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { histogramPoints, items, oneItem } from './made-exports.ts';
 import { behaves, stack, title, wireTo } from './row.ts';
 
-let tenant: string;
+const TENANT = stack.freshTenant();
 const NEVER = new AbortController().signal;
 const TOO_LATE = 2n ** 64n - 1n;
 
@@ -95,13 +95,12 @@ const stored = new Map<string, number>();
 let letters = new Map<string, Record<string, number>>();
 
 beforeAll(async () => {
-  tenant = stack.freshTenant();
-  const key = stack.key(tenant);
+  const key = stack.key(TENANT);
   for (const { transport, place, name, signal, make } of cases) {
     outcomes.set(name, await wireTo(place).send(transport, { signal, body: make(name), key }));
   }
   for (const { table, nameColumn, good } of CASES) {
-    const where = `WHERE TenantId = '${tenant}' AND ${nameColumn} LIKE 'partial %'`;
+    const where = `WHERE TenantId = '${TENANT}' AND ${nameColumn} LIKE 'partial %'`;
     const wanted = good * WIRE_TRANSPORTS.length * WIRE_PLACES.length;
     const enough = ({ n }: { n: string }) => Number(n) >= wanted;
     await stack.until(`SELECT count() AS n FROM ${table} ${where}`, enough).catch(() => undefined);
@@ -127,7 +126,7 @@ async function readLetters(): Promise<typeof letters> {
     const page = await log.read(CONTROL_TOPICS.dlq, 0, offset, { maxBytes: 4 * 1024 ** 2, maxWaitMs: 500 }, NEVER);
     for (const { meta, value } of page.records) {
       const decoded = decodeDlqMeta(meta);
-      if (!decoded.ok || decoded.value.tenant !== tenant) continue;
+      if (!decoded.ok || decoded.value.tenant !== TENANT) continue;
       const name = cases.find((each) => value?.includes(each.name))?.name;
       if (name === undefined) continue;
       const { reason, items: count } = decoded.value;
@@ -164,7 +163,7 @@ for (const signal of SIGNALS) {
         signal === 'metrics'
           ? histogramPoints('none', [{ timeUnixNano: 0n }])
           : oneItem(signal, 'none', { traceId: id(15) });
-      const outcome = await wire.send(transport, { signal, body, key: stack.key(tenant) });
+      const outcome = await wire.send(transport, { signal, body, key: stack.key(TENANT) });
       expect(outcome).toMatchObject({ http: 200, code: 0, partial: { set: true, rejected: 1 } });
     },
   );

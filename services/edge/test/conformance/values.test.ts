@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { items, oneItem } from './made-exports.ts';
 import { behaves, ON, stack, title, wireTo } from './row.ts';
 
-let tenant: string;
+const TENANT = stack.freshTenant();
 const TRACE = 'AbCdEf0123456789aBcDeF0123456789';
 const SPAN = 'FEDCBA9876543210';
 const PLACES: readonly WirePlace[] = ['edge', 'Envoy'];
@@ -56,8 +56,7 @@ const jsonMetric = (name: string) =>
 const outcomes: WireOutcome[] = [];
 
 beforeAll(async () => {
-  tenant = stack.freshTenant();
-  const key = stack.key(tenant);
+  const key = stack.key(TENANT);
   for (const place of PLACES) {
     const wire = wireTo(place);
     outcomes.push(
@@ -68,13 +67,13 @@ beforeAll(async () => {
   }
   for (const outcome of outcomes) expect(outcome).toMatchObject({ http: 200, partial: { set: false } });
   for (const table of ['otel_traces', 'otel_logs', 'otel_metrics_sum']) {
-    const sql = `SELECT count() AS n FROM ${table} WHERE TenantId = '${tenant}'`;
+    const sql = `SELECT count() AS n FROM ${table} WHERE TenantId = '${TENANT}'`;
     await stack.until<{ n: string }>(sql, ({ n }) => Number(n) >= PLACES.length);
   }
 });
 
 async function row<T>(table: string, columns: string, where: string): Promise<T | undefined> {
-  const [found] = await stack.query<T>(`SELECT ${columns} FROM ${table} WHERE TenantId = '${tenant}' AND ${where}`);
+  const [found] = await stack.query<T>(`SELECT ${columns} FROM ${table} WHERE TenantId = '${TENANT}' AND ${where}`);
   return found;
 }
 
@@ -140,7 +139,7 @@ for (const [what, field] of WRONG) {
     `${what} is 400 with a BadRequest`,
     async ({ wire }) => {
       const body = `{"resourceSpans":[{"scopeSpans":[{"spans":[{${field}}]}]}]}`;
-      const outcome = await wire.send('HTTP/JSON', { signal: 'traces', body, key: stack.key(tenant) });
+      const outcome = await wire.send('HTTP/JSON', { signal: 'traces', body, key: stack.key(TENANT) });
       expect(outcome).toMatchObject({ http: 400, code: 3, status: { details: [{ type: 'google.rpc.BadRequest' }] } });
     },
     ON.json,
@@ -152,7 +151,7 @@ behaves(
   'ids in snake case are not known: the span has none, and is counted',
   async ({ wire }) => {
     const body = `{"resourceSpans":[{"scopeSpans":[{"spans":[{"trace_id":"${TRACE}","span_id":"${SPAN}","startTimeUnixNano":"${now()}"}]}]}]}`;
-    const outcome = await wire.send('HTTP/JSON', { signal: 'traces', body, key: stack.key(tenant) });
+    const outcome = await wire.send('HTTP/JSON', { signal: 'traces', body, key: stack.key(TENANT) });
     expect(outcome).toMatchObject({ http: 200, partial: { set: true, rejected: 1 } });
   },
   ON.json,
@@ -195,13 +194,13 @@ behaves(
   async ({ transport, place, wire }) => {
     const name = `values ${transport} ${place}`;
     const body = oneItem('traces', name, { attributes: ODD });
-    expect(await wire.send(transport, { signal: 'traces', body, key: stack.key(tenant) })).toMatchObject({
+    expect(await wire.send(transport, { signal: 'traces', body, key: stack.key(TENANT) })).toMatchObject({
       http: 200,
       partial: { set: false },
     });
     const columns = ODD.map(({ key }) => `SpanAttributes['${key}'] AS ${key}`).join(', ');
     const found = await stack.until(
-      `SELECT ${columns} FROM otel_traces WHERE TenantId = '${tenant}' AND SpanName = '${name}'`,
+      `SELECT ${columns} FROM otel_traces WHERE TenantId = '${TENANT}' AND SpanName = '${name}'`,
       () => true,
     );
     expect(found).toEqual({ empty: '', unset: '', bytes: 'AP8=', mixed: '[1,"two",null,true]', map: '{"inner":0.5}' });
@@ -209,7 +208,7 @@ behaves(
 );
 
 behaves(14, 'flags above the low eight bits may be set', async ({ transport, wire }) => {
-  const key = stack.key(tenant);
+  const key = stack.key(TENANT);
   const link = { traceId: new Uint8Array(16).fill(1), spanId: new Uint8Array(8).fill(1), flags: 0xffff_ff01 };
   const spans = items('traces', 'flags', [{ flags: 0xffff_fc01 }, { flags: 0x301, links: [link] }]);
   const logs = items('logs', 'flags', [{ flags: 0xffff_fc01 }]);
@@ -235,7 +234,7 @@ for (const [what, fields] of [
     const outcome = await wire.send(transport, {
       signal: 'traces',
       body: oneItem('traces', 'ids', fields),
-      key: stack.key(tenant),
+      key: stack.key(TENANT),
     });
     expect(outcome).toMatchObject({ http: 200, partial: { set: true, rejected: 1 } });
   });
