@@ -37,6 +37,18 @@ test.each(TARGETS)('%s runs as a number that is not root, by an entry point with
   expect(chain.some((i) => i.keyword === 'HEALTHCHECK')).toBe(true);
 });
 
+test.each(TARGETS)(
+  '%s has read its own sources once, as the user that it runs as, into the cache that it looks into',
+  (target) => {
+    const chain = chainInstructions(stages, target);
+    const [, entry] = JSON.parse(chain.findLast((i) => i.keyword === 'ENTRYPOINT')!.text) as string[];
+    const user = chain.findLastIndex((i) => i.keyword === 'USER');
+    const reads = chain.findIndex((i) => i.keyword === 'RUN' && i.text.startsWith(`node ${entry} --help`));
+    expect(reads).toBeGreaterThan(user);
+    expect(chain.slice(0, reads).some((i) => /NODE_COMPILE_CACHE=\/var\/cache\/weir/.test(i.text))).toBe(true);
+  },
+);
+
 // CommonJS whose types say that it is not: the default import is the function itself.
 const createIgnore = dockerignore as unknown as typeof dockerignore.default;
 const ignored = createIgnore({ ignorecase: false }).add(await readFile(join(REPOSITORY, '.dockerignore'), 'utf8'));

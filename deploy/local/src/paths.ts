@@ -6,6 +6,8 @@ export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 
 /** What is installed once for the checkout, whatever data directories it serves. */
 export const CACHE = join(ROOT, 'node_modules/.cache/weir');
+/** What Node keeps of sources that it has read. */
+export const COMPILE_CACHE = join(CACHE, 'compiled');
 
 /** Where everything of one stack lies. */
 export function stackPaths(dataDir: string) {

@@ -37,6 +37,19 @@ function start(...args: string[]) {
   return spawnSync(process.execPath, ['deploy/local/src/start.ts', ...args], { cwd: ROOT, encoding: 'utf8' });
 }
 
+test.each(['edge', 'normalizer', 'sink'])("%s finds all of its sources in Node's cache", (service) => {
+  const environ = readFileSync(`/proc/${sharedStack().pid(service)}/environ`, 'utf8').split('\0');
+  const cache = environ.find((each) => each.startsWith('NODE_COMPILE_CACHE='))!.slice('NODE_COMPILE_CACHE='.length);
+  const env = { ...process.env, NODE_COMPILE_CACHE: cache, NODE_DEBUG_NATIVE: 'COMPILE_CACHE' };
+  const main = join(ROOT, 'services', service, 'src/main.ts');
+  const { stdout, stderr } = spawnSync(process.execPath, [main, '--help'], { env, encoding: 'utf8' });
+  const looked = `${stdout}${stderr}`
+    .split('\n')
+    .filter((line) => /reading cache .* for StrippedTypeScript/.test(line));
+  expect(looked.length).toBeGreaterThan(50);
+  expect(looked.filter((line) => !line.endsWith('success') && !line.includes('... success'))).toEqual([]);
+});
+
 /** A PATH that has every command of the present one but the named. */
 function pathWithout(missing: string): string {
   const dir = newDir();
