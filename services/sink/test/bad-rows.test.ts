@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
@@ -148,15 +148,9 @@ const POINTS: readonly FaultPoint[] = ['sink.after_refusal', 'sink.after_letter'
 
 test.each(POINTS)('a sink that is killed at %s decides each row once, and the books agree', async (point) => {
   const tenant = caseTenant(10 + POINTS.indexOf(point));
-  const before = stack.pid('sink');
-  writeFileSync(pointFile, point);
-  stack.signal('sink', 'SIGUSR2');
-  await pause(300);
-  await Promise.all([send(tenant, 'third', 300, [0, 150, 299]), send(OTHER, 'fourth', 10)]);
-  for (let waitedMs = 0; stack.pid('sink') === before; waitedMs += 100) {
-    if (waitedMs > 60_000) throw new Error(`the sink did not come to ${point}`);
-    await pause(100);
-  }
+  await stack.killAt('sink', point, pointFile, () =>
+    Promise.all([send(tenant, 'third', 300, [0, 150, 299]), send(OTHER, 'fourth', 10)]),
+  );
   await stored(tenant, 297);
   await balanced(tenant);
   const dead = await letters(tenant);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FaultPoint } from '@weir/pipeline';
@@ -71,15 +71,7 @@ test('what comes in several partitions of a sink goes in together', async () => 
 const POINTS: readonly FaultPoint[] = ['sink.after_cut', 'sink.in_insert', 'sink.after_insert'];
 
 test.each(POINTS)('a sink that is killed at %s leaves each row once, whoever gets its partitions', async (point) => {
-  const before = stack.pid('sink');
-  writeFileSync(pointFile, point);
-  stack.signal('sink', 'SIGUSR2');
-  await pause(300);
-  await send(point);
-  for (let waitedMs = 0; stack.pid('sink') === before; waitedMs += 100) {
-    if (waitedMs > 60_000) throw new Error(`the sink did not come to ${point}`);
-    await pause(100);
-  }
+  await stack.killAt('sink', point, pointFile, () => send(point));
   await storedOnce(point);
   for (const tenant of TENANTS.slice(0, 5)) await stack.ingestctl('audit', '--tenant', tenant);
 });

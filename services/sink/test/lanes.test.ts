@@ -1,8 +1,8 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FaultPoint } from '@weir/pipeline';
-import { caseTenant, encodeExport, OtlpClient, pause, TestStack } from '@weir/testkit';
+import { caseTenant, encodeExport, OtlpClient, TestStack } from '@weir/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 /** Of 7, 30 and 90 days. */
@@ -107,15 +107,7 @@ test('each insert touches one partition of its table', async () => {
 const POINTS: readonly FaultPoint[] = ['sink.after_cut', 'sink.in_insert', 'sink.after_insert'];
 
 test.each(POINTS)('a sink that is killed at %s leaves each row of every lane once', async (point) => {
-  const before = stack.pid('sink');
-  writeFileSync(pointFile, point);
-  stack.signal('sink', 'SIGUSR2');
-  await pause(300);
-  await send(point);
-  for (let waitedMs = 0; stack.pid('sink') === before; waitedMs += 100) {
-    if (waitedMs > 60_000) throw new Error(`the sink did not come to ${point}`);
-    await pause(100);
-  }
+  await stack.killAt('sink', point, pointFile, () => send(point));
   await storedOnce(point);
   for (const tenant of TENANTS) await stack.ingestctl('audit', '--tenant', tenant);
 });

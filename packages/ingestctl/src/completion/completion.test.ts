@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { type Ran, runProgram } from '../../test/run-program.ts';
 import type { Outside } from '../outside.ts';
-import { buildProgram, createProgram } from '../program.ts';
+import { buildProgram } from '../program.ts';
 import { allCommands, commandTree } from './command-tree.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'weir-completion-'));
@@ -12,24 +13,8 @@ const has = (shell: string) => spawnSync(shell, ['-c', 'exit 0']).status === 0;
 
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-async function script(shell: string): Promise<{ status: number; out: string; err: string }> {
-  let [out, err] = ['', ''];
-  const outside: Outside = {
-    env: {},
-    readFile: () => {
-      throw Object.assign(new Error('ENOENT'), { code: 'ENOENT' });
-    },
-    writeFile: () => undefined,
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    terminal: false,
-  };
-  const status = await createProgram(outside).run(['completion', shell]);
-  return { status, out, err };
+function script(shell: string): Promise<Ran> {
+  return runProgram(['completion', shell]);
 }
 
 const quiet: Outside = {

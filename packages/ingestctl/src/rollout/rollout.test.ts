@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createProgram } from '../program.ts';
+import { runProgram } from '../../test/run-program.ts';
 import { parseRoutes, renderRoutes, withShifts } from './routes-file.ts';
 
 const NOWHERE = '127.0.0.1:1';
@@ -28,24 +28,12 @@ afterAll(() => {
 });
 
 async function status(routes: string, ...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  let [out, err] = ['', ''];
-  const program = createProgram({
-    env: {},
-    readFile: (path) => {
-      if (path === 'routes.yaml') return routes;
-      throw Object.assign(new Error(path), { code: 'ENOENT' });
-    },
-    writeFile: () => undefined,
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    terminal: false,
-  });
+  const readFile = (path: string) => {
+    if (path === 'routes.yaml') return routes;
+    throw Object.assign(new Error(path), { code: 'ENOENT' });
+  };
   const all = ['rollout', 'status', '--routes', 'routes.yaml', '--brokers', NOWHERE, ...args];
-  return { status: await program.run(all), out, err };
+  return runProgram(all, { readFile });
 }
 
 test('where tenants are shifted and no Envoy was asked, the state is not said to be well', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { runProgram } from '../../test/run-program.ts';
 import type { Outside } from '../outside.ts';
-import { createProgram } from '../program.ts';
 
 interface Given {
   readonly env?: Outside['env'];
@@ -8,25 +8,12 @@ interface Given {
 }
 
 async function ingestctl(args: readonly string[], { env = {}, files = {} }: Given = {}) {
-  let [out, err] = ['', ''];
-  const outside: Outside = {
-    env,
-    readFile: (path) => {
-      const text = files[path];
-      if (text === undefined) throw Object.assign(new Error('ENOENT'), { code: 'ENOENT' });
-      return text;
-    },
-    writeFile: () => undefined,
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    terminal: false,
+  const readFile = (path: string) => {
+    const text = files[path];
+    if (text === undefined) throw Object.assign(new Error('ENOENT'), { code: 'ENOENT' });
+    return text;
   };
-  const status = await createProgram(outside).run(args);
-  return { status, out, err };
+  return runProgram(args, { env, readFile });
 }
 
 interface Shown {

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { ensureTenants, type LocalFile, type ProcessCounts, ROOT, readLocalFile, stackPaths } from '@weir/local';
+import type { FaultPoint } from '@weir/pipeline';
 import { request } from 'undici';
 
 const CASES = 100;
@@ -47,6 +48,9 @@ const PORTS_OF_MANY = 200;
 const FIRST_PORT = 20_000;
 const STACKS = 150;
 const POLL_MS = 100;
+/** A signal has been heard after this; a process that is to die does so within the other. */
+const HEARD_MS = 300;
+const DIED_MS_MAX = 60_000;
 
 /** The embedded stack, run for tests in a data directory of its own: the real Kafka, ClickHouse and Envoy. */
 export class TestStack {
@@ -120,6 +124,23 @@ export class TestStack {
 
   signal(name: string, signal: NodeJS.Signals): void {
     process.kill(this.pid(name), signal);
+  }
+
+  /**
+   * Has a process kill itself at a fault point, in what `act` leads to, and waits until it runs again.
+   *
+   * @param pointFile what WEIR_FAULT_POINTS_FILE of the stack names
+   */
+  async killAt(name: string, point: FaultPoint, pointFile: string, act: () => Promise<unknown>): Promise<void> {
+    const before = this.pid(name);
+    writeFileSync(pointFile, point);
+    this.signal(name, 'SIGUSR2');
+    await pause(HEARD_MS);
+    await act();
+    for (let waitedMs = 0; this.pid(name) === before; waitedMs += POLL_MS) {
+      if (waitedMs > DIED_MS_MAX) throw new Error(`${name} did not come to ${point}`);
+      await pause(POLL_MS);
+    }
   }
 
   /** A metric's value summed over its labels, or over those that `labels` names. */
