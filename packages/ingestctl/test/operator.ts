@@ -42,6 +42,12 @@ export class Operator {
     return String((await this.jsonLines(...args)).at(-1)!.id);
   }
 
+  /** Promotes a replay all of whose rows live has: nothing is changed. */
+  async promotesNothing(id: string): Promise<void> {
+    const nothing = { replaced: 0, inserted: 0, kept: 0 };
+    expect(await this.json('shadow', 'promote', id, '--yes')).toEqual({ id, ...nothing, state: 'promoted' });
+  }
+
   /**
    * Whether all topics and groups of the live path, and the books, stand where they stood before the work. What ran on this stack before may
    * still move an offset now and then, so one time of three is enough: what the work itself moves it moves each time.

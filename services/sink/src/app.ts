@@ -83,10 +83,9 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
     },
     (partition, former, revision) => {
       const parts = {
-        ...{ log, topic, membership, progress, clock, inserter, cutter, revision },
+        ...{ log, topic, membership, progress, clock, cutter, revision },
         // Of a partition one batch fills while another is inserted.
         bounds: { ...bounds, bytesMax: Math.min(bounds.bytesMax, Math.floor(config.bufferBytesMax / owned / 2)) },
-        onStored,
         onTakeOver: (cut: boolean) => metrics.takeOvers.inc({ cut: String(cut) }),
         onLost: lostEvent(topic, metrics, context),
       };

@@ -93,6 +93,26 @@ export class Cutter {
     }
   }
 
+  /**
+   * Stores a recorded cut again, exactly as it was recorded: what is in ClickHouse already is dropped there.
+   *
+   * @param isStored it is known to be there, and only to be settled
+   * @param heard a sign of life of it
+   */
+  async repeat(cut: BatchCut, isStored: boolean, heard: () => void, signal: AbortSignal): Promise<void> {
+    const { inserter, onStored } = this.#parts;
+    const ledger = this.#ledger(heard);
+    await ledger.record(cut, signal);
+    if (!isStored) await inserter.insert(cut, ledger, signal);
+    await ledger.settle(cut, null, signal);
+    onStored(cut);
+  }
+
+  #ledger(heard: () => void): CutLedger {
+    const { membership, clock, progress } = this.#parts;
+    return new CutLedger(membership, heardClock(clock, heard), progress);
+  }
+
   /** How long there is nothing to do for a member; what changes that wakes it. */
   #waitMs(member: Member): number {
     if (member.run !== undefined) return Number.POSITIVE_INFINITY;
@@ -118,12 +138,11 @@ export class Cutter {
   }
 
   async #run(run: Run, first: BatchCut): Promise<void> {
-    const { membership, progress, inserter, clock, onStored } = this.#parts;
+    const { inserter, onStored } = this.#parts;
     const { signal } = run.failing;
-    const heard = heardClock(clock, () => {
+    const ledger = this.#ledger(() => {
       for (const { of } of run.members) of.heard();
     });
-    const ledger = new CutLedger(membership, heard, progress);
     try {
       await ledger.record(first, signal);
       for (let cut: BatchCut | undefined = first; cut !== undefined; ) {

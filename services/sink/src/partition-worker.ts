@@ -1,22 +1,18 @@
-import { CutLedger, type PartitionWork, type SinkStart } from '@weir/delivery';
+import type { PartitionWork, SinkStart } from '@weir/delivery';
 import { type Clock, heardClock } from '@weir/pipeline';
 import { type BatchBounds, PartitionBuffer } from './batch/partition-buffer.ts';
-import type { Batch, BatchCut } from './batches.ts';
+import type { Batch } from './batches.ts';
 import { RowsSource } from './consume/rows-source.ts';
 import type { Contributor, Cutter } from './cutter.ts';
-import type { BatchInserter } from './insert/batch-inserter.ts';
 import { LIMITS } from './limits.ts';
 import { RecordedCuts, type RecordedIn, type TakenUp } from './recorded-cuts.ts';
 
 /** What a partition worker needs of the world. */
 export interface WorkerParts extends RecordedIn {
-  readonly inserter: Pick<BatchInserter, 'insert'>;
-  readonly cutter: Pick<Cutter, 'store'>;
+  readonly cutter: Pick<Cutter, 'store' | 'repeat'>;
   readonly bounds: BatchBounds;
   /** What all sinks of the group understand. */
   readonly revision: number;
-  /** Called with each cut that is made again, once it is in ClickHouse and committed. */
-  readonly onStored: (cut: BatchCut) => void;
   readonly onTakeOver: (cut: boolean) => void;
   /** Kafka let go of so many records before we had read them: they are lost. */
   readonly onLost: (partition: number, records: number) => void;
@@ -73,9 +69,11 @@ export class PartitionWorker implements PartitionWork {
       aliveMs: parts.clock.nowMs(),
       insertingSinceMs: undefined,
     };
-    this.#clock = heardClock(parts.clock, () => {
-      this.progress.aliveMs = parts.clock.nowMs();
-    });
+    this.#clock = heardClock(parts.clock, () => this.#heard());
+  }
+
+  #heard(): void {
+    this.progress.aliveMs = this.#parts.clock.nowMs();
   }
 
   /**
@@ -134,19 +132,14 @@ export class PartitionWorker implements PartitionWork {
    * Returns what it holds of this one.
    */
   async #redo({ start, isStored }: TakenUp, recorded: RecordedCuts, signal: AbortSignal): Promise<Batch> {
-    const { membership, progress, inserter, onStored } = this.#parts;
     // Another led it, and has settled it.
     if (isStored) return recorded.readRange(this.#partition, start, signal);
     // By the rule by which it was cut, whatever all understand by now.
     const { cut, isStored: isSettled } = await recorded.read(this.#partition, start, signal);
     const [own] = cut.ranges as [Batch];
-    const ledger = new CutLedger(membership, this.#clock, progress);
     this.#inserting(own);
-    await ledger.record(cut, signal);
-    if (!isSettled) await inserter.insert(cut, ledger, signal);
-    await ledger.settle(cut, null, signal);
+    await this.#parts.cutter.repeat(cut, isSettled, () => this.#heard(), signal);
     this.#stored(own);
-    onStored(cut);
     return own;
   }
 
@@ -155,9 +148,7 @@ export class PartitionWorker implements PartitionWork {
       partition: this.#partition,
       buffer,
       revision: this.#parts.revision,
-      heard: () => {
-        this.progress.aliveMs = this.#parts.clock.nowMs();
-      },
+      heard: () => this.#heard(),
       inserting: (batch) => this.#inserting(batch),
       stored: (batch) => {
         this.#stored(batch);

@@ -24,13 +24,12 @@ const [ONE, OTHER] = [caseTenant(1), caseTenant(2)];
 const BAD = 'what no table takes';
 
 const scratch = mkdtempSync(join(tmpdir(), 'weir-bad-rows-'));
-const pointFile = join(scratch, 'fault-point');
 let stack: TestStack;
 let client: OtlpClient;
 let log: KafkaLog;
 
 beforeAll(async () => {
-  stack = await TestStack.start(join(scratch, 'data'), { env: { WEIR_FAULT_POINTS_FILE: pointFile } });
+  stack = await TestStack.start(join(scratch, 'data'), { faultPoints: true });
   client = new OtlpClient(stack);
   log = createKafkaLog({ brokers: stack.local.kafka.brokers, clientId: 'bad-rows-test' }, QUIET, systemClock);
   await stack.query(`ALTER TABLE otel_traces ADD CONSTRAINT no_bad CHECK SpanName != '${BAD}'`);
@@ -148,7 +147,7 @@ const POINTS: readonly FaultPoint[] = ['sink.after_refusal', 'sink.after_letter'
 
 test.each(POINTS)('a sink that is killed at %s decides each row once, and the books agree', async (point) => {
   const tenant = caseTenant(10 + POINTS.indexOf(point));
-  await stack.killAt('sink', point, pointFile, () =>
+  await stack.killAt('sink', point, () =>
     Promise.all([send(tenant, 'third', 300, [0, 150, 299]), send(OTHER, 'fourth', 10)]),
   );
   await stored(tenant, 297);

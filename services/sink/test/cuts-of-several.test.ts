@@ -11,18 +11,16 @@ const TENANTS = Array.from({ length: 40 }, (_, at) => caseTenant(at));
 const SPANS = 20;
 
 const scratch = mkdtempSync(join(tmpdir(), 'weir-several-'));
-const pointFile = join(scratch, 'fault-point');
 let stack: TestStack;
 let client: OtlpClient;
 
 beforeAll(async () => {
   // Batches that wait, so that every partition of a sink has something in each cut.
   const env = {
-    WEIR_FAULT_POINTS_FILE: pointFile,
     WEIR_KAFKA_PARTITIONS: String(PARTITIONS),
     WEIR_SINK_BATCH_AGE: '3s',
   };
-  stack = await TestStack.start(join(scratch, 'data'), { env, counts: { sink: 2 } });
+  stack = await TestStack.start(join(scratch, 'data'), { env, faultPoints: true, counts: { sink: 2 } });
   client = new OtlpClient(stack);
 });
 
@@ -71,7 +69,7 @@ test('what comes in several partitions of a sink goes in together', async () => 
 const POINTS: readonly FaultPoint[] = ['sink.after_cut', 'sink.in_insert', 'sink.after_insert'];
 
 test.each(POINTS)('a sink that is killed at %s leaves each row once, whoever gets its partitions', async (point) => {
-  await stack.killAt('sink', point, pointFile, () => send(point));
+  await stack.killAt('sink', point, () => send(point));
   await storedOnce(point);
   for (const tenant of TENANTS.slice(0, 5)) await stack.ingestctl('audit', '--tenant', tenant);
 });

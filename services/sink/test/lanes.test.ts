@@ -13,14 +13,13 @@ const EXPORTS = 3;
 
 const scratch = mkdtempSync(join(tmpdir(), 'weir-lanes-'));
 const dataDir = join(scratch, 'data');
-const pointFile = join(scratch, 'fault-point');
 let stack: TestStack;
 let client: OtlpClient;
 
 beforeAll(async () => {
   // One partition and batches that wait: the rows of all tenants are in one of them.
-  const env = { WEIR_FAULT_POINTS_FILE: pointFile, WEIR_KAFKA_PARTITIONS: '1', WEIR_SINK_BATCH_AGE: '10s' };
-  stack = await TestStack.start(dataDir, { env });
+  const env = { WEIR_KAFKA_PARTITIONS: '1', WEIR_SINK_BATCH_AGE: '10s' };
+  stack = await TestStack.start(dataDir, { env, faultPoints: true });
   client = new OtlpClient(stack);
 });
 
@@ -107,7 +106,7 @@ test('each insert touches one partition of its table', async () => {
 const POINTS: readonly FaultPoint[] = ['sink.after_cut', 'sink.in_insert', 'sink.after_insert'];
 
 test.each(POINTS)('a sink that is killed at %s leaves each row of every lane once', async (point) => {
-  await stack.killAt('sink', point, pointFile, () => send(point));
+  await stack.killAt('sink', point, () => send(point));
   await storedOnce(point);
   for (const tenant of TENANTS) await stack.ingestctl('audit', '--tenant', tenant);
 });

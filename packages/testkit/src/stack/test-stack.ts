@@ -38,6 +38,8 @@ export interface StackOptions {
   readonly services?: boolean;
   /** First of the ports; free ones are looked for where it is left out. */
   readonly portBase?: number;
+  /** Whether processes can be killed at fault points. */
+  readonly faultPoints?: boolean;
   /** Settings of the services. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -71,8 +73,10 @@ export class TestStack {
     for (const [service, count] of Object.entries(options.counts ?? {})) args.push(`--${service}s`, String(count));
     if (options.envoy === false) args.push('--no-envoy');
     if (options.services === false) args.push('--no-services');
-    await runNode(['deploy/local/src/start.ts', ...args], options.env ?? {}, START_MS);
-    return new TestStack(dataDir);
+    const stack = new TestStack(dataDir);
+    const faults = options.faultPoints === true ? { WEIR_FAULT_POINTS_FILE: stack.#pointFile } : {};
+    await runNode(['deploy/local/src/start.ts', ...args], { ...faults, ...options.env }, START_MS);
+    return stack;
   }
 
   /** DIR/local.json as it is now: pids change when processes are restarted. */
@@ -126,14 +130,14 @@ export class TestStack {
     process.kill(this.pid(name), signal);
   }
 
-  /**
-   * Has a process kill itself at a fault point, in what `act` leads to, and waits until it runs again.
-   *
-   * @param pointFile what WEIR_FAULT_POINTS_FILE of the stack names
-   */
-  async killAt(name: string, point: FaultPoint, pointFile: string, act: () => Promise<unknown>): Promise<void> {
+  get #pointFile(): string {
+    return join(this.dataDir, 'fault-point');
+  }
+
+  /** Has a process of a stack with fault points kill itself at one, in what `act` leads to, and waits until it runs again. */
+  async killAt(name: string, point: FaultPoint, act: () => Promise<unknown>): Promise<void> {
     const before = this.pid(name);
-    writeFileSync(pointFile, point);
+    writeFileSync(this.#pointFile, point);
     this.signal(name, 'SIGUSR2');
     await pause(HEARD_MS);
     await act();
