@@ -1,4 +1,5 @@
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { zstdDecompressSync } from 'node:zlib';
+import { zstdFrame } from '@weir/pipeline';
 import { installCodec, ZSTD } from './internals.ts';
 
 /** Plain values of an append together below which compressing costs more than sending them. */
@@ -10,7 +11,6 @@ const PLAIN_BYTES_MIN = 1_024;
 const SHRINKS_MAX = 16;
 /** What one batch may become. Ours are at most 12 MiB; those that a tool of the operator writes may be others. */
 const BATCH_BYTES_MAX = 64 * 1024 ** 2;
-const LEVEL_1 = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 /** How fast what is known of the ratio follows what is read. */
 const WEIGHT = 0.25;
 
@@ -34,7 +34,7 @@ export function sawPlainPage(): void {
 
 /** Compresses the records of a batch; null where they go as they are. */
 export function compressBatch(plain: Buffer): Buffer | null {
-  const compressed = zstdCompressSync(plain, LEVEL_1);
+  const compressed = zstdFrame(plain);
   return compressed.length * SHRINKS_MAX >= plain.length && compressed.length < plain.length ? compressed : null;
 }
 

@@ -1,4 +1,4 @@
-import { keptCapacity } from './capacity.ts';
+import { KeptCapacity } from './capacity.ts';
 
 /** Runs shorter than this are copied by words: the call of a native copy costs more. */
 const WORD_COPY_MAX = 96;
@@ -16,19 +16,19 @@ export class Bytes {
   /** The same memory as `buf`, for reading and writing words. */
   view: DataView;
   length = 0;
-  readonly #min: number;
+  readonly #kept: KeptCapacity;
   /** The last source of a copy; it is mostly the next one's too. */
   #source: Uint8Array = EMPTY;
   #sourceView: DataView = viewOf(EMPTY);
 
   constructor(capacity = 1024) {
-    this.#min = capacity;
+    this.#kept = new KeptCapacity(capacity);
     this.buf = Buffer.allocUnsafeSlow(capacity);
     this.view = viewOf(this.buf);
   }
 
   clear(): void {
-    const kept = keptCapacity(this.buf.length, this.length, this.#min);
+    const kept = this.#kept.after(this.buf.length, this.length);
     if (kept < this.buf.length) this.#replace(Buffer.allocUnsafeSlow(kept));
     this.length = 0;
     if (this.#source !== EMPTY) {

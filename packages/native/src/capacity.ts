@@ -1,7 +1,23 @@
+/** So many blocks in a row must need little before memory is given back: a small block between large ones must not cost the next its growth. */
+const BLOCKS = 16;
+
 /**
- * The capacity to go on with after a block: half of what there is where less than a quarter of it was used, so that one
- * large block does not hold its memory for ever and a steady size is never given back.
+ * The capacity to go on with after each block: half of what there is where for a while less than a quarter of it was used, so that one
+ * large block does not hold its memory for ever, and what varies from block to block is not given back and asked for again.
  */
-export function keptCapacity(capacity: number, used: number, min: number): number {
-  return capacity > min && used < capacity / 4 ? Math.max(min, capacity / 2) : capacity;
+export class KeptCapacity {
+  readonly #min: number;
+  #small = 0;
+
+  constructor(min: number) {
+    this.#min = min;
+  }
+
+  after(capacity: number, used: number): number {
+    if (capacity <= this.#min || used >= capacity / 4) this.#small = 0;
+    else this.#small++;
+    if (this.#small < BLOCKS) return capacity;
+    this.#small = 0;
+    return Math.max(this.#min, capacity / 2);
+  }
 }

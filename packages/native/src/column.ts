@@ -1,5 +1,5 @@
 import { Bytes } from './bytes.ts';
-import { keptCapacity } from './capacity.ts';
+import { KeptCapacity } from './capacity.ts';
 
 /**
  * A column of a Native block. Rows are pushed by the methods of each kind. Memory is kept from block to block, and given
@@ -17,11 +17,15 @@ export interface Column {
   clear(): void;
 }
 
+const WORDS_MIN = 2048;
+const VALUES_MIN = 1024;
+
 /** 8-byte values: UInt64, Int64, DateTime64(9), Float64. Pushed as two halves or as a float. */
 export class Column64 implements Column {
   readonly type: string;
   rows = 0;
-  #words = new Uint32Array(2048);
+  readonly #kept = new KeptCapacity(WORDS_MIN);
+  #words = new Uint32Array(WORDS_MIN);
   #floats = new Float64Array(this.#words.buffer);
 
   constructor(type: string) {
@@ -56,7 +60,7 @@ export class Column64 implements Column {
   }
 
   clear(): void {
-    const kept = keptCapacity(this.#words.length, this.rows * 2, 2048);
+    const kept = this.#kept.after(this.#words.length, this.rows * 2);
     if (kept < this.#words.length) this.#resize(new Uint32Array(kept));
     this.rows = 0;
   }
@@ -79,13 +83,14 @@ type Words = Uint8Array | Uint16Array | Int32Array | Uint32Array;
 export class SmallColumn implements Column {
   readonly type: string;
   rows = 0;
+  readonly #kept = new KeptCapacity(VALUES_MIN);
   #values: Words;
   readonly #make: (size: number) => Words;
 
   constructor(type: keyof typeof SMALL) {
     this.type = type;
     this.#make = SMALL[type];
-    this.#values = this.#make(1024);
+    this.#values = this.#make(VALUES_MIN);
   }
 
   get bytes(): number {
@@ -108,7 +113,7 @@ export class SmallColumn implements Column {
   }
 
   clear(): void {
-    const kept = keptCapacity(this.#values.length, this.rows, 1024);
+    const kept = this.#kept.after(this.#values.length, this.rows);
     if (kept < this.#values.length) this.#values = this.#make(kept);
     this.rows = 0;
   }

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { Bytes, viewOf } from './bytes.ts';
-import { keptCapacity } from './capacity.ts';
+import { KeptCapacity } from './capacity.ts';
 import type { Column } from './column.ts';
 
 const SHARED_DICTIONARIES_WITH_ADDITIONAL_KEYS = 1;
@@ -21,6 +21,8 @@ const HASH_SEED = randomInt(2 ** 32);
 export class LowCardinalityColumn implements Column {
   readonly type = 'LowCardinality(String)';
   rows = 0;
+  readonly #keptIds = new KeptCapacity(IDS_MIN);
+  readonly #keptSlots = new KeptCapacity(SLOTS_MIN);
   #ids = new Uint32Array(IDS_MIN);
   readonly #keys = new Bytes(4 * 1024);
   /** Start of each key's bytes in `#keys`; its end is in the next array. */
@@ -94,19 +96,18 @@ export class LowCardinalityColumn implements Column {
   }
 
   clear(): void {
-    const ids = keptCapacity(this.#ids.length, this.rows, IDS_MIN);
+    const ids = this.#keptIds.after(this.#ids.length, this.rows);
     if (ids < this.#ids.length) this.#ids = new Uint32Array(ids);
-    const slots = keptCapacity(this.#slots.length, this.#count * 2, SLOTS_MIN);
+    const slots = this.#keptSlots.after(this.#slots.length, this.#count * 2);
     if (slots < this.#slots.length) {
-      this.#slots = new Int32Array(slots);
+      this.#slots = new Int32Array(slots).fill(-1);
       this.#resizeKeys(slots / 2);
-    }
+    } else if (this.#count > 0) this.#slots.fill(-1);
     this.rows = 0;
     this.#count = 0;
     this.#source = EMPTY;
     this.#sourceView = viewOf(EMPTY);
     this.#keys.clear();
-    this.#slots.fill(-1);
   }
 
   /** Compares by words; the last word overlaps the one before. */

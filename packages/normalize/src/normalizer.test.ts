@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { zstdDecompressSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { EdgeMarks } from '@weir/delivery';
 import { BlockRows } from '@weir/native';
 import { ITEM_FAULTS } from '@weir/otlp';
@@ -154,6 +154,49 @@ test('every row says which raw record it comes from', async () => {
   } finally {
     engine.close();
   }
+});
+
+/** Large enough for its memory to be given back. */
+const LARGE_BYTES = 300_000;
+
+test.each([
+  ['gzip', gzipSync],
+  ['zstd', zstdCompressSync],
+] as const)(
+  'what was inflated from %s is given back, and its rows are those of the same bytes as they are',
+  (encoding, compress) => {
+    const bodies = [spans(3, LARGE_BYTES), spans(2, LARGE_BYTES)];
+    const run = (values: readonly Buffer[], as: RawExport['meta']['encoding']) => {
+      const entries = values.map((value, at) => {
+        const entry = raw(at, value) as RawExport;
+        return { ...entry, meta: { ...entry.meta, encoding: as, bytes: bodies[at]!.length } };
+      });
+      const { done } = create().normalizer.run(entries, 0, new EdgeMarks(), SOURCE);
+      return done.sections.map(({ start, end }) => zstdDecompressSync(done.value.subarray(start, end)));
+    };
+    expect(
+      run(
+        bodies.map((body) => compress(body)),
+        encoding,
+      ),
+    ).toEqual(run(bodies, 'identity'));
+    // What came as it is is the log's page, which more may be read from.
+    expect(bodies.every(({ length }) => length > LARGE_BYTES)).toBe(true);
+  },
+);
+
+test('letters keep the bytes that were inflated', () => {
+  const good = spans(1, LARGE_BYTES);
+  const bad = encodeExport('traces', {
+    resourceSpans: [{ scopeSpans: [{ spans: [{ name: 'x'.repeat(LARGE_BYTES) }] }] }],
+  });
+  const body = Buffer.concat([good, bad]);
+  const entry = raw(0, zstdCompressSync(body)) as RawExport;
+  const meta = { ...entry.meta, encoding: 'zstd' as const, bytes: body.length, items: 2 };
+  const { done } = create().normalizer.run([{ ...entry, meta }], 0, new EdgeMarks(), SOURCE);
+  expect([done.rows, done.dead.length]).toEqual([1, 1]);
+  const [resource] = decodeExport('traces', done.dead[0]!.value).resourceSpans;
+  expect(resource?.scopeSpans[0]?.spans[0]?.name).toHaveLength(LARGE_BYTES);
 });
 
 test('each section is one zstd frame of the value', () => {

@@ -1,6 +1,6 @@
 import type { EdgeMarks } from '@weir/delivery';
 import { FIRST_LIMIT_FAULT, ITEM_FAULTS } from '@weir/otlp';
-import type { SignalKind } from '@weir/pipeline';
+import { freeBytes, type SignalKind } from '@weir/pipeline';
 import {
   type DlqReason,
   minuteOf,
@@ -117,6 +117,7 @@ export class Normalizer {
       const { next, dead, oldestReceivedAtNs } = attempt;
       const { rows } = record;
       addUsage(record, attempt, written);
+      freeBodies(attempt);
       const { sections } = record;
       const range = { rawFirst: entries[from]!.offset, rawLast: entries[next - 1]!.offset };
       return { next, done: { ...range, oldestReceivedAtNs, sections, value: record.value(), rows, dead } };
@@ -172,10 +173,10 @@ export class Normalizer {
   }
 
   #open(raw: RawExport): OpenExport | DeadLetter {
-    const { tenant: name, encoding } = raw.meta;
+    const { tenant: name, encoding, bytes } = raw.meta;
     const tenant = this.#tenantOf(name);
     if (tenant === undefined) return letter(raw, 'unknown_tenant', 'there is no such tenant');
-    const body = inflate(raw.value, encoding, LIMITS.bodyBytesMax);
+    const body = inflate(raw.value, encoding, bytes, LIMITS.bodyBytesMax);
     if (body === undefined) return letter(raw, 'undecodable_body', `the body is not valid ${encoding}`);
     return { raw, tenant, body };
   }
@@ -246,6 +247,11 @@ export class Normalizer {
     }
     return letters;
   }
+}
+
+/** What was inflated here: blocks and letters hold copies. */
+function freeBodies({ open }: Attempt): void {
+  for (const { raw, body } of open) if (raw.meta.encoding !== 'identity') freeBytes(body);
 }
 
 /**

@@ -1,7 +1,5 @@
-import { constants, zstdCompressSync } from 'node:zlib';
+import { zstdFrame } from '@weir/pipeline';
 import { MIXED_LANE, type RowsSection, type TableName } from '@weir/records';
-
-const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
 /** The value of a rows record as it grows: each table's block becomes one zstd frame. */
 export class RowsRecordBuilder {
@@ -13,7 +11,7 @@ export class RowsRecordBuilder {
 
   /** Adds one table's Native block; the bytes are compressed at once and not kept. */
   add(table: TableName, rows: number, block: Buffer, lane = MIXED_LANE): void {
-    const frame = zstdCompressSync(block, ZSTD);
+    const frame = zstdFrame(block);
     const start = this.#bytes;
     this.#frames.push(frame);
     this.#bytes += frame.length;

@@ -33,6 +33,8 @@ export interface RawExport {
   readonly format: BodyFormat;
   readonly encoding: BodyEncoding;
   readonly body: Buffer;
+  /** The body is in memory of its own, which admission gives back as soon as nothing needs it: then it has no bytes. */
+  readonly ownsBody: boolean;
 }
 
 /** An export that may go on: read, within its limits, and with room taken for it. */

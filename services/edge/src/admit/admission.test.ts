@@ -30,7 +30,7 @@ const unlimited = effectiveTenant('acme', { keys: [], limits: generous }, undefi
 
 function export_(body: Uint8Array, fields: Partial<RawExport> = {}): RawExport {
   const base = { tenant, signal: 'traces', transport: 'http', format: 'protobuf', encoding: 'identity' } as const;
-  return { ...base, body: Buffer.from(body), ...fields };
+  return { ...base, ownsBody: false, body: Buffer.from(body), ...fields };
 }
 
 /** The gzip of some spans after at least `bytes` of members that hold nothing. */
@@ -99,6 +99,25 @@ describe('an export that is admitted', () => {
     expect(next.items[0]?.meta).toMatchObject({ tenant: 'acme', signal: 'traces', items: 10, priority: false });
     expect(next.items[0]?.meta.bytes).toBe(plainSpans.length);
     expect([held, budget.items]).toEqual([[10], 0]);
+  });
+
+  test('gives back the memory of its body, which what goes on is no part of; that of another stays', async () => {
+    const large = encodeExport('traces', spans(10, { endTimeUnixNano: 2n, name: 'n'.repeat(20_000) }) as never);
+    const { admission, next, budget } = setUp();
+    const send = async (bytes: Uint8Array, fields: Partial<RawExport>) => {
+      const body = Buffer.from(bytes);
+      const sent = { ...export_(body, { tenant: unlimited, ...fields }), body };
+      expect(await admission.consume(sent, signal)).toMatchObject({ acceptedItems: 10, bytes: large.length });
+      const { value, meta } = next.items.at(-1)!;
+      const plain = meta.encoding === 'gzip' ? gunzipSync(value) : zstdDecompressSync(value);
+      expect(plain.equals(large)).toBe(true);
+      return body.length;
+    };
+    const zipped = gzipSync(large);
+    expect(await send(large, { ownsBody: true })).toBe(0);
+    expect(await send(large, { ownsBody: false })).toBe(large.length);
+    expect(await send(zipped, { encoding: 'gzip', ownsBody: true })).toBe(zipped.length);
+    expect(budget.bytes).toBe(0);
   });
 
   test('goes on with the bytes that its client compressed', async () => {

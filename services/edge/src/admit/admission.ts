@@ -10,6 +10,7 @@ import {
 import {
   type Clock,
   type Consumer,
+  freeBytes,
   type Refused,
   refuse,
   type SignalKind,
@@ -101,7 +102,7 @@ export function createAdmission(
     const { tenant, signal: kind } = export_;
     const plainBytes = plain.length;
     const admitted = toAdmitted(export_, found, receivedAtNs);
-    const bytes = ownBytes(export_, admitted);
+    const bytes = waitingBytes(export_, admitted);
     const full = parts.queue.take(tenant, admitted.heldBytes, bytes, 0);
     if (full !== undefined) {
       parts.queue.give(tenant, 0, items);
@@ -144,6 +145,7 @@ export function createAdmission(
         try {
           return decide(export_, read(export_, inflated.plain, receivedAtNs), receivedAtNs, signal);
         } finally {
+          freePlain(export_, inflated.plain);
           inflated.release();
         }
       });
@@ -156,6 +158,12 @@ function passEmpty({ limiter, shares }: AdmissionParts, { tenant, body }: RawExp
   const over = bytes === 0 ? undefined : limiter.tryTake(tenant, 0, bytes, body.length, shares.ofLimits(tenant));
   if (over !== undefined) return { ...refuseOver(over), items: 0 };
   return { kind: 'accepted', acceptedItems: 0, rejectedItems: 0, items: 0 };
+}
+
+/** What goes to Kafka is a copy, compressed, unless it is small; what is split is left to who splits it. */
+function freePlain({ encoding, ownsBody }: RawExport, plain: Buffer): void {
+  const copied = plain.length >= LIMITS.compressBytesMin && plain.length <= LIMITS.recordBodyBytesMax;
+  if (copied && (ownsBody || encoding !== 'identity')) freeBytes(plain);
 }
 
 /** The encodings that the raw log's readers know. */
@@ -199,7 +207,7 @@ function storedOf(body: Buffer, forward: Encoding | undefined, plain: Buffer): S
 }
 
 /** Bytes that wait for Kafka beside the client's own. What is split is counted by who splits it. */
-function ownBytes({ body }: RawExport, { value, plain, meta }: AdmittedExport): number {
+function waitingBytes({ body }: RawExport, { value, plain, meta }: AdmittedExport): number {
   const rejected = meta.rejected?.length ?? 0;
   const counted = value === body || plain.length > LIMITS.recordBodyBytesMax;
   return counted ? rejected : rejected + value.length;

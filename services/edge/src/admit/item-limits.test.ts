@@ -52,7 +52,7 @@ function setUp() {
   const admission = createAdmission(parts, next);
   const send = (body: Buffer, limits: LimitOverrides, fields: Partial<RawExport> = {}) => {
     const base = { signal: 'traces', transport: 'http', format: 'protobuf', encoding: 'identity' } as const;
-    return admission.consume({ ...base, tenant: tenantWith(limits), body, ...fields }, signal);
+    return admission.consume({ ...base, tenant: tenantWith(limits), body, ownsBody: false, ...fields }, signal);
   };
   return { send, next, counted };
 }

@@ -193,7 +193,13 @@ export class GrpcReceiver implements Component {
   async #handle(incoming: GrpcCall): Promise<Answer> {
     const { signal } = incoming;
     this.#handling++;
-    const export_: RawExport = { ...incoming.handOver(), signal, transport: 'grpc', format: 'protobuf' };
+    const export_: RawExport = {
+      ...incoming.handOver(),
+      ownsBody: true,
+      signal,
+      transport: 'grpc',
+      format: 'protobuf',
+    };
     try {
       return await admit(this.#parts, this.#next, export_);
     } finally {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { ensureCertificates } from '@weir/local';
-import { Budget, type Consumer, refuse } from '@weir/pipeline';
+import { Budget, type Consumer, freeBytes, refuse } from '@weir/pipeline';
 import { effectiveTenant, type LimitOverrides } from '@weir/tenancy';
 import { FakeClock } from '@weir/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -114,6 +114,36 @@ test('a client that goes away in the middle of its body leaves no room taken', a
   socket.destroy();
   await expect.poll(() => budget.bytes).toBe(0);
   expect(told).toEqual([]);
+  await receiver.stop(AbortSignal.abort());
+});
+
+test('a body owns its memory where it came in pieces, and gives its room back whatever became of it', async () => {
+  const came: [length: number, ownsBody: boolean, held: number][] = [];
+  const next: Consumer<RawExport, Answer> = {
+    consume: async ({ body, ownsBody }) => {
+      came.push([body.length, ownsBody, budget.bytes]);
+      if (ownsBody) freeBytes(body);
+      return refuse('edge_full', 'the edge is full');
+    },
+  };
+  const { budget, receiver, port } = await setUp(next);
+  const answers: string[] = [];
+  const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca: readFileSync(files.ca) });
+  socket.setEncoding('latin1').on('data', (text: string) => void answers.push(text));
+  const head = (bytes: number) =>
+    `POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: ${bytes}\r\n\r\n`;
+  // Both small ones are in one piece of the connection.
+  socket.write(`${head(300_000)}${' '.repeat(300_000)}`);
+  await expect.poll(() => answers.join('').match(/HTTP\/1.1 503/g)?.length).toBe(1);
+  socket.write(`${head(10)}${' '.repeat(10)}${head(20)}${' '.repeat(20)}`);
+  await expect.poll(() => answers.join('').match(/HTTP\/1.1 503/g)?.length).toBe(3);
+  expect(came[0]).toEqual([300_000, true, 300_000]);
+  expect(came.slice(1).map(([length, ownsBody]) => [length, ownsBody])).toEqual([
+    [10, false],
+    [20, false],
+  ]);
+  expect(budget.bytes).toBe(0);
+  socket.destroy();
   await receiver.stop(AbortSignal.abort());
 });
 

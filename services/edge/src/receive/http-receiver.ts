@@ -173,14 +173,15 @@ export class HttpReceiver implements Component {
     const received = await readBody(message, bounds);
     if (received === undefined) return void response.destroy();
     if (received.kind === 'refused') return early(received);
-    const { body } = received;
+    const { body, ownsBody } = received;
+    const heldBytes = body.length;
     try {
-      const export_: RawExport = { tenant, transport: 'http', body, ...head };
+      const export_: RawExport = { tenant, transport: 'http', body, ownsBody, ...head };
       const answer = await admit(this.#parts, this.#next, export_);
       if (answer.kind === 'refused') sendRefused(response, form, answer);
       else sendAccepted(response, signal, form, answer);
     } finally {
-      queue.give(tenant, body.length, 0);
+      queue.give(tenant, heldBytes, 0);
     }
   }
 }

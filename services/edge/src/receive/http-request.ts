@@ -51,6 +51,8 @@ function mediaType(headers: IncomingHttpHeaders): string {
 export interface Received {
   readonly kind: 'body';
   readonly body: Buffer;
+  /** Nothing else is in the same memory: what came in one piece may share it with what came behind it. */
+  readonly ownsBody: boolean;
 }
 
 /** What bounds the reading of a body. */
@@ -105,7 +107,11 @@ export function readBody(
       if (size < declared) faultPoint('edge.in_body');
     });
     message.once('end', () =>
-      finish({ kind: 'body', body: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size) }),
+      finish(
+        chunks.length === 1
+          ? { kind: 'body', body: chunks[0]!, ownsBody: false }
+          : { kind: 'body', body: Buffer.concat(chunks, size), ownsBody: true },
+      ),
     );
     message.once('close', () => finish(undefined));
     message.on('error', () => undefined);

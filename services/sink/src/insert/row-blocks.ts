@@ -1,6 +1,6 @@
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { zstdDecompressSync } from 'node:zlib';
 import { BlockRows } from '@weir/native';
-import { SIGNALS, type SignalKind } from '@weir/pipeline';
+import { SIGNALS, type SignalKind, zstdFrame } from '@weir/pipeline';
 import { signalOf, type TableName, tableLayouts, type Usage, usageBlock } from '@weir/records';
 import type { PartBlock } from './parts.ts';
 
@@ -41,8 +41,6 @@ export class OpenBlocks {
   }
 }
 
-const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
-
 /** Blocks as they are: Native, and compressed. */
 export const NATIVE_BLOCKS: RowBlocks = {
   open: (table, { frame, rows: count, blockBytes }) => {
@@ -51,10 +49,10 @@ export const NATIVE_BLOCKS: RowBlocks = {
     if (rows === undefined || rows.count !== count) return undefined;
     return {
       ownerOf: (row) => ownerOf(table, rows, row),
-      slice: (from, to) => zstdCompressSync(rows.slice(from, to), ZSTD),
+      slice: (from, to) => zstdFrame(rows.slice(from, to)),
     };
   },
-  usage: (rows) => zstdCompressSync(usageBlock(rows), ZSTD),
+  usage: (rows) => zstdFrame(usageBlock(rows)),
 };
 
 function inflated(frame: Buffer, blockBytes: number): Buffer | undefined {

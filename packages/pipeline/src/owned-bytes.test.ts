@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest';
+import { freeBytes, ownBytes } from './owned-bytes.ts';
+
+const MIB = 1024 ** 2;
+
+test('large memory is given back at once', () => {
+  const before = process.memoryUsage().arrayBuffers;
+  for (let i = 0; i < 100; i++) {
+    const bytes = Buffer.alloc(4 * MIB);
+    freeBytes(bytes.subarray(0, 10));
+    expect(bytes.length).toBe(0);
+  }
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(8 * MIB);
+});
+
+test('memory that other buffers share stays as it is', () => {
+  const [one, other] = [Buffer.from('one'), Buffer.from('other')];
+  expect(one.buffer).toBe(other.buffer);
+  freeBytes(one);
+  expect([one.toString(), other.toString()]).toEqual(['one', 'other']);
+  expect(2 * one.buffer.byteLength).toBeLessThan(150 * 1024);
+});
+
+test('own bytes keep nothing else alive, and are copied only where they did', () => {
+  const part = Buffer.alloc(MIB, 'a').subarray(0, 100);
+  const own = ownBytes(part);
+  expect([own.toString(), own.buffer.byteLength]).toEqual(['a'.repeat(100), 100]);
+  expect(ownBytes(own)).toBe(own);
+});
