@@ -14,7 +14,7 @@ export {
   type Refused,
   refuse,
 } from './outcome.ts';
-export { freeBytes, ownBytes } from './owned-bytes.ts';
+export { freeBytes, isAlone, ownBytes } from './owned-bytes.ts';
 export { SIGNALS, type SignalKind } from './signal-kind.ts';
 export { takes, ZONE_BOUNDS, ZONES, type Zone, ZoneGauge, zoneAt } from './zone.ts';
 export { zstdFrame } from './zstd.ts';

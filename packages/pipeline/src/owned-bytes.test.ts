@@ -13,6 +13,13 @@ test('large memory is given back at once', () => {
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(8 * MIB);
 });
 
+test('so is what is alone in its memory, unless it is too little', () => {
+  const [some, little] = [Buffer.from(new ArrayBuffer(16_384)), Buffer.from(new ArrayBuffer(100))];
+  freeBytes(some);
+  freeBytes(little);
+  expect([some.length, little.length]).toEqual([0, 100]);
+});
+
 test('memory that other buffers share stays as it is', () => {
   const [one, other] = [Buffer.from('one'), Buffer.from('other')];
   expect(one.buffer).toBe(other.buffer);

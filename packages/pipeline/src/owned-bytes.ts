@@ -1,19 +1,27 @@
 /** The same bytes with nothing beside them: a slice keeps alive all of what it is a slice of, and Node's own make many small buffers out of one. */
 export function ownBytes(bytes: Buffer): Buffer {
-  if (bytes.length === bytes.buffer.byteLength) return bytes;
+  if (isAlone(bytes)) return bytes;
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   bytes.copy(copy);
   return copy;
 }
 
-/** Well above Node's pool, which many buffers share, and which cannot be given back. */
-const FREE_BYTES_MIN = 128 * 1024;
+/** What is smaller is not worth it. */
+const FREE_BYTES_MIN = 4 * 1024;
+/** Memory of which bytes are a part: well above Node's pool, which many buffers share, and which cannot be given back. */
+const FREE_BYTES_MIN_OF_PART = 128 * 1024;
 
 /**
  * Gives the memory of bytes back at once. The collector would find it later, and is called the sooner the more memory buffers hold. For what
- * we made and nothing else needs: whoever still refers to it finds no bytes. What is small is left to the collector.
+ * nobody else needs: whoever still refers to it finds no bytes. What is small is left to the collector.
  */
 export function freeBytes(bytes: Buffer): void {
   const { buffer } = bytes;
-  if (buffer instanceof ArrayBuffer && buffer.byteLength >= FREE_BYTES_MIN) buffer.transfer(0);
+  const least = isAlone(bytes) ? FREE_BYTES_MIN : FREE_BYTES_MIN_OF_PART;
+  if (buffer instanceof ArrayBuffer && buffer.byteLength >= least) buffer.transfer(0);
+}
+
+/** Whether bytes are all that is in their memory. */
+export function isAlone(bytes: Buffer): boolean {
+  return bytes.length === bytes.buffer.byteLength;
 }

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { BodyFormat } from '@weir/otlp';
-import { faultPoint, type Refused, refuse, type SignalKind } from '@weir/pipeline';
+import { faultPoint, freeBytes, isAlone, type Refused, refuse, type SignalKind } from '@weir/pipeline';
 import type { Tenant } from '@weir/tenancy';
 import type { EdgeQueue } from '../edge-queue.ts';
 import { BODY_ENCODING_NAMES, BODY_ENCODINGS, type BodyEncoding } from '../exports.ts';
@@ -53,6 +53,13 @@ export interface Received {
   readonly body: Buffer;
   /** Nothing else is in the same memory: what came in one piece may share it with what came behind it. */
   readonly ownsBody: boolean;
+}
+
+/** One body out of its pieces, whose memory is given back: each is a copy of Node's own, but for what shares it with others. */
+function joined(pieces: readonly Buffer[], bytes: number): Buffer {
+  const body = Buffer.concat(pieces, bytes);
+  for (const piece of pieces) if (isAlone(piece)) freeBytes(piece);
+  return body;
 }
 
 /** What bounds the reading of a body. */
@@ -110,7 +117,7 @@ export function readBody(
       finish(
         chunks.length === 1
           ? { kind: 'body', body: chunks[0]!, ownsBody: false }
-          : { kind: 'body', body: Buffer.concat(chunks, size), ownsBody: true },
+          : { kind: 'body', body: joined(chunks, size), ownsBody: true },
       ),
     );
     message.once('close', () => finish(undefined));
