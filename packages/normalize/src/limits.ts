@@ -5,7 +5,7 @@ const MIB = 1024 ** 2;
 /** Bounds of one rows record, with the reason beside each. */
 export const LIMITS = {
   /** Decompressed exports of one rows record: its Native blocks are about as large. */
-  recordBodyBytesMax: 8 * MIB,
+  recordBodyBytesMax: 4 * MIB,
   /**
    * Blocks and rows of one rows record, unless a single export has more: what one process holds, far below one block of
    * ClickHouse. Exports repeat their resource in every row, so the bodies alone bound nothing.

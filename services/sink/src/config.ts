@@ -49,7 +49,7 @@ export const SINK_CONFIG = defineConfig({
   },
   bufferBytesMax: setting(
     'WEIR_SINK_BUFFER_BYTES',
-    z.string().default('64MiB').pipe(byteSize),
+    z.string().default('32MiB').pipe(byteSize),
     'Batches that fill and batches that are inserted hold about this much together, compressed.',
   ),
   booksMs: setting(
