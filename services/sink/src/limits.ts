@@ -7,8 +7,8 @@ export const LIMITS = {
   /** One table's part must stay below one block of ClickHouse, which the insert token covers as a whole. */
   partRowsMax: 1_000_000,
   partBytesMax: 240 * MIB,
-  /** One read of a rows partition; a larger record comes alone. */
-  readBytesMax: 4 * MIB,
+  /** One read of a rows partition; a larger record comes alone. What is read for all partitions at once stays in memory until the last of it is stored. */
+  readBytesMax: MIB,
   readWaitMs: 500,
   /** A loop with nothing to do looks again after this, were it not woken. */
   pauseMsMax: 60_000,
