@@ -14,6 +14,11 @@ test('memory that varies from block to block stays', () => {
   expect(afterAll(new KeptCapacity(1024), 4096, used)).toBe(4096);
 });
 
+test('very much of it is given back by every block that needs little', () => {
+  expect(afterAll(new KeptCapacity(1024), 2 ** 26, [1000, 1000, 1000])).toBe(2 ** 23);
+  expect(afterAll(new KeptCapacity(1024), 2 ** 26, [2 ** 22, 2 ** 22, 2 ** 22])).toBe(2 ** 26);
+});
+
 test('memory that one large block needed is given back step by step, down to the least', () => {
   const kept = new KeptCapacity(1024);
   expect(afterAll(kept, 4096, new Array(15).fill(1000))).toBe(4096);

@@ -84,8 +84,7 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
     (partition, former, revision) => {
       const parts = {
         ...{ log, topic, membership, progress, clock, cutter, revision },
-        // Of a partition one batch fills while another is inserted.
-        bounds: { ...bounds, bytesMax: Math.min(bounds.bytesMax, Math.floor(config.bufferBytesMax / owned / 2)) },
+        bounds: { ...bounds, bytesMax: batchBytesMax(config, owned) },
         onTakeOver: (cut: boolean) => metrics.takeOvers.inc({ cut: String(cut) }),
         onLost: lostEvent(topic, metrics, context),
       };
@@ -119,6 +118,11 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
     stopDeadlineMs: STOP_DEADLINE_MS,
     onFault: (name, error) => logger.warn({ err: error, part: name }, 'a part did not stop cleanly'),
   });
+}
+
+/** Of each of so many partitions one batch fills while another is inserted. */
+function batchBytesMax({ batch, bufferBytesMax }: ConfigOf<typeof SINK_CONFIG>, owned: number): number {
+  return Math.min(batch.bytesMax, Math.max(LIMITS.partitionBytesMin, Math.floor(bufferBytesMax / owned / 2)));
 }
 
 function connectionsOf(...open: readonly { close(): Promise<void> }[]): Component {

@@ -9,6 +9,8 @@ export const LIMITS = {
   partBytesMax: 240 * MIB,
   /** One read of a rows partition; a larger record comes alone. What is read for all partitions at once stays in memory until the last of it is stored. */
   readBytesMax: MIB,
+  /** The least that a batch of one partition may hold, however many a sink has: some of the largest records. */
+  partitionBytesMin: 2 * MIB,
   readWaitMs: 500,
   /** A loop with nothing to do looks again after this, were it not woken. */
   pauseMsMax: 60_000,

@@ -4,6 +4,7 @@ import { deflateSync, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync
 import { Budget, type RefusalReason, refuse, type SignalKind, ZoneGauge } from '@weir/pipeline';
 import { effectiveTenant, RateLimiter, WHOLE } from '@weir/tenancy';
 import { encodeExport, encodeJsonExport, FakeClock, RecordingConsumer, RefusingConsumer } from '@weir/testkit';
+import { compressSync } from 'snappy';
 import { describe, expect, test } from 'vitest';
 import { EdgeQueue } from '../edge-queue.ts';
 import type { AdmittedExport, Answer, RawExport, Shares } from '../exports.ts';
@@ -113,6 +114,19 @@ describe('an export that is admitted', () => {
       expect(plain.equals(large)).toBe(true);
       return body.length;
     };
+    for (const size of [3_500, 50_000]) {
+      const bytes = encodeExport('traces', spans(10, { endTimeUnixNano: 2n, name: 'n'.repeat(size) }) as never);
+      const each = { deflate: deflateSync, gzip: gzipSync, snappy: compressSync, zstd: zstdCompressSync } as const;
+      for (const [encoding, compress] of Object.entries(each)) {
+        const sent = Buffer.from(compress(bytes));
+        await admission.consume(
+          { ...export_(sent, { tenant: unlimited }), encoding: encoding as keyof typeof each },
+          signal,
+        );
+        const { value, meta } = next.items.at(-1)!;
+        expect((meta.encoding === 'gzip' ? gunzipSync(value) : zstdDecompressSync(value)).equals(bytes)).toBe(true);
+      }
+    }
     const zipped = gzipSync(large);
     expect(await send(large, { ownsBody: true })).toBe(0);
     expect(await send(large, { ownsBody: false })).toBe(large.length);

@@ -145,8 +145,8 @@ export function createAdmission(
         try {
           return decide(export_, read(export_, inflated.plain, receivedAtNs), receivedAtNs, signal);
         } finally {
-          freePlain(export_, inflated.plain);
           inflated.release();
+          freePlain(export_, inflated.plain);
         }
       });
     },
