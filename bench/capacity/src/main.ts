@@ -1,16 +1,16 @@
 import { writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { currentCommit } from '@weir/bench-faults';
 import { ROOT } from '@weir/local';
 import { wrongUsage } from '@weir/testkit';
 import { renderCapacityPage } from './capacity-page.ts';
 import { CapacityStack } from './capacity-stack.ts';
+import { machine } from './machine.ts';
 import { type CapacityOptions, HELP, readOptions } from './options.ts';
 import { PARTS } from './parts.ts';
 import type { PointResult } from './point.ts';
 import { renderChart, renderReport, totalCpuS } from './report.ts';
-import { type CapacityFile, type Machine, readCapacity, writeCapacity } from './result-file.ts';
+import { type CapacityFile, readCapacity, writeCapacity } from './result-file.ts';
 import { Run } from './run.ts';
 
 const RESULTS = join(ROOT, 'bench/results');
@@ -89,14 +89,6 @@ function pointLine(part: string, point: PointResult): string {
     `lost ${lost}, doubled ${doubled}`,
     `CPU s per million ${totalCpuS(point).toFixed(2)}: ${costs.join(', ')}`,
   ].join('; ');
-}
-
-function machine(): Machine {
-  return {
-    cores: availableParallelism(),
-    cpu: cpus()[0]?.model.trim() ?? 'unknown',
-    memoryGiB: Math.round(totalmem() / 1024 ** 3),
-  };
 }
 
 process.exit(await main());

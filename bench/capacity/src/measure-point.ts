@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type LoadReport, runLoadProcess, SIGNAL_TABLES } from '@weir/bench-load';
 import { pause, type TestStack } from '@weir/testkit';
 import { tenantName } from './capacity-stack.ts';
+import { machine } from './machine.ts';
 import type { LoadSpec, PointResult, StackSpec } from './point.ts';
 import { PROBE_TENANT, type Queryable, QueryableMeter } from './queryable-meter.ts';
 import { itemBytes, topicBytes } from './stored-bytes.ts';
@@ -98,6 +99,7 @@ async function judged(stack: TestStack, spec: PointSpec, run: Run, usage: UsageM
     name,
     round,
     commit,
+    cpu: machine().cpu,
     stack: spec.stack,
     load,
     acceptedPerS: acceptedItems / seconds,

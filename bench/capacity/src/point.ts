@@ -46,6 +46,8 @@ export interface PointResult {
   readonly name: string;
   readonly round: number;
   readonly commit: string;
+  /** Model of the CPU that it was measured on. */
+  readonly cpu: string;
   readonly stack: StackSpec;
   readonly load: LoadSpec;
   readonly acceptedPerS: number;

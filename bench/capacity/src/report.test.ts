@@ -22,6 +22,7 @@ function point(own: Partial<PointResult> = {}): PointResult {
     name: '1',
     round: 0,
     commit: 'abc',
+    cpu: 'test',
     stack: { partitions: 4, counts: { edge: 1, normalizer: 1, sink: 1 }, tenants: 1 },
     load: LOAD,
     acceptedPerS: 10_000,
@@ -83,6 +84,14 @@ test('a point is kept for its commit, stack and load, and takes the place of an 
   expect(keptPoint(file, 'size', { ...spec, load: { ...load, rate: 1 } })).toBeUndefined();
   expect(withPoint(file, 'size', point({ accepted: 7 })).parts.size).toEqual([point({ accepted: 7 })]);
   expect(withPoint(file, 'size', point({ commit: 'def', round: 1 })).parts.size).toHaveLength(1);
+});
+
+test('what was measured on another machine is said to be, and measured again', () => {
+  const file = withPoint(FILE, 'rate', point({ cpu: 'another' }));
+  expect(renderReport(file, PARTS)).toContain('At abc, on another machine (another): its times are not to be compared');
+  expect(renderReport(withPoint(FILE, 'rate', point()), PARTS)).toContain('At abc.\n');
+  expect(keptPoint(file, 'rate', point())).toBeUndefined();
+  expect(withPoint(file, 'rate', point({ round: 1 })).parts.rate).toEqual([point({ round: 1 })]);
 });
 
 test('a rate needs its cost in cores, with copies, and a process for each of them', () => {

@@ -82,7 +82,12 @@ function renderPart(file: CapacityFile, name: string): string[] {
   const searched = points.filter((point) => isSearch(point));
   const costs = rowsOf(points.filter((point) => !isSearch(point)));
   const commits = [...new Set(points.map(({ commit }) => commit))].join(', ');
-  const out = [`At ${commits}.`, ''];
+  const elsewhere = [...new Set(points.map(({ cpu }) => cpu))].filter((cpu) => cpu !== file.machine.cpu);
+  const where =
+    elsewhere.length === 0
+      ? ''
+      : `, on another machine (${elsewhere.join(', ')}): its times are not to be compared with those of other parts`;
+  const out = [`At ${commits}${where}.`, ''];
   for (const title of new Set(searched.map((point) => point.name))) {
     const peak = highestSustained(file, name, title);
     const label =

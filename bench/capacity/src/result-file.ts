@@ -1,12 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import type { Machine } from './machine.ts';
 import { type Goal, isSustained, type LoadSpec, type PointResult, type StackSpec } from './point.ts';
-
-/** Where a run was. */
-export interface Machine {
-  readonly cores: number;
-  readonly cpu: string;
-  readonly memoryGiB: number;
-}
 
 /** bench/results/capacity.json. */
 export interface CapacityFile {
@@ -24,7 +18,7 @@ export function writeCapacity(path: string, file: CapacityFile): void {
   writeFileSync(path, `${JSON.stringify(file, null, 1)}\n`);
 }
 
-/** A point that was measured already under the same name, round, commit, stack and load. */
+/** A point that was measured already on such a machine under the same name, round, commit, stack and load. */
 export function keptPoint(
   file: CapacityFile,
   part: string,
@@ -32,14 +26,16 @@ export function keptPoint(
 ): PointResult | undefined {
   const same = ({ name, round, commit, stack, load }: typeof spec) =>
     JSON.stringify([name, round, commit, stack, load]);
-  return file.parts[part]?.find((point) => same(point) === same(spec));
+  return file.parts[part]?.find((point) => point.cpu === file.machine.cpu && same(point) === same(spec));
 }
 
-/** With a point added to a part; points of other commits go. */
+/** With a point added to a part; points of other commits and machines go. */
 export function withPoint(file: CapacityFile, part: string, point: PointResult): CapacityFile {
   const others = (file.parts[part] ?? []).filter(
-    ({ name, round, load, commit }) =>
-      commit === point.commit && !(name === point.name && round === point.round && load.rate === point.load.rate),
+    ({ name, round, load, commit, cpu }) =>
+      commit === point.commit &&
+      cpu === point.cpu &&
+      !(name === point.name && round === point.round && load.rate === point.load.rate),
   );
   return { ...file, parts: { ...file.parts, [part]: [...others, point] } };
 }
