@@ -1,7 +1,7 @@
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { zstdDecompressSync } from 'node:zlib';
 import type { ClickHouse } from '@weir/clickhouse';
 import { BlockRows } from '@weir/native';
-import { type Clock, DependencyError } from '@weir/pipeline';
+import { type Clock, DependencyError, zstdFrame } from '@weir/pipeline';
 import { signalOf, type TableName, tableLayouts, UsageTally, usageBlock } from '@weir/records';
 import type { Letter } from './letters.ts';
 import type { RedriveJournal } from './redrive-journal.ts';
@@ -152,5 +152,5 @@ function usageOf({ table, tenant, rows, day }: RowsCopy): Buffer {
   const whose = { tenant, signal: signalOf(table)!, minute: day * MINUTES_PER_DAY, bytes: 0 };
   tally.add({ ...whose, outcome: 'stored', reason: '', items: rows });
   tally.add({ ...whose, outcome: 'dead_lettered', reason: 'rows_rejected', items: -rows });
-  return zstdCompressSync(usageBlock(tally.entries()));
+  return zstdFrame(usageBlock(tally.entries()));
 }

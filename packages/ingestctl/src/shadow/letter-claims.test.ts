@@ -1,7 +1,6 @@
-import { zstdCompressSync } from 'node:zlib';
 import type { BlocksInsert } from '@weir/clickhouse';
 import type { Log } from '@weir/delivery';
-import { DependencyError } from '@weir/pipeline';
+import { DependencyError, zstdFrame } from '@weir/pipeline';
 import { UsageTally, usageBlock } from '@weir/records';
 import { FakeClock, Mortal, SimulatedLog, VirtualTime } from '@weir/testkit';
 import { expect, test } from 'vitest';
@@ -97,7 +96,7 @@ function booksOf(items: number): Buffer {
   const whose = { tenant: 'acme', signal: 'logs', minute: 20_000 * 1_440, bytes: 0 } as const;
   tally.add({ ...whose, outcome: 'stored', reason: '', items });
   tally.add({ ...whose, outcome: 'dead_lettered', reason: 'invalid_time', items: -items });
-  return zstdCompressSync(usageBlock(tally.entries()));
+  return zstdFrame(usageBlock(tally.entries()));
 }
 
 /** Ends a claim on all three letters, made before or by this version, of which weir.dlq has let go of the last. */

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { zstdCompressSync } from 'node:zlib';
 import type { ClickHouse } from '@weir/clickhouse';
-import { type Clock, DependencyError, faultPoint } from '@weir/pipeline';
+import { type Clock, DependencyError, faultPoint, zstdFrame } from '@weir/pipeline';
 import { type BookedLetters, UsageTally, usageBlock } from '@weir/records';
 import type { RedriveJournal } from '../dlq/redrive-journal.ts';
 import type { ComingBack, WhyLeft } from './sort-letters.ts';
@@ -179,5 +178,5 @@ function usageOf(letters: readonly BookedLetters[]): Buffer {
     tally.add({ ...whose, outcome: 'stored', reason: '', items });
     tally.add({ ...whose, outcome: 'dead_lettered', reason, items: -items });
   }
-  return zstdCompressSync(usageBlock(tally.entries()));
+  return zstdFrame(usageBlock(tally.entries()));
 }

@@ -132,9 +132,9 @@ test('a body owns its memory where it came in pieces, and gives its room back wh
   socket.setEncoding('latin1').on('data', (text: string) => void answers.push(text));
   const head = (bytes: number) =>
     `POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: ${bytes}\r\n\r\n`;
-  // Both small ones are in one piece of the connection.
   socket.write(`${head(300_000)}${' '.repeat(300_000)}`);
   await expect.poll(() => answers.join('').match(/HTTP\/1.1 503/g)?.length).toBe(1);
+  // Both small ones are in one piece of the connection.
   socket.write(`${head(10)}${' '.repeat(10)}${head(20)}${' '.repeat(20)}`);
   await expect.poll(() => answers.join('').match(/HTTP\/1.1 503/g)?.length).toBe(3);
   expect(came[0]).toEqual([300_000, true, 300_000]);
