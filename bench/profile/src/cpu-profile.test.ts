@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type CpuProfile, isOf, selfTimes } from './cpu-profile.ts';
+import { type CpuProfile, selfTimes, timesOf } from './cpu-profile.ts';
 
 const frame = (functionName: string, url = '', lineNumber = 0) => ({ functionName, url, lineNumber });
 const EDGE = 'file:///x/services/edge/src/stored-value.ts';
@@ -32,6 +32,9 @@ test('samples outside of the window are left out', () => {
   expect(selfTimes(PROFILE, 1_201, 1_600).map(({ us }) => us)).toEqual([300, 50]);
 });
 
-test('a process is told by the sources that it ran', () => {
-  expect([isOf('edge', PROFILE), isOf('sink', PROFILE)]).toEqual([true, false]);
+test('a process is told by the sources that it ran, and by what it did meanwhile', () => {
+  const before = { ...PROFILE, startTime: 90_000 };
+  expect(timesOf('edge', [before, PROFILE], 0, 10_000)).toEqual(selfTimes(PROFILE, 0, 10_000));
+  expect(() => timesOf('sink', [before, PROFILE], 0, 10_000)).toThrow('the process of sink left no profile');
+  expect(() => timesOf('edge', [before], 0, 10_000)).toThrow('the process of edge left no profile');
 });

@@ -50,9 +50,24 @@ export function selfTimes(profile: CpuProfile, fromUs: number, toUs: number): re
   return [...sums.values()].sort((a, b) => b.us - a.us);
 }
 
-/** Whether a service's process was sampled: its sources are among the frames. */
-export function isOf(service: string, { nodes }: CpuProfile): boolean {
-  return nodes.some(({ callFrame }) => callFrame.url.includes(`/services/${service}/src/`));
+/**
+ * What a service did in a window of time. Its sources are among the frames of its process; a process that only asked them for
+ * something before has none of its samples there.
+ * @throws Error where nothing was sampled
+ */
+export function timesOf(
+  service: string,
+  profiles: readonly CpuProfile[],
+  fromUs: number,
+  toUs: number,
+): readonly SelfTime[] {
+  const sum = (times: readonly SelfTime[]) => times.reduce((us, time) => us + time.us, 0);
+  const found = profiles.filter(({ nodes }) =>
+    nodes.some(({ callFrame }) => callFrame.url.includes(`/services/${service}/src/`)),
+  );
+  const [most] = found.map((profile) => selfTimes(profile, fromUs, toUs)).sort((a, b) => sum(b) - sum(a));
+  if (most === undefined || most.length === 0) throw new Error(`the process of ${service} left no profile`);
+  return most;
 }
 
 function samplesWithin(profile: CpuProfile, fromUs: number, toUs: number): Map<number, number> {

@@ -5,7 +5,7 @@ import { CapacityStack, type LoadSpec, measurePoint } from '@weir/bench-capacity
 import { currentCommit } from '@weir/bench-faults';
 import { ROOT } from '@weir/local';
 import { readCommandLine, wrongUsage } from '@weir/testkit';
-import { type CpuProfile, isOf, selfTimes } from './cpu-profile.ts';
+import { type CpuProfile, timesOf } from './cpu-profile.ts';
 import { type Profiled, renderPage } from './report.ts';
 
 const HELP = `Where the CPU time of edge, normalizer and sink goes while spans of 8 attributes and 380 bytes pass.
@@ -16,6 +16,7 @@ const HELP = `Where the CPU time of edge, normalizer and sink goes while spans o
   --rate R       spans a second (default 60000)
   --items N      spans an export; give it more than once for several loads (default 1000)
   --seconds S    how long (default 20)
+  --partitions N of each topic (default 4)
   --print        prints the page instead of writing bench/results/profile.md
 
 Exit status: 0 done, 1 something was lost or doubled, 2 wrong usage.
@@ -34,18 +35,20 @@ async function main(): Promise<number> {
       rate: { type: 'string', default: '60000' },
       items: { type: 'string', multiple: true, default: ['1000'] },
       seconds: { type: 'string', default: '20' },
+      partitions: { type: 'string', default: '4' },
       print: { type: 'boolean', default: false },
     },
     HELP,
   );
-  const [rate, seconds] = [Number(values.rate), Number(values.seconds)];
+  const [rate, seconds, partitions] = [Number(values.rate), Number(values.seconds), Number(values.partitions)];
   const sizes = values.items.map(Number);
+  if (!(Number.isSafeInteger(partitions) && partitions > 0)) wrongUsage('--partitions is a whole number above 0');
   if (!(rate > 0) || !(seconds > 0)) wrongUsage('--rate and --seconds are above 0');
   if (!sizes.every((size) => Number.isSafeInteger(size) && size > 0)) wrongUsage('--items is a whole number above 0');
   const all: Profiled[] = [];
   for (const itemsPerExport of sizes) {
     const load = { rate, seconds, itemsPerExport, attributes: 8, tenants: 1 } as const;
-    all.push(await profiled({ ...load, transport: 'http', signal: 'traces' }));
+    all.push(await profiled({ ...load, transport: 'http', signal: 'traces' }, partitions));
   }
   const machine = `${availableParallelism()} cores, ${cpus()[0]?.model.trim() ?? 'unknown'}`;
   const page = renderPage(all, { commit: currentCommit(), machine, node: process.versions.node });
@@ -55,12 +58,12 @@ async function main(): Promise<number> {
 }
 
 /** Runs one load on a stack of its own, whose processes are sampled from their start to their end. */
-async function profiled(load: LoadSpec): Promise<Profiled> {
+async function profiled(load: LoadSpec, partitions: number): Promise<Profiled> {
   const dir = mkdtempSync(join(tmpdir(), 'weir-profile-'));
   const sampled = join(dir, 'profiles');
   mkdirSync(sampled);
   const env = { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${sampled} --cpu-prof-interval=${SAMPLE_US}` };
-  const spec = { partitions: 4, counts: { edge: 1, normalizer: 1, sink: 1 }, tenants: 1, env };
+  const spec = { partitions, counts: { edge: 1, normalizer: 1, sink: 1 }, tenants: 1, env };
   const stacks = new CapacityStack();
   try {
     const { stack } = await stacks.get(spec);
@@ -73,12 +76,8 @@ async function profiled(load: LoadSpec): Promise<Profiled> {
     const profiles = readdirSync(sampled).map(
       (name) => JSON.parse(readFileSync(join(sampled, name), 'utf8')) as CpuProfile,
     );
-    const services = SERVICES.map((service) => {
-      const profile = profiles.find((each) => isOf(service, each));
-      if (profile === undefined) throw new Error(`the process of ${service} left no profile`);
-      return { service, functions: selfTimes(profile, fromUs, toUs) };
-    });
-    return { load, point, services };
+    const services = SERVICES.map((service) => ({ service, functions: timesOf(service, profiles, fromUs, toUs) }));
+    return { load, partitions, point, services };
   } finally {
     await stacks.stop();
     rmSync(dir, { recursive: true, force: true });

@@ -5,6 +5,7 @@ import type { WorkKind } from './work-kind.ts';
 /** One load, and what each service did meanwhile. */
 export interface Profiled {
   readonly load: LoadSpec;
+  readonly partitions: number;
   readonly point: PointResult;
   readonly services: readonly {
     readonly service: 'edge' | 'normalizer' | 'sink';
@@ -34,14 +35,14 @@ export function renderPage(all: readonly Profiled[], { commit, machine, node }: 
   return `${[...head, ...all.flatMap(section)].join('\n')}\n`;
 }
 
-function section({ load, point, services }: Profiled): string[] {
+function section({ load, partitions, point, services }: Profiled): string[] {
   const title = `## ${load.itemsPerExport.toLocaleString('en')} spans an export, ${load.rate.toLocaleString('en')} spans a second`;
   const rest = (['envoy', 'kafka', 'clickhouse'] as const).map((kind) => `${kind} ${point.cpuS[kind].toFixed(2)}`);
   const lines = [
     '',
     title,
     '',
-    `Beside the services: ${rest.join(', ')}. Lost ${point.lost}, doubled ${point.doubled}.`,
+    `${partitions} partitions. Beside the services: ${rest.join(', ')}. Lost ${point.lost}, doubled ${point.doubled}.`,
   ];
   for (const { service, functions } of services) lines.push(...serviceLines(service, functions, point));
   return lines;
