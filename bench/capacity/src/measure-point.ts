@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type LoadReport, runLoadProcess, SIGNAL_TABLES } from '@weir/bench-load';
-import { pause, type TestStack } from '@weir/testkit';
+import { machine, pause, type TestStack } from '@weir/testkit';
 import { tenantName } from './capacity-stack.ts';
-import { machine } from './machine.ts';
 import type { LoadSpec, PointResult, StackSpec } from './point.ts';
 import { PROBE_TENANT, type Queryable, QueryableMeter } from './queryable-meter.ts';
 import { itemBytes, topicBytes } from './stored-bytes.ts';

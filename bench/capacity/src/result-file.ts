@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import type { Machine } from './machine.ts';
+import type { Machine } from '@weir/testkit';
 import { type Goal, isSustained, type LoadSpec, type PointResult, type StackSpec } from './point.ts';
 
 /** bench/results/capacity.json. */

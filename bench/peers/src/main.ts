@@ -3,8 +3,8 @@ import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ROOT } from '@weir/local';
 import { wrongUsage } from '@weir/testkit';
+import { circumstances } from './circumstances.ts';
 import { installCollector, installRotel } from './install.ts';
-import { describeMachine } from './machine.ts';
 import { PEERS_HELP, type PeersOptions, parsePeers, SYSTEM_NAMES, type SystemName } from './options.ts';
 import { renderPlots } from './plots.ts';
 import { type PromiseResult, tryPromise } from './promise.ts';
@@ -40,7 +40,7 @@ async function measureAll({ loads, systems: names, pairs, promises, out }: Peers
   try {
     await stands.start(names);
     const systems = stands.systems(names);
-    const machine = describeMachine(await versionOf(stands.any.local.clickhouse));
+    const machine = circumstances(await versionOf(stands.any.local.clickhouse));
     for (const load of loads) {
       const startedMs = performance.now();
       print(`${load.transport} ${load.signal}: ${load.items} items, ${pairs} pairs of ${names.join(', ')}`);

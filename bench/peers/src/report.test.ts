@@ -36,7 +36,14 @@ function run(system: string, pair: number, edgeCpuS: number, more: Partial<RunRe
 
 const SERIES: Series = {
   load: { signal: 'traces', transport: 'http', items: 500_000, itemsPerExport: 1_000, inFlight: 16, gzip: false },
-  machine: { cores: 2, memoryGib: 8, kernel: 'Linux 6.1', commit: 'abc1234', versions: { Node: '26.0.0' } },
+  machine: {
+    cores: 2,
+    cpu: 'test',
+    memoryGiB: 8,
+    kernel: 'Linux 6.1',
+    commit: 'abc1234',
+    versions: { Node: '26.0.0' },
+  },
   runs: [
     run('weir', 1, 1),
     run('collector', 1, 4),
@@ -74,7 +81,7 @@ test('what was lost and doubled is added up, and systems that did not run are le
 });
 
 test('the machine and the versions stand beside the figures', () => {
-  expect(page).toContain('2 cores,\n8 GiB, Linux 6.1. Commit abc1234; Node 26.0.0.');
+  expect(page).toContain('2 cores (test),\n8 GiB, Linux 6.1. Commit abc1234; Node 26.0.0.');
 });
 
 test('a promise is told in the words of what was tried', () => {

@@ -82,8 +82,8 @@ function renderSeries(series: Series, titles: readonly SystemTitle[]): string {
   const failed = failures.map((failure) => `- failed: ${escapeCell(failure)}\n`).join('');
   return `## ${title}
 
-${count(load.items)} items a run, ${count(load.itemsPerExport)} an export, ${load.inFlight} exports under way. One machine for everything, the generator too: ${machine.cores} cores,
-${machine.memoryGib} GiB, ${machine.kernel}. Commit ${machine.commit}; ${versions.join(', ')}.
+${count(load.items)} items a run, ${count(load.itemsPerExport)} an export, ${load.inFlight} exports under way. One machine for everything, the generator too: ${machine.cores} cores (${machine.cpu}),
+${machine.memoryGiB} GiB, ${machine.kernel}. Commit ${machine.commit}; ${versions.join(', ')}.
 
 ${renderRatios(series)}
 ${renderCosts(runs, titles)}

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import type { Machine } from './machine.ts';
+import type { Circumstances } from './circumstances.ts';
 import type { RunResult } from './measure-run.ts';
 import type { PromiseResult } from './promise.ts';
 import type { SeriesLoad } from './series-load.ts';
@@ -10,7 +10,7 @@ const USUAL_EXPORT = 1_000;
 /** Runs of several systems in alternation on one load, on one machine. */
 export interface Series {
   readonly load: SeriesLoad;
-  readonly machine: Machine;
+  readonly machine: Circumstances;
   readonly runs: readonly RunResult[];
   /** Runs that failed, as `system, pair: why`. */
   readonly failures: readonly string[];

@@ -1,10 +1,10 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CapacityStack, type LoadSpec, measurePoint } from '@weir/bench-capacity';
 import { currentCommit } from '@weir/bench-faults';
 import { ROOT } from '@weir/local';
-import { readCommandLine, wrongUsage } from '@weir/testkit';
+import { machine, readCommandLine, wrongUsage } from '@weir/testkit';
 import { type CpuProfile, timesOf } from './cpu-profile.ts';
 import { type Profiled, renderPage } from './report.ts';
 
@@ -50,8 +50,12 @@ async function main(): Promise<number> {
     const load = { rate, seconds, itemsPerExport, attributes: 8, tenants: 1 } as const;
     all.push(await profiled({ ...load, transport: 'http', signal: 'traces' }, partitions));
   }
-  const machine = `${availableParallelism()} cores, ${cpus()[0]?.model.trim() ?? 'unknown'}`;
-  const page = renderPage(all, { commit: currentCommit(), machine, node: process.versions.node });
+  const { cores, cpu } = machine();
+  const page = renderPage(all, {
+    commit: currentCommit(),
+    machine: `${cores} cores, ${cpu}`,
+    node: process.versions.node,
+  });
   if (values.print) print(page);
   else writeFileSync(join(ROOT, 'bench/results/profile.md'), page);
   return all.some(({ point }) => point.lost + point.doubled > 0) ? 1 : 0;

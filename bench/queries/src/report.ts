@@ -1,4 +1,4 @@
-import { cpus } from 'node:os';
+import { machine } from '@weir/testkit';
 import type { Answered } from './ask.ts';
 import type { Cost } from './database.ts';
 import { rowsOfInsert, type TableFill } from './fill.ts';
@@ -25,12 +25,13 @@ const mib = (bytes: number) => (bytes / 1024 ** 2).toFixed(bytes < 1024 ** 3 / 1
 /** bench/results/queries.md; `base` is the schema that the others are what it is compared with. */
 export function renderReport(result: QueriesResult, base: string): string {
   const { shape } = result;
+  const here = machine();
   const others = [...new Set(result.answers.map(({ schema }) => schema))].filter((name) => name !== base);
   return `# The usual questions, beside the Collector's schema
 
 Written by \`npm run queries\`: ${count(shape.rows)} spans and ${count(shape.rows)} logs, the same rows in each schema, ${shape.tenants} tenants (the largest has ${Math.round(100 / Math.sqrt(shape.tenants))} % of
 the rows), ${shape.services} names of services of which each tenant has 20, 8 attributes a span, 6 on its resource, ${shape.hours} hours (an "hour" is a sixth of them), seed ${shape.seed}, granules of ${count(shape.granuleRows)} rows;
-ClickHouse ${result.engine} embedded, ${result.threads} threads a query, on ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}). Tables are merged to one part a partition.
+ClickHouse ${result.engine} embedded, ${result.threads} threads a query, on ${here.cores} cores (${here.cpu}). Tables are merged to one part a partition.
 Medians of ${result.rounds} rounds in alternation, each looking for something else, one cold and three warm runs a round; all schemas gave the same answers.
 
 - "contrib-0.149" is the table DDL of the OpenTelemetry Collector's ClickHouse exporter v0.149.0; "contrib-0.161" has the logs table of v0.161.0 with text indexes.

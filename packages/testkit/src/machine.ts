@@ -1,6 +1,6 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
 
-/** Where a run was. */
+/** Where a benchmark was run. */
 export interface Machine {
   readonly cores: number;
   /** Its model. */

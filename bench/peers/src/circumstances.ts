@@ -1,14 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { availableParallelism, release, totalmem, type } from 'node:os';
+import { release, type } from 'node:os';
 import { join } from 'node:path';
 import { currentCommit } from '@weir/bench-faults';
 import { ROOT } from '@weir/local';
+import { type Machine, machine } from '@weir/testkit';
 import { COLLECTOR_VERSION, ROTEL_VERSION } from './install.ts';
 
-/** On what a series ran. */
-export interface Machine {
-  readonly cores: number;
-  readonly memoryGib: number;
+/** On what a series ran, and what of it. */
+export interface Circumstances extends Machine {
   readonly kernel: string;
   readonly commit: string;
   /** By what is run. */
@@ -16,12 +15,11 @@ export interface Machine {
 }
 
 /** @param clickhouse its version, which only it knows */
-export function describeMachine(clickhouse: string): Machine {
+export function circumstances(clickhouse: string): Circumstances {
   const pinned = (file: string, pattern: RegExp) => pattern.exec(readFileSync(join(ROOT, file), 'utf8'))?.[1] ?? '?';
   const builder = 'bench/peers/programs/collector/builder.yaml';
   return {
-    cores: availableParallelism(),
-    memoryGib: Math.round(totalmem() / 1024 ** 3),
+    ...machine(),
     kernel: `${type()} ${/^[\d.]+/.exec(release())?.[0] ?? ''}`,
     commit: currentCommit(),
     versions: {
