@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { Session } from 'chdb';
 
@@ -35,6 +36,8 @@ const ONE_BLOCK =
 export class Database {
   readonly #session: Session;
   readonly #settings: string;
+  /** Another process may have filled the same tables before. */
+  readonly #name = randomUUID();
   #inserts = 0;
 
   /** Makes the directory where it is not there. `threads` bounds each statement. */
@@ -55,7 +58,7 @@ export class Database {
    * a hash of all rows. Returns milliseconds of CPU.
    */
   insert(sql: string): number {
-    const token = `insert_deduplication_token = 'insert-${this.#inserts++}'`;
+    const token = `insert_deduplication_token = '${this.#name}-${this.#inserts++}'`;
     return this.#cpuMs(() => this.execute(`${sql} SETTINGS ${this.#settings}, ${ONE_BLOCK}, ${token}`));
   }
 

@@ -9,8 +9,8 @@ export interface TableFill {
   readonly schema: string;
   readonly table: string;
   readonly rows: number;
-  /** CPU seconds for each million rows of spans or logs, the look-up's view with its spans. */
-  readonly insertCpuS: number;
+  /** CPU seconds for each million rows of spans or logs, the look-up's view with its spans; left out where it is not known. */
+  readonly insertCpuS?: number;
   readonly mergeCpuS: number;
   readonly bytesOnDisk: number;
   readonly bytesOfIndexes: number;
@@ -18,6 +18,9 @@ export interface TableFill {
   /** Compressed bytes by column, the largest first. */
   readonly columns: Readonly<Record<string, number>>;
 }
+
+/** Milliseconds of CPU of each insert, by schema and table. */
+export type InsertCosts = Readonly<Record<string, readonly number[]>>;
 
 /** Rows of one insert: large enough that a hundred parts or so are left to merge at the end. */
 export const rowsOfInsert = (rows: number): number => Math.min(500_000, Math.max(100_000, Math.ceil(rows / 100)));
@@ -54,31 +57,49 @@ const SIGNALS = [
 /**
  * Makes the tables of all schemas and fills them with the same rows: each piece is made once, into memory, and inserted from there,
  * so that what is measured is the insert. Merges wait for the end, when each table becomes one part a partition.
+ *
+ * @param onPiece takes the costs so far after each piece
+ * @param begun those of a fill of the same rows that was cut: it goes on where its tables end
+ * @throws Error where a table has rows that no such fill leaves
  */
 export function fill(
   database: Database,
   schemas: readonly Schema[],
   shape: RowsShape,
   onProgress: (text: string) => void,
+  onPiece: (costs: InsertCosts) => void = () => undefined,
+  begun?: InsertCosts,
 ): TableFill[] {
-  for (const statement of schemas.flatMap(({ statements }) => statements)) {
-    database.execute(statement.replace('index_granularity = 8192', `index_granularity = ${shape.granuleRows}`));
-  }
   database.execute('SYSTEM STOP MERGES');
+  if (begun === undefined) {
+    for (const statement of schemas.flatMap(({ statements }) => statements)) {
+      database.execute(statement.replace('index_granularity = 8192', `index_granularity = ${shape.granuleRows}`));
+    }
+    onPiece({});
+  }
+  database.execute(`DROP DATABASE IF EXISTS ${SOURCE}`);
   database.execute(`CREATE DATABASE ${SOURCE}`);
   const piece = rowsOfInsert(shape.rows);
-  const insertMs = new Map<string, number[]>();
+  const insertMs = new Map(Object.entries(begun ?? {}).map(([key, costs]) => [key, [...costs]]));
   for (const { table, select, columns } of SIGNALS) {
     const source = `${SOURCE}.${table}`;
     database.execute(`CREATE TABLE ${source} ENGINE = Memory AS ${select(shape, 0, 0)}`);
-    for (let from = 0, turn = 0; from < shape.rows; from += piece, turn++) {
-      database.insert(`INSERT INTO ${source} ${select(shape, from, Math.min(piece, shape.rows - from))}`);
-      for (const schema of turned(schemas, turn)) {
+    const there = new Map(schemas.map((schema) => [schema, rowsThere(database, schema, table)]));
+    const first = Math.floor(Math.min(...there.values()) / piece) * piece;
+    for (let from = first; from < shape.rows; from += piece) {
+      const rows = Math.min(piece, shape.rows - from);
+      database.insert(`INSERT INTO ${source} ${select(shape, from, rows)}`);
+      for (const schema of turned(schemas, from / piece)) {
+        const has = there.get(schema)!;
+        if (has === from + rows) continue;
+        if (has > from) throw new Error(`${schema.database}.${table} has ${has} rows`);
         const key = `${schema.name} ${table}`;
         const place = sorted(database, schema, table, source);
         insertMs.set(key, [...(insertMs.get(key) ?? []), database.insert(insertInto(schema, table, columns, place))]);
+        there.set(schema, from + rows);
       }
       database.execute(`TRUNCATE TABLE ${source}`);
+      onPiece(Object.fromEntries(insertMs));
       onProgress(`${table}: ${Math.min(from + piece, shape.rows).toLocaleString('en-US')}`);
     }
   }
@@ -89,10 +110,15 @@ export function fill(
       onProgress(`${schema.name} ${table}: merged`);
       const costs = insertMs.get(`${schema.name} ${table}`);
       // The median of the whole pieces: the first insert of a process costs more than the others.
-      const insertCpuS = costs === undefined ? 0 : (median(costs) * 1000) / Math.min(piece, shape.rows);
-      return { ...size(database, schema, table), insertCpuS, mergeCpuS: (mergeMs * 1000) / shape.rows };
+      const insert = costs === undefined ? {} : { insertCpuS: (median(costs) * 1000) / Math.min(piece, shape.rows) };
+      return { ...size(database, schema, table), ...insert, mergeCpuS: (mergeMs * 1000) / shape.rows };
     }),
   );
+}
+
+function rowsThere(database: Database, schema: Schema, table: string): number {
+  const [found] = database.rows<{ n: string }>(`SELECT count() AS n FROM ${schema.database}.${table}`);
+  return Number(found?.n);
 }
 
 /** Where this schema's rows come from: a sorted copy where it wants one. */

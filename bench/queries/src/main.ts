@@ -4,7 +4,7 @@ import { ROOT } from '@weir/local';
 import { readCommandLine, wrongUsage } from '@weir/testkit';
 import { ask } from './ask.ts';
 import { Database } from './database.ts';
-import { fill, type TableFill } from './fill.ts';
+import { fill, type InsertCosts, type TableFill } from './fill.ts';
 import { renderReport } from './report.ts';
 import { type RowsShape, usualStartNs } from './rows.ts';
 import { SCHEMAS } from './schemas.ts';
@@ -26,7 +26,7 @@ const HELP = `The usual questions, timed on Weir's tables beside those of the Co
   --seed N        (default 1)
   --data-dir DIR  (default node_modules/.cache/weir/queries), removed at the end without --keep
   --keep          leaves the tables
-  --reuse         asks the tables that --keep left, with its rows
+  --reuse         asks the tables that --keep left, with its rows; where a run was cut it goes on
   --print         prints the report instead of writing bench/results/queries.md and .json
 
 Exit status: 0 done, 2 it could not run.
@@ -36,7 +36,9 @@ const print = (text: string) => process.stdout.write(`${new Date().toISOString()
 
 interface Kept {
   readonly shape: Omit<RowsShape, 'startNs'> & { readonly startNs: string };
-  readonly fills: readonly TableFill[];
+  readonly costs: InsertCosts;
+  /** Once all rows are there and merged. */
+  readonly fills?: readonly TableFill[];
 }
 
 function options() {
@@ -90,12 +92,21 @@ function run(given: ReturnType<typeof options>): void {
   mkdirSync(given.dir, { recursive: true });
   const database = new Database(join(given.dir, 'data'), given.threads);
   try {
-    const fills = kept?.fills ?? fill(database, given.schemas, shape, print);
-    const keep: Kept = { shape: { ...shape, startNs: String(shape.startNs) }, fills };
-    writeFileSync(keptPath, JSON.stringify(keep));
+    const plain = { ...shape, startNs: String(shape.startNs) };
+    const keep = (what: Omit<Kept, 'shape'>) => writeFileSync(keptPath, JSON.stringify({ shape: plain, ...what }));
+    const onPiece = (costs: InsertCosts) => keep({ costs });
+    const fills = kept?.fills ?? fill(database, given.schemas, shape, print, onPiece, kept?.costs);
+    keep({ costs: kept?.costs ?? {}, fills });
     const answers = ask(database, given.schemas, { shape, rounds: given.rounds }, print);
     const [engine] = database.rows<{ version: string }>('SELECT version() AS version');
-    const result = { ...keep, engine: engine!.version, threads: given.threads, rounds: given.rounds, answers };
+    const result = {
+      shape: plain,
+      fills,
+      engine: engine!.version,
+      threads: given.threads,
+      rounds: given.rounds,
+      answers,
+    };
     const report = renderReport(result, given.schemas[0]!.name);
     if (given.print) process.stdout.write(report);
     else {

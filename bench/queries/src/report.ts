@@ -103,7 +103,7 @@ function tableLine(fill: TableFill): string {
     `| ${fill.schema}`,
     fill.table,
     count(fill.rows),
-    fill.insertCpuS.toFixed(2),
+    fill.insertCpuS?.toFixed(2) ?? '–',
     fill.mergeCpuS.toFixed(2),
     mib(fill.bytesOnDisk),
     perRow(fill.bytesOnDisk),
