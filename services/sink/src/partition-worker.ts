@@ -39,6 +39,8 @@ export interface PartitionProgress {
 }
 
 const SMOOTHING = 0.2;
+/** A reason of its own: an error with its stack would be made for each record that comes. */
+const WOKEN = Symbol('woken');
 
 /**
  * One rows partition, from its log into ClickHouse: read by the rule and given to the cutter, which stores it together with the
@@ -213,7 +215,7 @@ export class PartitionWorker implements PartitionWork {
   /** Waits until something changes, or for `ms` at most. */
   async #pause(ms: number): Promise<void> {
     const woken = new AbortController();
-    const wake = () => woken.abort();
+    const wake = () => woken.abort(WOKEN);
     this.#waiting.add(wake);
     await this.#clock.sleep(Math.min(ms, LIMITS.pauseMsMax), woken.signal).catch(() => undefined);
     this.#waiting.delete(wake);
