@@ -25,7 +25,6 @@ export {
   type SaslMechanism,
 } from './kafka-settings.ts';
 export {
-  brokerList,
   byteSize,
   byteSizeBetween,
   durationBetween,
@@ -36,3 +35,4 @@ export {
   wholeNumber,
 } from './parsers.ts';
 export { PROCESS_CONFIG, runService, type ServiceContext, type ServiceDefinition } from './service.ts';
+export { authorityFaults, tlsFileFaults } from './tls-files.ts';

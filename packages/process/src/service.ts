@@ -128,7 +128,13 @@ async function serve<T extends ConfigSpec>(
   process.on('uncaughtException', fatal);
   process.on('unhandledRejection', fatal);
   const context = { clock: systemClock, logger, registry: new Registry(), version: VERSION, instance, fatal };
-  const app = service.createApp(config, context);
+  let app: Component;
+  try {
+    app = service.createApp(config, context);
+  } catch (error) {
+    fatal(error);
+    return EXIT_FAILED;
+  }
   app.start(starting.signal).then(
     () => logger.info('serving'),
     (error) => (starting.signal.aborted ? undefined : fatal(error)),

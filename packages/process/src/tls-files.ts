@@ -65,8 +65,8 @@ export function tlsVariablesSet(name: string, files: TlsFileSettings): string[] 
 
 /** What is wrong with the files as they are now, each fault naming its variable. */
 export function tlsFileFaults(name: string, files: TlsFileSettings, readFile: Read): string[] {
-  const faults: string[] = [];
   const { caFile, certFile, keyFile } = files;
+  const faults = authorityFaults(`${name}_TLS_CA_FILE`, caFile, readFile);
   if ((certFile === undefined) !== (keyFile === undefined)) {
     faults.push(`${name}_TLS_CERT_FILE, ${name}_TLS_KEY_FILE: set both, or neither`);
   }
@@ -76,13 +76,18 @@ export function tlsFileFaults(name: string, files: TlsFileSettings, readFile: Re
     faults.push(`${name}_TLS_${suffix}: ${found}`);
     return undefined;
   };
-  read('CA_FILE', caFile, CERTIFICATE);
   const cert = read('CERT_FILE', certFile, CERTIFICATE);
   const key = read('KEY_FILE', keyFile, PRIVATE_KEY);
   if (cert !== undefined && key !== undefined && !cert.checkPrivateKey(key)) {
     faults.push(`${name}_TLS_KEY_FILE: is not the key of the certificate in ${name}_TLS_CERT_FILE`);
   }
   return faults;
+}
+
+/** What is wrong with a file of authorities as it is now; `variable` names it. */
+export function authorityFaults(variable: string, file: string | undefined, readFile: Read): string[] {
+  const found = file === undefined ? undefined : readPem(file, CERTIFICATE, readFile);
+  return typeof found === 'string' ? [`${variable}: ${found}`] : [];
 }
 
 interface Pem<T> {

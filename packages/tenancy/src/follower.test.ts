@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Log, LogRecord, NewRecord } from '@weir/delivery';
@@ -63,12 +63,14 @@ const QUIET = { keys: [] };
 let stateDir: string;
 let log: MemoryLog;
 let unreadable: string[];
+let unsaved: unknown[];
 const running: Component[] = [];
 
 beforeEach(async () => {
   stateDir = await mkdtemp(join(tmpdir(), 'weir-tenants-'));
   log = new MemoryLog();
   unreadable = [];
+  unsaved = [];
 });
 
 afterEach(async () => {
@@ -76,10 +78,14 @@ afterEach(async () => {
   await rm(stateDir, { recursive: true, force: true });
 });
 
-function follow(): { directory: TenantDirectory; follower: Component } {
+function follow(where = stateDir, clock = systemClock): { directory: TenantDirectory; follower: Component } {
   const directory = new TenantDirectory('');
-  const events = { unreadable: (key: string) => unreadable.push(key), failed: () => undefined };
-  const follower = followTenants(log, directory, { stateDir, clock: systemClock, events });
+  const events = {
+    unreadable: (key: string) => unreadable.push(key),
+    failed: () => undefined,
+    unsaved: (error: unknown) => unsaved.push(error),
+  };
+  const follower = followTenants(log, directory, { stateDir: where, clock, events });
   running.push(follower);
   return { directory, follower };
 }
@@ -105,6 +111,30 @@ describe('following weir.tenants', () => {
     await follower.start(NEVER);
     expect(directory.names()).toEqual(['globex']);
     expect(unreadable).toEqual(['acme']);
+  });
+
+  test('says once that its copy cannot be written, and writes it as soon as it can', async () => {
+    const inTheWay = join(stateDir, 'state');
+    await writeFile(inTheWay, '');
+    log.put('acme', QUIET);
+    const impatient = { ...systemClock, sleep: (_ms: number, signal?: AbortSignal) => systemClock.sleep(5, signal) };
+    const { follower } = follow(inTheWay, impatient);
+    await follower.start(NEVER);
+    await vi.waitFor(() => expect(unsaved).toHaveLength(1));
+    await systemClock.sleep(50);
+    expect(unsaved).toHaveLength(1);
+    await rm(inTheWay);
+    await vi.waitFor(() => stat(join(inTheWay, 'tenants.json')));
+  });
+
+  test('ends while its copy cannot be written', async () => {
+    const inTheWay = join(stateDir, 'state');
+    await writeFile(inTheWay, '');
+    log.put('acme', QUIET);
+    const { follower } = follow(inTheWay);
+    await follower.start(NEVER);
+    await vi.waitFor(() => expect(unsaved).toHaveLength(1));
+    await follower.stop(NEVER);
   });
 
   test('starts from its own copy where the topic cannot be reached, and knows that it may lack tenants', async () => {

@@ -1,9 +1,8 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Log } from '@weir/delivery';
 import { type Clock, type Component, DependencyError } from '@weir/pipeline';
 import { CONTROL_TOPICS } from '@weir/records';
 import type { TenantDirectory } from './directory.ts';
+import { DirectoryCopy } from './directory-copy.ts';
 
 /** What a follower tells; one line each. */
 export interface FollowerEvents {
@@ -11,13 +10,13 @@ export interface FollowerEvents {
   unreadable(key: string): void;
   /** Kafka did not answer; the tenants known so far stay. */
   failed(error: unknown): void;
+  /** The last-known copy could not be written: it is as it was, and is tried again. Told once, until it is written. */
+  unsaved(error: unknown): void;
 }
 
 const READ_BYTES_MAX = 1024 ** 2;
 const READ_WAIT_MS = 500;
 const RETRY_DELAY_MS = 500;
-const SAVE_DELAY_MS = 200;
-const COPY_NAME = 'tenants.json';
 const PARTITION = 0;
 
 export interface FollowerOptions {
@@ -35,11 +34,9 @@ export interface FollowerOptions {
  */
 export function followTenants(log: Log, directory: TenantDirectory, options: FollowerOptions): Component {
   const stopping = new AbortController();
-  const records = new Map<string, Buffer>();
-  const path = join(options.stateDir, COPY_NAME);
+  const copy = new DirectoryCopy(options.stateDir, options.clock, options.events.unsaved);
+  const { records } = copy;
   let running: Promise<void> | undefined;
-  let saving: Promise<void> | undefined;
-  let changed = false;
 
   const take = (key: string, value: Buffer | null): void => {
     if (directory.apply(key, value) === 'unreadable') {
@@ -48,22 +45,7 @@ export function followTenants(log: Log, directory: TenantDirectory, options: Fol
     }
     if (value === null) records.delete(key);
     else records.set(key, value);
-    if (directory.complete) saveLater();
-  };
-
-  const saveLater = (): void => {
-    changed = true;
-    saving ??= saveChanges();
-  };
-
-  /** One save at a time, since all write the same file; `stop` waits for it. */
-  const saveChanges = async (): Promise<void> => {
-    while (changed) {
-      await options.clock.sleep(SAVE_DELAY_MS, stopping.signal).catch(() => undefined);
-      changed = false;
-      await save(path, records).catch(options.events.failed);
-    }
-    saving = undefined;
+    if (directory.complete) copy.saveLater();
   };
 
   const follow = async (caughtUp: () => void): Promise<void> => {
@@ -85,7 +67,7 @@ export function followTenants(log: Log, directory: TenantDirectory, options: Fol
           for (const [key, value] of replay) take(key, value);
           replay.clear();
           directory.markComplete();
-          saveLater();
+          copy.saveLater();
           caughtUp();
         }
         const wait = { maxBytes: READ_BYTES_MAX, maxWaitMs: READ_WAIT_MS };
@@ -112,10 +94,8 @@ export function followTenants(log: Log, directory: TenantDirectory, options: Fol
   return {
     name: 'tenants',
     start: async (signal) => {
-      for (const [key, value] of await load(path)) {
-        records.set(key, value);
-        directory.apply(key, value);
-      }
+      await copy.load();
+      for (const [key, value] of records) directory.apply(key, value);
       const caughtUp = Promise.withResolvers<void>();
       running = follow(caughtUp.resolve);
       if (directory.size > 0 || options.waits === false) return;
@@ -126,25 +106,7 @@ export function followTenants(log: Log, directory: TenantDirectory, options: Fol
     stop: async () => {
       stopping.abort();
       await running;
-      await saving;
+      await copy.stop();
     },
   };
-}
-
-async function load(path: string): Promise<[string, Buffer][]> {
-  try {
-    const copy = JSON.parse(await readFile(path, 'utf8')) as Record<string, string>;
-    return Object.entries(copy).map(([key, value]) => [key, Buffer.from(value, 'base64')]);
-  } catch {
-    // No copy, or one that was not written by us: the topic says all there is to know.
-    return [];
-  }
-}
-
-async function save(path: string, records: ReadonlyMap<string, Buffer>): Promise<void> {
-  const copy = Object.fromEntries([...records].map(([key, value]) => [key, value.toString('base64')]));
-  await mkdir(join(path, '..'), { recursive: true });
-  const temporary = `${path}.new`;
-  await writeFile(temporary, JSON.stringify(copy), { mode: 0o600 });
-  await rename(temporary, path);
 }

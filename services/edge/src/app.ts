@@ -129,6 +129,7 @@ function followDirectory(log: Log, directory: TenantDirectory, stateDir: string,
     events: {
       unreadable: (key) => logger.warn({ tenant: key }, 'a tenant record cannot be read and is passed over'),
       failed: (error) => logger.debug({ err: error }, 'the tenants are not followed at the moment'),
+      unsaved: (error) => logger.warn({ err: error }, 'the copy of the tenants for the next start cannot be written'),
     },
   });
 }

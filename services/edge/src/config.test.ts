@@ -1,16 +1,26 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { loadConfig } from '@weir/process';
-import { expect, test } from 'vitest';
+import { testCertificates } from '@weir/testkit';
+import { afterAll, expect, test } from 'vitest';
 import { EDGE_CONFIG, edgeConfigFaults } from './config.ts';
 
+const dir = mkdtempSync(join(tmpdir(), 'weir-edge-settings-'));
+const made = await testCertificates(dir);
+const readFile = (path: string) => readFileSync(path, 'utf8');
+
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
 const REQUIRED = {
-  WEIR_TLS_CERT_FILE: '/tls.crt',
-  WEIR_TLS_KEY_FILE: '/tls.key',
+  WEIR_TLS_CERT_FILE: made.serverCert,
+  WEIR_TLS_KEY_FILE: made.serverKey,
   WEIR_KEY_PEPPER: 'kP2vQ8sT1xZ7bN4mR9wC5yF3gH6jL0dA',
   WEIR_KAFKA_BROKERS: 'kafka:9092',
 };
 
 const faultsOf = (env: Record<string, string>) => {
-  const source = { env: { ...REQUIRED, ...env }, readFile: () => '' };
+  const source = { env: { ...REQUIRED, ...env }, readFile };
   const loaded = loadConfig(EDGE_CONFIG, source, edgeConfigFaults);
   return loaded.ok ? [] : loaded.faults;
 };
@@ -54,11 +64,27 @@ test('a queue must have room for the largest body and its pieces', () => {
 
 test('there is no pepper by default, and one that looks like a placeholder is refused', () => {
   const { WEIR_KEY_PEPPER: _, ...without } = REQUIRED;
-  const loaded = loadConfig(EDGE_CONFIG, { env: without, readFile: () => '' }, edgeConfigFaults);
+  const loaded = loadConfig(EDGE_CONFIG, { env: without, readFile }, edgeConfigFaults);
   expect(loaded.ok ? [] : loaded.faults.join()).toContain('WEIR_KEY_PEPPER');
   for (const pepper of ['', 'short', 'change-me-change-me-change-me-change-me', 'ab'.repeat(32)]) {
     const faults = faultsOf({ WEIR_KEY_PEPPER: pepper });
     expect(faults.join()).toContain('WEIR_KEY_PEPPER');
     if (pepper !== '') expect(faults.join()).not.toContain(pepper);
   }
+});
+
+test('where a client must show a certificate there is an authority that it must be signed by', () => {
+  expect(faultsOf({ WEIR_TLS_CLIENT_REQUIRED: 'true', WEIR_TLS_CLIENT_CA_FILE: made.ca })).toEqual([]);
+  expect(faultsOf({ WEIR_TLS_CLIENT_REQUIRED: 'true' })).toEqual([
+    'WEIR_TLS_CLIENT_REQUIRED: needs WEIR_TLS_CLIENT_CA_FILE: without it no certificate is asked for',
+  ]);
+});
+
+test.each([
+  ['WEIR_TLS_CERT_FILE', '/nowhere', 'the file cannot be read'],
+  ['WEIR_TLS_KEY_FILE', made.ca, 'the file holds no private key without a passphrase in PEM'],
+  ['WEIR_TLS_KEY_FILE', made.clientKey, 'is not the key of the certificate in WEIR_TLS_CERT_FILE'],
+  ['WEIR_TLS_CLIENT_CA_FILE', made.serverKey, 'the file holds no certificate in PEM'],
+])('a file of %s that is of no use is told', (name, path, fault) => {
+  expect(faultsOf({ [name]: path })).toEqual([`${name}: ${fault}`]);
 });

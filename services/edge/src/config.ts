@@ -1,4 +1,5 @@
 import {
+  authorityFaults,
   byteSize,
   byteSizeBetween,
   type ConfigOf,
@@ -11,6 +12,7 @@ import {
   KAFKA_CONFIG,
   kafkaConfigFaults,
   setting,
+  tlsFileFaults,
   wholeNumber,
 } from '@weir/process';
 import { isTrack } from '@weir/records';
@@ -163,6 +165,21 @@ export function edgeConfigFaults(config: ConfigOf<typeof EDGE_CONFIG>, source: C
       `WEIR_EDGE_GRPC_RECEIVE_MIB: must be no more than WEIR_EDGE_BODY_BYTES_MAX, here ${body.bytesMax}B: ` +
         'what is larger would be received and then refused',
     );
+  }
+  return [...faults, ...tlsFaults(config.tls, source)];
+}
+
+function tlsFaults(
+  { certFile, keyFile, clientCaFile, clientRequired }: ConfigOf<typeof EDGE_CONFIG>['tls'],
+  { readFile }: ConfigSource,
+): readonly string[] {
+  const own = { certFile, keyFile, caFile: undefined, serverName: undefined };
+  const faults = [
+    ...tlsFileFaults('WEIR', own, readFile),
+    ...authorityFaults('WEIR_TLS_CLIENT_CA_FILE', clientCaFile, readFile),
+  ];
+  if (clientRequired && clientCaFile === undefined) {
+    faults.push('WEIR_TLS_CLIENT_REQUIRED: needs WEIR_TLS_CLIENT_CA_FILE: without it no certificate is asked for');
   }
   return faults;
 }

@@ -5,7 +5,7 @@ export const EDGE_METRICS = {
   exports: {
     type: 'counter',
     name: 'weir_edge_received_exports_total',
-    help: 'Exports received, whatever became of them.',
+    help: 'Exports that came whole, whatever became of them.',
     labels: ['signal', 'transport'],
   },
   received: {

@@ -33,7 +33,7 @@ export function receiverEvents(
       metrics.receivedBytes.inc({ signal, transport }, bytes);
     },
     answered: (signal, transport, tenant, answer, seconds) => {
-      metrics.requestSeconds.observe({ signal, transport }, seconds);
+      if (seconds !== undefined) metrics.requestSeconds.observe({ signal, transport }, seconds);
       const { items = 0, bytes = 0 } = answer.unread ?? answer;
       if (tenant !== undefined && items > 0) demand.meter.add(tenant.name, items, bytes, answer.kind === 'accepted');
       if (answer.items !== undefined) metrics.received.inc({ signal, transport }, answer.items);

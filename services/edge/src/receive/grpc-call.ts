@@ -197,7 +197,7 @@ export class GrpcCall {
     this.#state = 'over';
     // The client went away: there is nobody to answer.
     if (this.#stream.closed || this.#stream.destroyed) return false;
-    this.#parts.events.answered(this.signal, 'grpc', this.#tenant, refusal, 0);
+    this.#parts.events.answered(this.signal, 'grpc', this.#tenant, refusal, undefined);
     this.#send(toStatus(refusal));
     // The answer ends only our half: without a reset a client may hold the stream, and send on, for as long as it likes.
     // Not at once: a reset overtakes an answer that has not been written.

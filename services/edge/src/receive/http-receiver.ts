@@ -146,7 +146,7 @@ export class HttpReceiver implements Component {
     const form: AnswerForm = { format: formatOf(headers), gzip: acceptsGzip(headers) };
     const signal = signalOf(message.url ?? '');
     const early = (refusal: Refused) => {
-      if (signal !== undefined) this.#parts.events.answered(signal, 'http', undefined, refusal, 0);
+      if (signal !== undefined) this.#parts.events.answered(signal, 'http', undefined, refusal, undefined);
       refuseEarly(message, response, form, { refusal, lingers: this.#lingers, closing: this.#stopping });
     };
     if (this.#stopping) return early(refuse('shutting_down', 'the edge is stopping; try again'));

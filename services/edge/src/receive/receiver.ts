@@ -7,7 +7,14 @@ import type { TlsPortOptions } from './tls-port.ts';
 /** What is counted of each request. */
 export interface ReceiverEvents {
   received(signal: SignalKind, transport: Transport, bytes: number): void;
-  answered(signal: SignalKind, transport: Transport, tenant: Tenant | undefined, answer: Answer, seconds: number): void;
+  /** @param seconds since the whole request was there; undefined where it was refused before that */
+  answered(
+    signal: SignalKind,
+    transport: Transport,
+    tenant: Tenant | undefined,
+    answer: Answer,
+    seconds: number | undefined,
+  ): void;
   /** A fault of our own: the client is told to try again. */
   failed(error: unknown): void;
 }

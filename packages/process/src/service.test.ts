@@ -1,0 +1,23 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { expect, test } from 'vitest';
+
+const INDEX = pathToFileURL(join(import.meta.dirname, 'index.ts'));
+
+/** Runs a service whose `createApp` is the given code; what it printed, and its status. */
+function run(createApp: string): Promise<{ readonly status: unknown; readonly output: string }> {
+  const program = `import { runService } from '${INDEX}';
+await runService({ name: 'tried', config: {}, createApp: () => { ${createApp} } });`;
+  return new Promise((resolve) => {
+    execFile(process.execPath, ['--input-type=module', '-e', program], (error, stdout, stderr) =>
+      resolve({ status: error?.code ?? 0, output: stdout + stderr }),
+    );
+  });
+}
+
+test('a service whose parts cannot be made ends with status 1, and says why', async () => {
+  const { status, output } = await run("throw new Error('no such part')");
+  expect(status).toBe(1);
+  expect(output).toContain('no such part');
+});
