@@ -1,8 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { currentCommit } from '@weir/bench-faults';
 import { ROOT } from '@weir/local';
-import { machine, wrongUsage } from '@weir/testkit';
+import { currentCommit, machine, wrongUsage } from '@weir/testkit';
 import { renderCapacityPage } from './capacity-page.ts';
 import { CapacityStack } from './capacity-stack.ts';
 import { type CapacityOptions, HELP, readOptions } from './options.ts';

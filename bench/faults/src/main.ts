@@ -2,18 +2,10 @@ import { writeFileSync } from 'node:fs';
 import { availableParallelism, constants } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '@weir/local';
-import { readCommandLine, wrongUsage } from '@weir/testkit';
+import { currentCommit, readCommandLine, wrongUsage } from '@weir/testkit';
 import { measureRate, searchPeak } from './peak.ts';
 import { renderReport } from './report.ts';
-import {
-  currentCommit,
-  hasRun,
-  type KeptResult,
-  type ResultFile,
-  readResults,
-  withRow,
-  writeResults,
-} from './result-file.ts';
+import { hasRun, type KeptResult, type ResultFile, readResults, withRow, writeResults } from './result-file.ts';
 import { ROWS } from './rows/all.ts';
 import type { FaultRow } from './rows/row.ts';
 import { isKept, runRow, type SeedResult } from './run-row.ts';

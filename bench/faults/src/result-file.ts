@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { ROOT } from '@weir/local';
+import { isDirty } from '@weir/testkit';
 import type { Peak } from './peak.ts';
 import type { SeedResult } from './run-row.ts';
 
@@ -22,15 +21,6 @@ export interface ResultFile {
   readonly peak?: Peak & { readonly commit: string };
   readonly results: readonly KeptResult[];
   readonly failures: readonly Failure[];
-}
-
-const DIRTY = '-dirty';
-
-/** The newest commit that changed more than results or docs, with `-dirty` where files differ from it. */
-export function currentCommit(): string {
-  const paths = ['--', '.', ':!bench/results', ':!docs'];
-  const git = (...args: string[]) => execFileSync('git', [...args, ...paths], { cwd: ROOT, encoding: 'utf8' }).trim();
-  return git('log', '-1', '--format=%h') + (git('status', '--porcelain') === '' ? '' : DIRTY);
 }
 
 export function readResults(path: string): ResultFile {
@@ -64,7 +54,7 @@ export function hasRun(
   row: { readonly name: string; readonly fault: string },
   wanted: { seeds: number; rate: number; commit: string },
 ): boolean {
-  if (wanted.commit.endsWith(DIRTY)) return false;
+  if (isDirty(wanted.commit)) return false;
   const same = file.results.filter(
     ({ row: name, fault, rate, commit }) =>
       name === row.name && fault === row.fault && rate >= wanted.rate && commit === wanted.commit,

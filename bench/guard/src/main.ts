@@ -1,7 +1,6 @@
 import { join } from 'node:path';
-import { currentCommit } from '@weir/bench-faults';
 import { ROOT } from '@weir/local';
-import { readCommandLine } from '@weir/testkit';
+import { currentCommit, readCommandLine } from '@weir/testkit';
 import { type BenchExport, logsExport, metricsExport, spansExport } from './exports.ts';
 import { compareInserts, openTables } from './insert-pairs.ts';
 import { readKnown, slower, writeKnown } from './known.ts';

@@ -1,9 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { currentCommit } from '@weir/bench-faults';
 import { ROOT } from '@weir/local';
-import { readCommandLine, wrongUsage } from '@weir/testkit';
+import { currentCommit, readCommandLine, wrongUsage } from '@weir/testkit';
 import { playIncident } from './incident.ts';
 import { renderIncident } from './incident-page.ts';
 import { IncidentStack } from './incident-stack.ts';

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { release, type } from 'node:os';
 import { join } from 'node:path';
-import { currentCommit } from '@weir/bench-faults';
 import { ROOT } from '@weir/local';
-import { type Machine, machine } from '@weir/testkit';
+import { currentCommit, type Machine, machine } from '@weir/testkit';
 import { COLLECTOR_VERSION, ROTEL_VERSION } from './install.ts';
 
 /** On what a series ran, and what of it. */

@@ -2,9 +2,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CapacityStack, type LoadSpec, measurePoint } from '@weir/bench-capacity';
-import { currentCommit } from '@weir/bench-faults';
 import { ROOT } from '@weir/local';
-import { machine, readCommandLine, wrongUsage } from '@weir/testkit';
+import { currentCommit, machine, readCommandLine, wrongUsage } from '@weir/testkit';
 import { type CpuProfile, timesOf } from './cpu-profile.ts';
 import { type Profiled, renderPage } from './report.ts';
 

@@ -1,9 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { currentCommit } from '@weir/bench-faults';
 import { ROOT } from '@weir/local';
-import { readCommandLine, TestStack, wrongUsage } from '@weir/testkit';
+import { currentCommit, readCommandLine, TestStack, wrongUsage } from '@weir/testkit';
 import { faultsOf } from './judge.ts';
 import { renderSoak } from './report.ts';
 import { type Round, runSoak, SERVICES } from './soak.ts';

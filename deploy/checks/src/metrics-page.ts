@@ -12,7 +12,7 @@ const INTRODUCTION = `# Metrics
 
 Every service serves these at \`/metrics\` of its admin port, in Prometheus's text format. Counters end in \`_total\`;
 a histogram \`x\` is three series, \`x_bucket\` (label \`le\`), \`x_sum\` and \`x_count\`. Label values come from closed sets;
-where a tenant is a label, the first tenants seen keep their name and the rest are \`other\`.
+where a tenant is a label, the first tenants seen (of active series: those with the most) keep their name and the rest are \`other\`.
 `;
 
 /** docs/METRICS.md, whole. */

@@ -3,6 +3,7 @@ import { type ClickHouseClient, createClient } from '@clickhouse/client';
 import type { ClientTls } from '@weir/pipeline';
 import { TABLE_COLUMNS, type TableName } from '@weir/records';
 import { fromClickHouseError } from './errors.ts';
+import { quoteName, tableName } from './schema/migration.ts';
 import { TlsAgent } from './tls-agent.ts';
 
 /** What a client needs to reach ClickHouse. */
@@ -137,9 +138,9 @@ async function insertBlocks(
   insert: BlocksInsert,
   signal: AbortSignal,
 ): Promise<void> {
-  const columns = TABLE_COLUMNS[insert.table].map(({ name }) => `\`${name}\``).join(', ');
+  const columns = TABLE_COLUMNS[insert.table].map(({ name }) => quoteName(name)).join(', ');
   const result = await client.exec({
-    query: `INSERT INTO \`${database}\`.\`${insert.into ?? insert.table}\` (${columns}) FORMAT Native`,
+    query: `INSERT INTO ${tableName({ database }, insert.into ?? insert.table)} (${columns}) FORMAT Native`,
     values: Readable.from(insert.frames, { objectMode: false }),
     http_headers: { 'content-encoding': 'zstd' },
     clickhouse_settings: {

@@ -6,7 +6,7 @@ export { Engine, type EngineRow } from './engine/engine.ts';
 export { FakeClock } from './fakes/fake-clock.ts';
 export { RecordingConsumer } from './fakes/recording-consumer.ts';
 export { RefusingConsumer } from './fakes/refusing-consumer.ts';
-export { type Machine, machine } from './machine.ts';
+export { currentCommit, isDirty, type Machine, machine } from './machine.ts';
 export { median } from './median.ts';
 export { decodeJsonExport, encodeJsonExport, readSample, SAMPLES } from './oracle/json.ts';
 export {

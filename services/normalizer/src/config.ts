@@ -1,5 +1,5 @@
 import {
-  byteSize,
+  byteSizeBetween,
   type ConfigOf,
   type ConfigSource,
   defineConfig,
@@ -29,7 +29,7 @@ export const NORMALIZER_CONFIG = defineConfig({
   backlog: {
     bytesMax: setting(
       'WEIR_NORMALIZER_BACKLOG_BYTES_MAX',
-      z.string().default('4GiB').pipe(byteSize),
+      z.string().default('4GiB').pipe(byteSizeBetween('1KiB', '1024TiB')),
       'With more than this of raw exports waiting in Kafka the normalizer says that it is full.',
     ),
     secondsMax: setting(

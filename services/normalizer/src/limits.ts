@@ -12,7 +12,6 @@ export const LIMITS = {
   sampleBytesMax: 64 * 1024,
   commitMs: 1_000,
   retentionLookMs: 15_000,
-  retryMs: 200,
   /** A record of a tenant that is not known waits this long for the news of it, then is dead-lettered. */
   tenantWaitMs: 5_000,
   /** For this long a tenant that did not become known is not waited for again. */

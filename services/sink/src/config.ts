@@ -1,5 +1,5 @@
 import {
-  byteSize,
+  byteSizeBetween,
   CLICKHOUSE_CONFIG,
   type ConfigOf,
   type ConfigSource,
@@ -15,6 +15,7 @@ import {
 } from '@weir/process';
 import { isTrack } from '@weir/records';
 import { z } from 'zod';
+import { LIMITS } from './limits.ts';
 
 /** The sink's settings. */
 export const SINK_CONFIG = defineConfig({
@@ -38,19 +39,19 @@ export const SINK_CONFIG = defineConfig({
     ),
     bytesMax: setting(
       'WEIR_SINK_BATCH_BYTES',
-      z.string().default('16MiB').pipe(byteSize),
-      'What is inserted together holds at most this much, compressed.',
+      z.string().default('16MiB').pipe(byteSizeBetween('1KiB', '240MiB')),
+      'What is inserted together holds at most this much, compressed, 1KiB to 240MiB.',
     ),
     rowsMax: setting(
       'WEIR_SINK_BATCH_ROWS',
-      z.string().default('500000').pipe(wholeNumber(1_000, 1_000_000)),
+      z.string().default('500000').pipe(wholeNumber(1_000, LIMITS.partRowsMax)),
       'What is inserted together holds at most this many rows.',
     ),
   },
   bufferBytesMax: setting(
     'WEIR_SINK_BUFFER_BYTES',
-    z.string().default('32MiB').pipe(byteSize),
-    'Batches that fill and batches that are inserted hold about this much together, compressed.',
+    z.string().default('32MiB').pipe(byteSizeBetween('1KiB', '1TiB')),
+    'Batches that fill and batches that are inserted hold about this much together, compressed; at least 4MiB for each partition that a sink has.',
   ),
   booksMs: setting(
     'WEIR_SINK_BOOKS_INTERVAL',
@@ -60,7 +61,7 @@ export const SINK_CONFIG = defineConfig({
   backlog: {
     bytesMax: setting(
       'WEIR_SINK_BACKLOG_BYTES_MAX',
-      z.string().default('1GiB').pipe(byteSize),
+      z.string().default('1GiB').pipe(byteSizeBetween('1KiB', '1024TiB')),
       'With more than this waiting in Kafka the sink says that it is full.',
     ),
     secondsMax: setting(

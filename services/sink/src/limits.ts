@@ -12,6 +12,8 @@ export const LIMITS = {
   /** The least that a batch of one partition may hold, however many a sink has: some of the largest records. */
   partitionBytesMin: 2 * MIB,
   readWaitMs: 500,
+  /** A partition whose buffer is full looks again after this, were it not woken by what was stored. */
+  fullLookMs: 1_000,
   /** A loop with nothing to do looks again after this, were it not woken. */
   pauseMsMax: 60_000,
   /** Inserts under way at once over all partitions: ClickHouse does better with few and large ones. */
@@ -43,7 +45,6 @@ export const LIMITS = {
   failureMsMax: 130_000,
   /** A partition loop that gives no sign of life for longer makes the process not live. */
   silentMsMax: 300_000,
-  reportMs: 1_000,
   dlqLookMs: 10_000,
   retentionLookMs: 15_000,
 } as const;

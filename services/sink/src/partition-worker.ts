@@ -164,7 +164,7 @@ export class PartitionWorker implements PartitionWork {
   async #fill(source: RowsSource, buffer: PartitionBuffer, stop: AbortSignal): Promise<void> {
     while (!stop.aborted) {
       if (buffer.isFull) {
-        await this.#pause(LIMITS.reportMs);
+        await this.#pause(LIMITS.fullLookMs);
         continue;
       }
       try {

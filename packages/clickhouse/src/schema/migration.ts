@@ -51,6 +51,11 @@ export function quoteName(name: string): string {
   return `\`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``;
 }
 
+/** A string literal. */
+export function quoteText(text: string): string {
+  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+}
+
 /** `database.table`, quoted. */
 export function tableName(target: SchemaTarget, table: string): string {
   return `${quoteName(target.database)}.${quoteName(table)}`;

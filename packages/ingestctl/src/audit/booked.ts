@@ -1,6 +1,6 @@
 import type { ClickHouse } from '@weir/clickhouse';
 import { SIGNALS, type SignalKind } from '@weir/pipeline';
-import type { TableName } from '@weir/records';
+import { signalOf, TABLES } from '@weir/records';
 import { type BySignal, zeros } from './by-signal.ts';
 
 /** Whose books, over which days (UTC, both inclusive), in which database. */
@@ -10,18 +10,6 @@ export interface Scope {
   readonly to: string;
   readonly database: string;
 }
-
-const TABLES_OF: Readonly<Record<SignalKind, readonly TableName[]>> = {
-  traces: ['otel_traces'],
-  logs: ['otel_logs'],
-  metrics: [
-    'otel_metrics_gauge',
-    'otel_metrics_sum',
-    'otel_metrics_histogram',
-    'otel_metrics_exponential_histogram',
-    'otel_metrics_summary',
-  ],
-};
 
 /** Items of each outcome, and of each outcome and reason, as weir_usage has them. */
 export async function readBooks(
@@ -51,7 +39,7 @@ export async function readBooks(
 export async function countRows(clickhouse: ClickHouse, scope: Scope, signal: AbortSignal): Promise<BySignal> {
   const items = zeros();
   for (const kind of SIGNALS) {
-    for (const table of TABLES_OF[kind]) {
+    for (const table of TABLES.filter((table) => signalOf(table) === kind)) {
       const [counted] = await clickhouse.query<{ n: string }>(
         `SELECT toString(count()) AS n FROM {database: Identifier}.${table}
          WHERE TenantId = {tenant: String} AND ReceivedDay BETWEEN {from: Date} AND {to: Date}`,

@@ -1,4 +1,4 @@
-import { type ClickHouse, tableName } from '@weir/clickhouse';
+import { type ClickHouse, quoteText, tableName } from '@weir/clickhouse';
 import type { EdgeMark } from '@weir/records';
 import { Refused } from '../refused.ts';
 import type { ReplayPlan } from './plan.ts';
@@ -129,7 +129,9 @@ export class ReplayJournal {
     { partition = 0, first = 0, last = 0, detail }: Partial<Range> & { readonly detail: object },
     signal: AbortSignal,
   ): Promise<void> {
-    const values = [quoted(id), quoted(event), partition, first, last, quoted(JSON.stringify(detail))].join(', ');
+    const values = [quoteText(id), quoteText(event), partition, first, last, quoteText(JSON.stringify(detail))].join(
+      ', ',
+    );
     await this.#clickhouse.command(
       `INSERT INTO ${this.#table} (Replay, Event, Partition, First, Last, Detail) SETTINGS async_insert = 0 VALUES (${values})`,
       signal,
@@ -184,9 +186,4 @@ function openPromotions(lines: readonly Line[]): readonly OpenPromotion[] {
     .map((line) => ({ run: line.Event === 'round' ? '' : runOf(line), atMs: Number(line.AtMs) }))
     .filter((one) => !isEnded(one) && (one.run === '' || !withdrawn.has(one.run)))
     .sort((a, b) => a.atMs - b.atMs);
-}
-
-/** A string literal of ClickHouse. */
-export function quoted(text: string): string {
-  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }

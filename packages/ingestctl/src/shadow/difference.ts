@@ -1,7 +1,7 @@
-import { quoteName, type SchemaTarget, tableName } from '@weir/clickhouse';
+import { quoteName, quoteText, type SchemaTarget, tableName } from '@weir/clickhouse';
 import type { SignalKind } from '@weir/pipeline';
 import { rawPosition, readRawPosition, signalOf, TABLE_COLUMNS, type TableName } from '@weir/records';
-import { type DoneBatch, quoted } from '../replay/journal.ts';
+import type { DoneBatch } from '../replay/journal.ts';
 import { type ReplayPlan, shadowTable } from '../replay/plan.ts';
 import { PLACES, STALE } from '../replay/shadow-tables.ts';
 
@@ -86,8 +86,8 @@ export class Difference {
   /** What is of the window, whichever table it is in. */
   get #scope(): string {
     const { days, filter } = this.#plan;
-    const tenants = filter.tenants.map(quoted).join(', ');
-    return `ReceivedDay BETWEEN ${quoted(days[0])} AND ${quoted(days[1])}${tenants === '' ? '' : ` AND TenantId IN (${tenants})`}`;
+    const tenants = filter.tenants.map(quoteText).join(', ');
+    return `ReceivedDay BETWEEN ${quoteText(days[0])} AND ${quoteText(days[1])}${tenants === '' ? '' : ` AND TenantId IN (${tenants})`}`;
   }
 
   #where(chunk: Chunk): string {
@@ -100,12 +100,12 @@ export class Difference {
   }
 
   #marked(table: TableName, chunk: Chunk): string {
-    return `TableName = ${quoted(table)} AND ${this.#within(chunk)}`;
+    return `TableName = ${quoteText(table)} AND ${this.#within(chunk)}`;
   }
 
   #places(kind: PlaceKind, run: string): string {
     const table = tableName(this.#target, shadowTable(this.#plan.id, PLACES));
-    return `(SELECT RawPosition FROM ${table} WHERE Run = ${quoted(run)} AND Kind = ${quoted(kind)})`;
+    return `(SELECT RawPosition FROM ${table} WHERE Run = ${quoteText(run)} AND Kind = ${quoteText(kind)})`;
   }
 
   #live(table: TableName): string {
@@ -135,7 +135,7 @@ export class Difference {
     const sides = this.tables.flatMap((table) =>
       [this.#live(table), this.#shadow(table)].map(
         (from, at) =>
-          `SELECT TenantId, RawPosition, ${quoted(table)} AS TableName, ${hashOf(table)} AS Hash, ${1 - at} AS Live FROM ${from} WHERE ${this.#where(chunk)}${kept}`,
+          `SELECT TenantId, RawPosition, ${quoteText(table)} AS TableName, ${hashOf(table)} AS Hash, ${1 - at} AS Live FROM ${from} WHERE ${this.#where(chunk)}${kept}`,
       ),
     );
     return `SELECT TenantId, RawPosition, TableName, Hash, toInt64(countIf(Live = 1)) AS l, toInt64(countIf(Live = 0)) AS s FROM (${sides.join(' UNION ALL ')}) GROUP BY TenantId, RawPosition, TableName, Hash HAVING l != s`;
@@ -158,12 +158,12 @@ export class Difference {
 
   /** Some raw records that differ in a table, of each tenant. */
   records(table: TableName, chunk: Chunk, most: number): string {
-    return `SELECT TenantId AS tenant, toString(RawPosition) AS position FROM (${this.byTable(chunk)}) WHERE TableName = ${quoted(table)} ORDER BY TenantId, RawPosition LIMIT ${most} BY TenantId`;
+    return `SELECT TenantId AS tenant, toString(RawPosition) AS position FROM (${this.byTable(chunk)}) WHERE TableName = ${quoteText(table)} ORDER BY TenantId, RawPosition LIMIT ${most} BY TenantId`;
   }
 
   /** The rows of one raw record that are left over in a table, of both sides. */
   rows(table: TableName, chunk: Chunk, position: string, most: number): string {
-    const rest = `SELECT Hash FROM (${this.leftOver(chunk)}) WHERE TableName = ${quoted(table)} AND RawPosition = ${position}`;
+    const rest = `SELECT Hash FROM (${this.leftOver(chunk)}) WHERE TableName = ${quoteText(table)} AND RawPosition = ${position}`;
     const side = (from: string, live: number, more: string) =>
       `(SELECT ${live} AS live, ${columnsOf(table)} FROM ${from} WHERE ${this.#where(chunk)} AND RawPosition = ${position} AND ${hashOf(table)} IN (${rest} AND ${more}) LIMIT ${most})`;
     return `${side(this.#live(table), 1, 'l > s')} UNION ALL ${side(this.#shadow(table), 0, 's > l')}`;
@@ -187,7 +187,7 @@ export class Difference {
   /** Writes down which live rows are to be replaced: those left over of records where the shadow has as many left over. */
   markStale(table: TableName, chunk: Chunk): string {
     const records = `SELECT TenantId, RawPosition FROM (${this.byTable(chunk)}) WHERE allLo > 0 AND isWhole`;
-    return `INSERT INTO ${this.stale} SELECT TableName, RawPosition, Hash FROM (${this.leftOver(chunk)}) WHERE TableName = ${quoted(table)} AND l > s AND s = 0 AND (TenantId, RawPosition) IN (${records})`;
+    return `INSERT INTO ${this.stale} SELECT TableName, RawPosition, Hash FROM (${this.leftOver(chunk)}) WHERE TableName = ${quoteText(table)} AND l > s AND s = 0 AND (TenantId, RawPosition) IN (${records})`;
   }
 
   /** A row where anything of the chunk is written down: what has none needs no mutation. */
@@ -205,9 +205,9 @@ export class Difference {
   fill(table: TableName, chunk: Chunk, token: string): string {
     const columns = columnsOf(table);
     const records = `SELECT TenantId, RawPosition FROM (${this.byTable(chunk)}) WHERE allLo = 0`;
-    const missing = `SELECT RawPosition AS p, Hash AS h, s - l AS missing FROM (${this.leftOver(chunk)}) WHERE TableName = ${quoted(table)} AND s > l AND (TenantId, RawPosition) IN (${records})`;
+    const missing = `SELECT RawPosition AS p, Hash AS h, s - l AS missing FROM (${this.leftOver(chunk)}) WHERE TableName = ${quoteText(table)} AND s > l AND (TenantId, RawPosition) IN (${records})`;
     const copies = `SELECT ${columns}, ${hashOf(table)} AS weir_hash, row_number() OVER (PARTITION BY RawPosition, weir_hash) AS weir_copy FROM ${this.#shadow(table)} WHERE ${this.#where(chunk)} AND (RawPosition, ${hashOf(table)}) IN (SELECT p, h FROM (${missing}))`;
-    return `INSERT INTO ${this.#live(table)} (${columns}) SELECT ${columns} FROM (${copies}) AS rows INNER JOIN (${missing}) AS lacking ON rows.RawPosition = lacking.p AND rows.weir_hash = lacking.h WHERE weir_copy <= missing SETTINGS ${FILL_SETTINGS}, insert_deduplication_token = ${quoted(token)}`;
+    return `INSERT INTO ${this.#live(table)} (${columns}) SELECT ${columns} FROM (${copies}) AS rows INNER JOIN (${missing}) AS lacking ON rows.RawPosition = lacking.p AND rows.weir_hash = lacking.h WHERE weir_copy <= missing SETTINGS ${FILL_SETTINGS}, insert_deduplication_token = ${quoteText(token)}`;
   }
 }
 

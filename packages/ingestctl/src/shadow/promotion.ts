@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { type ClickHouse, catchUp, tableName } from '@weir/clickhouse';
+import { type ClickHouse, catchUp, quoteText, tableName } from '@weir/clickhouse';
 import { faultPoint, systemClock } from '@weir/pipeline';
 import type { TableName } from '@weir/records';
 import type { Context } from '../context.ts';
 import { type DlqParts, openDlq } from '../dlq/dlq-parts.ts';
 import type { RedriveJournal } from '../dlq/redrive-journal.ts';
-import { quoted, type ReplayState } from '../replay/journal.ts';
+import type { ReplayState } from '../replay/journal.ts';
 import { shadowTable } from '../replay/plan.ts';
 import { ReplayDead } from '../replay/replay-dead.ts';
 import { ownTables, PLACES } from '../replay/shadow-tables.ts';
@@ -171,7 +171,7 @@ export class Promotion {
     for (let at = 0; at < all.length; at += PLACES_AT_ONCE) {
       const rows = all
         .slice(at, at + PLACES_AT_ONCE)
-        .map((position) => `(${quoted(run)}, ${quoted(kind)}, ${position})`);
+        .map((position) => `(${quoteText(run)}, ${quoteText(kind)}, ${position})`);
       await this.#clickhouse.command(
         `INSERT INTO ${table} SETTINGS async_insert = 0 VALUES ${rows.join(', ')}`,
         signal,

@@ -96,19 +96,20 @@ function edge(track: string, rate: Rates, up: readonly Up[]): StageReport[] {
     `refused ${whole(refused)}/s`,
   ];
   const pipeFill = max('weir_edge_pipe_fill_ratio');
-  if (pipeFill >= 0.9) notes.push(`hears that the sink is ${whole(pipeFill * 100)} % full`);
+  if (pipeFill >= 0.9) notes.push(`hears that the pipe is ${whole(pipeFill * 100)} % full`);
   const perSecond = rate.of('edge', 'weir_edge_accepted_items_total');
   const fill = max('weir_edge_queue_fill_ratio');
   return [{ track, stage: 'edge', state, perSecond, unit: 'items', fill, lag: null, notes }];
 }
 
 function normalizer(track: string, rate: Rates, up: readonly Up[]): StageReport[] {
-  const { present, state, sum } = service('normalizer', track, up);
+  const { present, state, max, sum } = service('normalizer', track, up);
   if (!present) return [];
   const dead = sum('weir_normalizer_dead_lettered_items_total');
   const notes = [`${sum('weir_normalizer_partitions')} partitions`, ...(dead > 0 ? [`dead-lettered ${dead}`] : [])];
   const perSecond = rate.of('normalizer', 'weir_normalizer_written_items_total');
-  return [{ track, stage: 'normalizer', state, perSecond, unit: 'items', fill: null, lag: null, notes }];
+  const fill = max('weir_normalizer_fill_ratio');
+  return [{ track, stage: 'normalizer', state, perSecond, unit: 'items', fill, lag: null, notes }];
 }
 
 function sink(track: string, rate: Rates, up: readonly Up[]): StageReport[] {
@@ -149,7 +150,8 @@ function tables(before: Snapshot, now: Snapshot, seconds: number): StageReport[]
   const { rows, bytes: size, parts } = now.clickhouse.value;
   const earlier = before.clickhouse.ok ? before.clickhouse.value.rows : rows;
   const notes = [`${whole(rows)} rows`, bytes(size), `${parts} parts`];
-  if (now.deadLetters > 0) notes.push(`${now.deadLetters} dead letters in weir.dlq`);
+  if (!now.deadLetters.ok) notes.push(`weir.dlq: ${now.deadLetters.reason}`);
+  else if (now.deadLetters.value > 0) notes.push(`${now.deadLetters.value} dead letters in weir.dlq`);
   return [{ ...base, state: 'up', perSecond: Math.max(0, rows - earlier) / seconds, notes }];
 }
 

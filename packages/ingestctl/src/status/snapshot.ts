@@ -43,7 +43,7 @@ export interface Snapshot {
   readonly atMs: number;
   readonly instances: readonly Instance[];
   readonly topics: Asked<readonly TopicSnapshot[]>;
-  readonly deadLetters: number;
+  readonly deadLetters: Asked<number>;
   readonly clickhouse: Asked<TablesSnapshot>;
 }
 
@@ -81,8 +81,7 @@ export async function takeSnapshot({ admins, kafka, clickhouse, database, tracks
         return row ?? { rows: 0, bytes: 0, parts: 0 };
       }),
     ]);
-    const dead = deadLetters.ok ? deadLetters.value : 0;
-    return { atMs: performance.now(), instances, topics, deadLetters: dead, clickhouse: tables };
+    return { atMs: performance.now(), instances, topics, deadLetters, clickhouse: tables };
   } finally {
     await agent.close();
   }

@@ -23,7 +23,7 @@ function snapshot(given: Partial<Snapshot>): Snapshot {
     atMs: 0,
     instances: [],
     topics: { ok: true, value: [] },
-    deadLetters: 0,
+    deadLetters: { ok: true, value: 0 },
     clickhouse: { ok: true, value: { rows: 0, bytes: 0, parts: 0 } },
     ...given,
   };
@@ -40,6 +40,17 @@ test('rates are sums over instances, and a restarted one counts from 0', () => {
   const now = snapshot({ atMs: 2_000, instances: [edge('e1', 300, 0.2), edge('e2', 45, 0.4)] });
   const [stage] = compareSnapshots(before, now, ['v1']).stages;
   expect(stage).toMatchObject({ stage: 'edge', state: '2 ready', perSecond: (200 + 50) / 2, fill: 0.4 });
+});
+
+test('a normalizer that fills up shows, and so does that the dead letters could not be counted', () => {
+  const metrics = new MetricsText(
+    'weir_normalizer_build_info{version="0.1.0",track="v1"} 1\nweir_normalizer_fill_ratio 0.93\n',
+  );
+  const instances: Instance[] = [{ name: 'n1', up: true, kind: 'normalizer', track: 'v1', notReady: [], metrics }];
+  const dark = snapshot({ instances, deadLetters: { ok: false, reason: 'kafka: no answer' } });
+  const { stages } = compareSnapshots(dark, dark, ['v1']);
+  expect(stages.find(({ stage }) => stage === 'normalizer')).toMatchObject({ fill: 0.93 });
+  expect(stages.find(({ stage }) => stage === 'ClickHouse')?.notes).toContain('weir.dlq: kafka: no answer');
 });
 
 test('lag counts from the committed offset, or from the start of the log where that is later or nothing is committed', () => {
