@@ -58,3 +58,32 @@ test('a request that the client never ends is given up, and another client takes
   await ended;
   expect(made).toBe(2);
 });
+
+test('a coordinator that is never found, or never answers, is given up as well', async () => {
+  vi.useFakeTimers();
+  let made = 0;
+  const never = () => new Promise<never>(() => undefined);
+  const connection = new KafkaConnection({ brokers: ['b:1'], clientId: 'c' }, QUIET, 1_000, () => {
+    const isFirst = made++ === 0;
+    const cluster = {
+      isConnected: () => true,
+      addMultipleTargetTopics: async () => undefined,
+      refreshMetadataIfNecessary: async () => undefined,
+      findGroupCoordinator: isFirst ? never : async () => ({}),
+      disconnect: async () => undefined,
+    };
+    return cluster as unknown as KafkaCluster;
+  });
+  const unfound = expect(connection.atCoordinator('g', 't', async () => 'found')).rejects;
+  const unfoundEnds = unfound.toMatchObject({ code: 'unavailable', retryable: true });
+  await vi.advanceTimersByTimeAsync(30_000);
+  await unfoundEnds;
+  // It may have been done: a commit that has no answer is doubtful.
+  const silentEnds = expect(connection.atCoordinator('g', 't', never)).rejects.toMatchObject({ code: 'timeout' });
+  await vi.advanceTimersByTimeAsync(30_000);
+  await silentEnds;
+  const patient = connection.atCoordinator('g', 't', () => new Promise((r) => setTimeout(r, 40_000, 'late')), 60_000);
+  await vi.advanceTimersByTimeAsync(40_000);
+  expect(await patient).toBe('late');
+  expect(made).toBe(3);
+});

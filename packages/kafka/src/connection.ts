@@ -57,26 +57,39 @@ export class KafkaConnection {
         cluster.findBroker({ nodeId }).then((broker) => request(broker)),
       );
     } catch (error) {
-      if (error === ENDLESS && cluster === this.#cluster) this.#startAnew();
+      this.#leaveEndless(error, cluster);
       throw this.failed(error);
     }
   }
 
-  /** Runs one request at the coordinator of a group; which broker that is, is asked anew after every failure. */
-  async atCoordinator<T>(groupId: string, topic: string, request: (broker: KafkaBroker) => Promise<T>): Promise<T> {
+  /**
+   * Runs one request at the coordinator of a group; which broker that is, is asked anew after every failure.
+   *
+   * @param answerMsMax for what the coordinator itself lets wait
+   */
+  async atCoordinator<T>(
+    groupId: string,
+    topic: string,
+    request: (broker: KafkaBroker) => Promise<T>,
+    answerMsMax = ANSWER_MS_MAX,
+  ): Promise<T> {
+    let cluster = this.#cluster;
     let coordinator: KafkaBroker | undefined;
     try {
       await this.#prepare(topic);
-      this.#coordinator ??= await this.#cluster.findGroupCoordinator({ groupId });
+      cluster = this.#cluster;
+      this.#coordinator ??= await within(ANSWER_MS_MAX, cluster.findGroupCoordinator({ groupId }));
       coordinator = this.#coordinator;
     } catch (error) {
+      this.#leaveEndless(error, cluster);
       // Nothing was sent.
       throw asUnavailable(this.failed(error));
     }
     try {
-      return await request(coordinator);
+      return await within(answerMsMax, request(coordinator));
     } catch (error) {
       this.#coordinator = undefined;
+      this.#leaveEndless(error, cluster);
       throw this.failed(error);
     }
   }
@@ -134,6 +147,10 @@ export class KafkaConnection {
       this.#startAnew();
       throw error;
     }
+  }
+
+  #leaveEndless(error: unknown, cluster: KafkaCluster): void {
+    if (error === ENDLESS && cluster === this.#cluster) this.#startAnew();
   }
 
   /** One that was cut short while it connected counts as connected and never answers: only another one helps. */

@@ -13,6 +13,8 @@ const RETRY_DELAY_MS = 200;
 /** Partitions that are added are given out after this at the latest. */
 const METADATA_MS_MAX = 10_000;
 const LEAVE_MS_MAX = 3_000;
+/** A join waits for all members, and then for what its leader gives out. */
+const JOIN_MS_MAX = 60_000;
 const UNKNOWN_MEMBER_ID = 25;
 /**
  * What a member offers beside the first revision, whose name is the assigner's own, the newest first. The broker takes one that all
@@ -188,22 +190,27 @@ class KafkaMembership implements Membership {
     const { groupId, topic } = this.#options;
     this.#partitions = await this.#connection.partitionsOf(topic);
     const first = this.#assigner.protocol({ topics: [topic] });
-    return this.#connection.atCoordinator(groupId, topic, async (broker) => {
-      const joined = await broker.joinGroup({
-        groupId,
-        sessionTimeout: SESSION_TIMEOUT_MS,
-        rebalanceTimeout: REBALANCE_TIMEOUT_MS,
-        memberId: this.#memberId,
-        groupProtocols: [...[...PROTOCOLS.keys()].map((name) => ({ ...first, name })), first],
-      });
-      const { memberId, generationId, leaderId, members, groupProtocol } = joined;
-      this.#memberId = memberId;
-      const groupAssignment = leaderId === memberId ? await this.#assigner.assign({ members, topics: [topic] }) : [];
-      const { memberAssignment } = await broker.syncGroup({ groupId, generationId, memberId, groupAssignment });
-      const owned = new Set(decodeAssignment(memberAssignment)?.assignment[topic] ?? []);
-      const revision = PROTOCOLS.get(groupProtocol) ?? REVISIONS.first;
-      return { memberId, generationId, revision, owned, ending: new AbortController(), doubtful: false };
-    });
+    return this.#connection.atCoordinator(
+      groupId,
+      topic,
+      async (broker) => {
+        const joined = await broker.joinGroup({
+          groupId,
+          sessionTimeout: SESSION_TIMEOUT_MS,
+          rebalanceTimeout: REBALANCE_TIMEOUT_MS,
+          memberId: this.#memberId,
+          groupProtocols: [...[...PROTOCOLS.keys()].map((name) => ({ ...first, name })), first],
+        });
+        const { memberId, generationId, leaderId, members, groupProtocol } = joined;
+        this.#memberId = memberId;
+        const groupAssignment = leaderId === memberId ? await this.#assigner.assign({ members, topics: [topic] }) : [];
+        const { memberAssignment } = await broker.syncGroup({ groupId, generationId, memberId, groupAssignment });
+        const owned = new Set(decodeAssignment(memberAssignment)?.assignment[topic] ?? []);
+        const revision = PROTOCOLS.get(groupProtocol) ?? REVISIONS.first;
+        return { memberId, generationId, revision, owned, ending: new AbortController(), doubtful: false };
+      },
+      JOIN_MS_MAX,
+    );
   }
 
   /** Returns when the generation ends: another rebalance, a commit without an answer, or a coordinator that stays silent. */
