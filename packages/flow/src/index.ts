@@ -7,7 +7,6 @@ export {
 } from './backlog-meter.ts';
 export { type BacklogParts, type BacklogWork, createBacklogReporter } from './backlog-reporter.ts';
 export { Breaker } from './breaker.ts';
-export { createFlowReporter } from './flow-reporter.ts';
 export { limitShares } from './limit-shares.ts';
 export { createPeriodic, type PeriodicParts } from './periodic.ts';
 export {

@@ -1,4 +1,3 @@
-export { fromKafkaError } from './errors.ts';
 export type { KafkaConfig } from './kafka-config.ts';
 export { createKafkaLog, type KafkaLog } from './kafka-log.ts';
 export type { KafkaLogger } from './kafka-logger.ts';

@@ -20,16 +20,12 @@ export { type FromJson, jsonToProtobuf } from './json.ts';
 export { type ScanFault, Scanner, type ScanResult } from './scan.ts';
 export { isMetricData } from './scan-metric.ts';
 export {
-  CHILDREN,
-  FIELD_MAX,
   type FieldSpec,
   KIND,
   KINDS,
   type KindName,
-  MESSAGE_NAMES,
   MESSAGES,
   type MessageName,
-  messageIndex,
 } from './schema.ts';
 export { splitExport } from './split.ts';
 export { DEPTH_MAX } from './structure.ts';
@@ -38,7 +34,6 @@ export { createTotals, limitFaults, ROW_BYTES, repeatedBytesMax, type ScanTotals
 export {
   bucketsMatch,
   FIRST_LIMIT_FAULT,
-  INVALID_METRIC,
   INVALID_SPAN_ID,
   INVALID_TIME,
   INVALID_TRACE_ID,
@@ -51,4 +46,4 @@ export {
   traceIdValid,
   VALID,
 } from './validity.ts';
-export { isUtf8, WIRE, type WireFault, WireReader } from './wire.ts';
+export { WIRE, type WireFault, WireReader } from './wire.ts';

@@ -41,5 +41,5 @@ export { TABLE_COLUMNS, type TableColumn, tableLayouts } from './table-columns.t
 export { signalOf, TABLES, type TableName } from './tables.ts';
 export { DEFAULTS_KEY, decodeTenantValue, encodeTenantValue } from './tenants.ts';
 export { CONTROL_TOPICS, isTrack, type Track, trackGroups, trackTopics } from './topics.ts';
-export { minuteOf, USAGE_OUTCOMES, type Usage, type UsageOutcome, UsageTally } from './usage.ts';
+export { minuteOf, type Usage, type UsageOutcome, UsageTally } from './usage.ts';
 export { usageBlock } from './usage-rows.ts';

@@ -18,9 +18,9 @@ import {
   isTrack,
   RejectedWalk,
   TABLES,
-  USAGE_OUTCOMES,
   UsageTally,
 } from './index.ts';
+import { USAGE_OUTCOMES } from './usage.ts';
 
 const id = fc.bigInt(0n, 2n ** 64n - 1n).map((n) => n.toString(16).padStart(16, '0'));
 const offset = fc.nat(Number.MAX_SAFE_INTEGER);

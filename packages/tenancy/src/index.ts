@@ -3,25 +3,19 @@ export { type Applied, type KeyLookup, TenantDirectory } from './directory.ts';
 export { type FollowerEvents, followTenants } from './follower.ts';
 export { createKey, hashKey, keyPrefix, type NewKey, pepperFault } from './key.ts';
 export {
-  BUILT_IN_LIMITS,
-  durationNs,
   type LimitOverrides,
   type Limits,
   limitOf,
   limitOverrides,
-  mergeLimits,
   type Rate,
 } from './limits.ts';
 export { type LimitShare, type OverRate, type OverUnread, RateLimiter, WHOLE } from './rate-limiter.ts';
-export { RecentMap } from './recent-map.ts';
 export { ShardMap, type Shards } from './shards.ts';
 export {
   effectiveTenant,
   type StoredKey,
-  storedKey,
   type Tenant,
   type TenantSpec,
   tenantName,
-  tenantSpec,
 } from './tenant.ts';
 export { type FileFault, type ParsedTenants, parseTenants, type TenantsFile } from './tenants-file.ts';

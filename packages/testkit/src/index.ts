@@ -34,7 +34,6 @@ export {
   pause,
   readMetric,
   type StackOptions,
-  TEST_TENANTS,
   TestStack,
 } from './stack/test-stack.ts';
 export {
