@@ -36,7 +36,7 @@ export const HELP = `What this machine bears, and what an item costs by how it c
   --rate R             spans a second at which costs are compared (default half of the highest sustained rate that is kept)
   --peak R             the highest sustained rate, instead of the one that is kept: memory is measured at twice that
   --seconds S          how long a point is loaded (default 20)
-  --warm-up S          how long a stack that was just started is loaded before (default 15)
+  --warm-up S          how long a stack that was just started is loaded before (default 75): until then Kafka's JVM compiles
   --rounds K           how often costs are measured (default 3); medians are reported
   --from R             where the search for a rate begins (default 20000)
   --growth G           how it grows (default 1.5)
@@ -56,7 +56,7 @@ Exit status: 0 all accepted was stored once, 1 something was lost or doubled, 2 
 
 const NUMBERS = {
   seconds: '20',
-  'warm-up': '15',
+  'warm-up': '75',
   rounds: '3',
   from: '20000',
   growth: '1.5',

@@ -50,6 +50,8 @@ export interface PointResult {
   readonly cpu: string;
   readonly stack: StackSpec;
   readonly load: LoadSpec;
+  /** For how long its stack had been loaded before: what is not compiled yet costs more. Left out by points from before it was noted. */
+  readonly loadedBeforeS?: number;
   readonly acceptedPerS: number;
   /** Of all items that were due, those that were acknowledged, 0 to 1. */
   readonly acceptedShare: number;

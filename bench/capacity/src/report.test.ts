@@ -86,6 +86,18 @@ test('a point is kept for its commit, stack and load, and takes the place of an 
   expect(withPoint(file, 'size', point({ commit: 'def', round: 1 })).parts.size).toHaveLength(1);
 });
 
+test('how warm a stack was is said, and one that was not as warm is measured again', () => {
+  const file = withPoint(
+    withPoint(FILE, 'rate', point({ loadedBeforeS: 40 })),
+    'rate',
+    point({ round: 1, loadedBeforeS: 60 }),
+  );
+  expect(renderReport(file, PARTS)).toContain('At abc, each stack after 40 s of load or more.\n');
+  expect(keptPoint(file, 'rate', point(), 40)).toBeDefined();
+  expect(keptPoint(file, 'rate', point(), 41)).toBeUndefined();
+  expect(keptPoint(withPoint(FILE, 'rate', point()), 'rate', point(), 1)).toBeUndefined();
+});
+
 test('what was measured on another machine is said to be, and measured again', () => {
   const file = withPoint(FILE, 'rate', point({ cpu: 'another' }));
   expect(renderReport(file, PARTS)).toContain('At abc, on another machine (another): its times are not to be compared');

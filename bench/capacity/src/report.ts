@@ -87,7 +87,9 @@ function renderPart(file: CapacityFile, name: string): string[] {
     elsewhere.length === 0
       ? ''
       : `, on another machine (${elsewhere.join(', ')}): its times are not to be compared with those of other parts`;
-  const out = [`At ${commits}${where}.`, ''];
+  const warm = Math.min(...points.map(({ loadedBeforeS = 0 }) => loadedBeforeS));
+  const age = warm > 0 ? `, each stack after ${warm} s of load or more` : '';
+  const out = [`At ${commits}${age}${where}.`, ''];
   for (const title of new Set(searched.map((point) => point.name))) {
     const peak = highestSustained(file, name, title);
     const label =

@@ -18,15 +18,17 @@ export function writeCapacity(path: string, file: CapacityFile): void {
   writeFileSync(path, `${JSON.stringify(file, null, 1)}\n`);
 }
 
-/** A point that was measured already on such a machine under the same name, round, commit, stack and load. */
+/** A point that was measured already on such a machine, under the same name, round, commit, stack and load, on a stack as warm. */
 export function keptPoint(
   file: CapacityFile,
   part: string,
   spec: { name: string; round: number; commit: string; stack: StackSpec; load: LoadSpec },
+  warmUpS = 0,
 ): PointResult | undefined {
   const same = ({ name, round, commit, stack, load }: typeof spec) =>
     JSON.stringify([name, round, commit, stack, load]);
-  return file.parts[part]?.find((point) => point.cpu === file.machine.cpu && same(point) === same(spec));
+  const found = file.parts[part]?.find((point) => point.cpu === file.machine.cpu && same(point) === same(spec));
+  return (found?.loadedBeforeS ?? 0) >= warmUpS ? found : undefined;
 }
 
 /** With a point added to a part; points of other commits and machines go. */

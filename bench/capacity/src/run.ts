@@ -19,6 +19,8 @@ export class Run {
   readonly options: CapacityOptions;
   readonly #commit: string;
   readonly #stacks: CapacityStack;
+  /** For how long the present stack has been loaded. */
+  #loadedS = 0;
   readonly #keep: (file: CapacityFile) => void;
   readonly #say: (part: string, point: PointResult) => void;
   #file: CapacityFile;
@@ -60,19 +62,22 @@ export class Run {
   /** Measures a point; with --resume one that is kept is not measured again. */
   async measure(part: string, { prepare, behindOf, ...wanted }: Wanted): Promise<PointResult> {
     const spec = { ...wanted, commit: this.#commit };
-    const kept = this.options.resume ? keptPoint(this.#file, part, spec) : undefined;
+    const kept = this.options.resume ? keptPoint(this.#file, part, spec, this.options.warmUpSeconds) : undefined;
     if (kept !== undefined) return kept;
     const { stack, fresh } = await this.#stacks.get(spec.stack);
     if (fresh) {
       // What is compiled while it runs is not what a million items cost.
       const seconds = this.options.warmUpSeconds;
-      await measurePoint(stack, {
-        ...spec,
-        load: { ...spec.load, seconds, rate: Math.min(spec.load.rate, WARM_UP_RATE) },
-      });
+      if (seconds > 0) {
+        const load = { ...spec.load, seconds, rate: Math.min(spec.load.rate, WARM_UP_RATE) };
+        await measurePoint(stack, { ...spec, load });
+      }
+      this.#loadedS = seconds;
     }
     await prepare?.(stack);
-    const point = await measurePoint(stack, behindOf === undefined ? spec : { ...spec, behind: behindOf(stack) });
+    const measured = await measurePoint(stack, behindOf === undefined ? spec : { ...spec, behind: behindOf(stack) });
+    const point = { ...measured, loadedBeforeS: this.#loadedS };
+    this.#loadedS += spec.load.seconds;
     this.#file = withPoint(this.#file, part, point);
     this.#keep(this.#file);
     this.#say(part, point);

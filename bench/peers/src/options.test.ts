@@ -6,7 +6,7 @@ test('without options all systems run a million spans over HTTP five times', () 
     kind: 'run',
     options: {
       loads: [
-        { signal: 'traces', transport: 'http', items: 1_000_000, itemsPerExport: 1_000, inFlight: 16, gzip: false },
+        { signal: 'traces', transport: 'http', items: 3_000_000, itemsPerExport: 1_000, inFlight: 16, gzip: false },
       ],
       systems: SYSTEM_NAMES,
       pairs: 5,

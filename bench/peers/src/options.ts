@@ -38,7 +38,7 @@ export const PEERS_HELP = `Weir and what a user would run instead, on the same l
   --transports LIST   http, grpc (default http)
   --system LIST       ${SYSTEM_NAMES.join(', ')} (default all)
   --pairs N           times that each system runs each load (default 5)
-  --items N           spans, log records or data points of a run (default 1000000, at most ${ITEMS_MAX})
+  --items N           spans, log records or data points of a run (default 3000000: shorter runs are mostly what is not compiled and not merged yet; at most ${ITEMS_MAX})
   --export N          items of an export (default 1000)
   --in-flight N       exports under way at once (default 16)
   --gzip              compressed exports, over HTTP
@@ -69,7 +69,7 @@ export function parsePeers(args: readonly string[]): ParsedPeers {
   if (transports === undefined) return fault(`--transports must be of ${TRANSPORTS.join(', ')}`);
   if (systems === undefined) return fault(`--system must be of ${SYSTEM_NAMES.join(', ')}`);
   const pairs = Number(values.pairs ?? (values.quick ? QUICK.pairs : 5));
-  const items = Number(values.items ?? (values.quick ? QUICK.items : 1_000_000));
+  const items = Number(values.items ?? (values.quick ? QUICK.items : 3_000_000));
   const [itemsPerExport, inFlight] = [Number(values.export), Number(values['in-flight'])];
   if (!isWhole(pairs, 100)) return fault('--pairs must be a whole number from 1 to 100');
   if (!isWhole(items, ITEMS_MAX)) return fault(`--items must be a whole number from 1 to ${ITEMS_MAX}`);
