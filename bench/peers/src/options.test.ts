@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parsePeers, SYSTEM_NAMES } from './options.ts';
 
-test('without options all systems run a million spans over HTTP five times', () => {
+test('without options all systems run three million spans over HTTP five times', () => {
   expect(parsePeers([])).toEqual({
     kind: 'run',
     options: {

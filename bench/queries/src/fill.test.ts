@@ -4,22 +4,9 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Database } from './database.ts';
 import { fill, type InsertCosts } from './fill.ts';
-import { type RowsShape, usualStartNs } from './rows.ts';
 import { SCHEMAS } from './schemas.ts';
+import { SMALL, WAIT_MS } from './small-rows.ts';
 
-const ROWS = 8_000;
-/** The engine is many times slower on a machine that does other work. */
-const WAIT_MS = 180_000;
-const shape: RowsShape = {
-  rows: ROWS,
-  tenants: 5,
-  services: 40,
-  hours: 6,
-  seed: 7,
-  granuleRows: 256,
-  oneRetention: false,
-  startNs: usualStartNs(Date.now()),
-};
 const quiet = () => undefined;
 
 test(
@@ -37,16 +24,16 @@ test(
       return insert(sql);
     };
     const keep = (one: InsertCosts) => void costs.push(one);
-    expect(() => fill(tables, two, shape, quiet, keep)).toThrow('cut');
-    const done = fill(tables, two, shape, quiet, keep, costs.at(-1)!);
+    expect(() => fill(tables, two, SMALL, quiet, keep)).toThrow('cut');
+    const done = fill(tables, two, SMALL, quiet, keep, costs.at(-1)!);
     const rows = done.map(({ table, rows }) => [table, rows]);
     expect(rows.filter(([table]) => table !== 'otel_traces_trace_id_ts')).toEqual([
-      ['otel_traces', ROWS],
-      ['otel_logs', ROWS],
-      ['otel_traces', ROWS],
-      ['otel_logs', ROWS],
+      ['otel_traces', SMALL.rows],
+      ['otel_logs', SMALL.rows],
+      ['otel_traces', SMALL.rows],
+      ['otel_logs', SMALL.rows],
     ]);
-    expect(() => fill(tables, two, { ...shape, rows: ROWS / 2 }, quiet, keep, {})).toThrow(/has 8000 rows/);
+    expect(() => fill(tables, two, { ...SMALL, rows: SMALL.rows / 2 }, quiet, keep, {})).toThrow(/has 8000 rows/);
     tables.close();
     rmSync(place, { recursive: true, force: true });
   },

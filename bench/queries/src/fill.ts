@@ -100,7 +100,7 @@ export function fill(
       }
       database.execute(`TRUNCATE TABLE ${source}`);
       onPiece(Object.fromEntries(insertMs));
-      onProgress(`${table}: ${Math.min(from + piece, shape.rows).toLocaleString('en-US')}`);
+      onProgress(`${table}: ${(from + rows).toLocaleString('en-US')}`);
     }
   }
   database.execute(`DROP DATABASE ${SOURCE}`);

@@ -36,8 +36,9 @@ const print = (text: string) => process.stdout.write(`${new Date().toISOString()
 
 interface Kept {
   readonly shape: Omit<RowsShape, 'startNs'> & { readonly startNs: string };
-  readonly costs: InsertCosts;
-  /** Once all rows are there and merged. */
+  /** While rows are missing. */
+  readonly costs?: InsertCosts;
+  /** Once all are there and merged. */
   readonly fills?: readonly TableFill[];
 }
 
@@ -96,7 +97,7 @@ function run(given: ReturnType<typeof options>): void {
     const keep = (what: Omit<Kept, 'shape'>) => writeFileSync(keptPath, JSON.stringify({ shape: plain, ...what }));
     const onPiece = (costs: InsertCosts) => keep({ costs });
     const fills = kept?.fills ?? fill(database, given.schemas, shape, print, onPiece, kept?.costs);
-    keep({ costs: kept?.costs ?? {}, fills });
+    keep({ fills });
     const answers = ask(database, given.schemas, { shape, rounds: given.rounds }, print);
     const [engine] = database.rows<{ version: string }>('SELECT version() AS version');
     const result = {

@@ -6,22 +6,9 @@ import { ask } from './ask.ts';
 import { Database } from './database.ts';
 import { fill, type TableFill } from './fill.ts';
 import { holds, renderReport } from './report.ts';
-import { type RowsShape, usualStartNs } from './rows.ts';
 import { SCHEMAS } from './schemas.ts';
+import { SMALL, WAIT_MS } from './small-rows.ts';
 
-const ROWS = 8_000;
-/** The engine is many times slower on a machine that does other work. */
-const WAIT_MS = 180_000;
-const shape: RowsShape = {
-  rows: ROWS,
-  tenants: 5,
-  services: 40,
-  hours: 6,
-  seed: 7,
-  granuleRows: 256,
-  oneRetention: false,
-  startNs: usualStartNs(Date.now()),
-};
 const schemas = ['weir', 'contrib-0.149', 'contrib-0.161'].map((name) => SCHEMAS.find((one) => one.name === name)!);
 const quiet = () => undefined;
 
@@ -32,7 +19,7 @@ let fills: TableFill[];
 beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), 'weir-queries-'));
   database = new Database(dir, 1);
-  fills = fill(database, schemas, shape, quiet);
+  fills = fill(database, schemas, SMALL, quiet);
 }, WAIT_MS);
 
 afterAll(() => {
@@ -52,7 +39,7 @@ test('every schema has the same rows', () => {
         `SELECT count() AS n, sum(cityHash64(${columns}, mapFilter((k, v) -> k != 'tenant.id', ResourceAttributes))) AS sum FROM ${name}.${table}`,
       ),
     );
-    expect(sums[0]).toMatchObject([{ n: String(ROWS) }]);
+    expect(sums[0]).toMatchObject([{ n: String(SMALL.rows) }]);
     expect(sums[1]).toEqual(sums[0]);
     expect(sums[2]).toEqual(sums[0]);
   }
@@ -69,16 +56,16 @@ test("a row of the exporter's tables names the tenant that Weir's row is of", ()
       `SELECT ${tenant} AS tenant, count() AS n FROM ${schemas[index]!.database}.otel_traces GROUP BY tenant ORDER BY tenant`,
     ),
   );
-  expect(weir).toHaveLength(shape.tenants);
+  expect(weir).toHaveLength(SMALL.tenants);
   expect(contrib).toEqual(weir);
 });
 
 test(
   'every question is answered, and the report shows each with its ratio',
   () => {
-    const answers = ask(database, schemas, { shape, rounds: 1 }, quiet);
+    const answers = ask(database, schemas, { shape: SMALL, rounds: 1 }, quiet);
     expect(answers).toHaveLength(7 * 2 * schemas.length);
-    const report = renderReport({ shape, engine: '1', threads: 1, rounds: 1, fills, answers }, 'weir');
+    const report = renderReport({ shape: SMALL, engine: '1', threads: 1, rounds: 1, fills, answers }, 'weir');
     expect(report.match(/^\| .* \| (all|one) \|/gm)).toHaveLength(7 * 2 * 2);
     expect(report).not.toMatch(/NaN|undefined/);
   },
@@ -89,7 +76,9 @@ test(
   'schemas that answer differently stop the run',
   () => {
     database.execute(`ALTER TABLE ${schemas[1]!.database}.otel_logs DROP PARTITION ALL`);
-    expect(() => ask(database, schemas.slice(0, 2), { shape, rounds: 1 }, quiet)).toThrow(/logs with a rare word/);
+    expect(() => ask(database, schemas.slice(0, 2), { shape: SMALL, rounds: 1 }, quiet)).toThrow(
+      /logs with a rare word/,
+    );
   },
   WAIT_MS,
 );

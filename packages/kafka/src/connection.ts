@@ -50,14 +50,12 @@ export class KafkaConnection {
 
   /** Runs one request at one broker. Every failure is mapped, and what is known of the cluster counts as stale after it. */
   async at<T>(nodeId: string, request: (broker: KafkaBroker) => Promise<T>): Promise<T> {
-    const cluster = this.#cluster;
     try {
-      return await within(
+      return await this.#within(
         ANSWER_MS_MAX,
-        cluster.findBroker({ nodeId }).then((broker) => request(broker)),
+        this.#cluster.findBroker({ nodeId }).then((broker) => request(broker)),
       );
     } catch (error) {
-      this.#leaveEndless(error, cluster);
       throw this.failed(error);
     }
   }
@@ -73,23 +71,19 @@ export class KafkaConnection {
     request: (broker: KafkaBroker) => Promise<T>,
     answerMsMax = ANSWER_MS_MAX,
   ): Promise<T> {
-    let cluster = this.#cluster;
     let coordinator: KafkaBroker | undefined;
     try {
       await this.#prepare(topic);
-      cluster = this.#cluster;
-      this.#coordinator ??= await within(ANSWER_MS_MAX, cluster.findGroupCoordinator({ groupId }));
+      this.#coordinator ??= await this.#within(ANSWER_MS_MAX, this.#cluster.findGroupCoordinator({ groupId }));
       coordinator = this.#coordinator;
     } catch (error) {
-      this.#leaveEndless(error, cluster);
       // Nothing was sent.
       throw asUnavailable(this.failed(error));
     }
     try {
-      return await within(answerMsMax, request(coordinator));
+      return await this.#within(answerMsMax, request(coordinator));
     } catch (error) {
       this.#coordinator = undefined;
-      this.#leaveEndless(error, cluster);
       throw this.failed(error);
     }
   }
@@ -128,7 +122,7 @@ export class KafkaConnection {
       await this.#cluster.refreshMetadataIfNecessary();
       return;
     }
-    this.#preparing ??= within(ANSWER_MS_MAX, this.#refresh(topic)).finally(() => {
+    this.#preparing ??= this.#within(ANSWER_MS_MAX, this.#refresh(topic)).finally(() => {
       this.#preparing = undefined;
     });
     await this.#preparing;
@@ -136,26 +130,35 @@ export class KafkaConnection {
   }
 
   async #refresh(topic: string): Promise<void> {
+    const cluster = this.#cluster;
     try {
-      if (!this.#cluster.isConnected()) await this.#cluster.connect();
+      if (!cluster.isConnected()) await cluster.connect();
       // What fails from here on makes it stale again.
       this.#stale = false;
-      if (this.#topics.has(topic)) await this.#cluster.refreshMetadata();
-      else await this.#cluster.addMultipleTargetTopics([topic]);
+      if (this.#topics.has(topic)) await cluster.refreshMetadata();
+      else await cluster.addMultipleTargetTopics([topic]);
       this.#topics.add(topic);
     } catch (error) {
-      this.#startAnew();
+      this.#startAnew(cluster);
       throw error;
     }
   }
 
-  #leaveEndless(error: unknown, cluster: KafkaCluster): void {
-    if (error === ENDLESS && cluster === this.#cluster) this.#startAnew();
+  /** What the present client does; one that does not end it makes room for another. */
+  async #within<T>(ms: number, work: Promise<T>): Promise<T> {
+    const cluster = this.#cluster;
+    try {
+      return await within(ms, work);
+    } catch (error) {
+      if (error === ENDLESS) this.#startAnew(cluster);
+      throw error;
+    }
   }
 
   /** One that was cut short while it connected counts as connected and never answers: only another one helps. */
-  #startAnew(): void {
-    const old = this.#cluster;
+  #startAnew(old: KafkaCluster): void {
+    // Another has its place already.
+    if (old !== this.#cluster) return;
     this.#cluster = this.#create();
     this.#stale = true;
     this.#topics.clear();

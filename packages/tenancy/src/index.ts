@@ -1,6 +1,7 @@
 export { ActiveSeries, type ActiveSeriesOptions } from './active-series.ts';
 export { type Applied, type KeyLookup, TenantDirectory } from './directory.ts';
 export { type FollowerEvents, followTenants } from './follower.ts';
+export { followerLines } from './follower-lines.ts';
 export { createKey, hashKey, keyPrefix, type NewKey, pepperFault } from './key.ts';
 export {
   type LimitOverrides,

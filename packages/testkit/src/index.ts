@@ -2,11 +2,12 @@ export { damagedExport } from './arbitrary/damaged-export.ts';
 export { exportRequest } from './arbitrary/exports.ts';
 export { testCertificates } from './certificates.ts';
 export { readCommandLine, wrongUsage } from './command-line.ts';
+export { currentCommit, isDirty } from './commit.ts';
 export { Engine, type EngineRow } from './engine/engine.ts';
 export { FakeClock } from './fakes/fake-clock.ts';
 export { RecordingConsumer } from './fakes/recording-consumer.ts';
 export { RefusingConsumer } from './fakes/refusing-consumer.ts';
-export { currentCommit, isDirty, type Machine, machine } from './machine.ts';
+export { type Machine, machine } from './machine.ts';
 export { median } from './median.ts';
 export { decodeJsonExport, encodeJsonExport, readSample, SAMPLES } from './oracle/json.ts';
 export {

@@ -4,7 +4,7 @@ import { Budget, type Clock, type Component, createLifecycle, ZoneGauge } from '
 import { type ConfigOf, kafkaAccess, type ServiceContext } from '@weir/process';
 import { type Track, trackTopics } from '@weir/records';
 import { createAdmin, createMetrics } from '@weir/telemetry';
-import { followTenants, RateLimiter, TenantDirectory } from '@weir/tenancy';
+import { followerLines, followTenants, RateLimiter, TenantDirectory } from '@weir/tenancy';
 import { createAdmission } from './admit/admission.ts';
 import { authenticate } from './admit/authenticate.ts';
 import type { EDGE_CONFIG } from './config.ts';
@@ -122,16 +122,7 @@ function together(receivers: readonly Component[]): Component {
 }
 
 function followDirectory(log: Log, directory: TenantDirectory, stateDir: string, { clock, logger }: ServiceContext) {
-  return followTenants(log, directory, {
-    stateDir,
-    clock,
-    waits: false,
-    events: {
-      unreadable: (key) => logger.warn({ tenant: key }, 'a tenant record cannot be read and is passed over'),
-      failed: (error) => logger.debug({ err: error }, 'the tenants are not followed at the moment'),
-      unsaved: (error) => logger.warn({ err: error }, 'the copy of the tenants for the next start cannot be written'),
-    },
-  });
+  return followTenants(log, directory, { stateDir, clock, waits: false, events: followerLines(logger) });
 }
 
 function createDemand(

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { GroupWorkers, type Log } from '@weir/delivery';
+import { GroupWorkers } from '@weir/delivery';
 import { Breaker, createBacklogReporter, createRetentionWatch } from '@weir/flow';
 import { createKafkaLog, createMembership, type KafkaLog } from '@weir/kafka';
 import { type NormalizeEvents, Normalizer } from '@weir/normalize';
@@ -7,7 +7,7 @@ import { type Component, createLifecycle } from '@weir/pipeline';
 import { type ConfigOf, collectCertificateEnds, kafkaAccess, type ServiceContext } from '@weir/process';
 import { trackGroups, trackTopics } from '@weir/records';
 import { collectWith, createAdmin, createMetrics, type Metrics } from '@weir/telemetry';
-import { followTenants, TenantDirectory } from '@weir/tenancy';
+import { followerLines, followTenants, TenantDirectory } from '@weir/tenancy';
 import type { NORMALIZER_CONFIG } from './config.ts';
 import { liveness, readiness } from './health.ts';
 import { LIMITS } from './limits.ts';
@@ -33,7 +33,8 @@ export function createApp(config: ConfigOf<typeof NORMALIZER_CONFIG>, context: S
   const membership = createMembership(kafka, { groupId, topic: rawTopic }, logger, clock);
 
   const directory = new TenantDirectory('');
-  const tenants = followDirectory(log, directory, config.stateDir, context);
+  const { stateDir } = config;
+  const tenants = followTenants(log, directory, { stateDir, clock, events: followerLines(logger) });
   const normalizer = new Normalizer((name) => directory.get(name), normalizeEvents(metrics));
   const breaker = new Breaker(clock);
   const unknownTenants = new UnknownTenants(directory, clock);
@@ -156,16 +157,4 @@ function collectProgress(
     }
   });
   collectWith(metrics.tenants, () => metrics.tenants.set(directory.size));
-}
-
-function followDirectory(log: Log, directory: TenantDirectory, stateDir: string, { clock, logger }: ServiceContext) {
-  return followTenants(log, directory, {
-    stateDir,
-    clock,
-    events: {
-      unreadable: (key) => logger.warn({ tenant: key }, 'a tenant record cannot be read and is passed over'),
-      failed: (error) => logger.debug({ err: error }, 'the tenants are not followed at the moment'),
-      unsaved: (error) => logger.warn({ err: error }, 'the copy of the tenants for the next start cannot be written'),
-    },
-  });
 }
