@@ -77,11 +77,6 @@ export function storeSpecs(parts: StackParts): ProcessSpec[] {
   ];
 }
 
-/** Programs that read a service's sources, and end: what starts after them finds these in Node's cache. */
-export function sourceReaders(): readonly (readonly string[])[] {
-  return ['sink', 'normalizer', 'edge'].map((name) => [join(ROOT, 'services', name, 'src/main.ts'), '--help']);
-}
-
 /** The services of every track, downstream first: sinks, normalizers, edges. */
 export function serviceSpecs(parts: StackParts): ProcessSpec[][] {
   const { certificates, ports } = parts;

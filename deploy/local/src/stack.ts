@@ -14,7 +14,8 @@ import { brokerCount, derivePorts, type Ports } from './ports.ts';
 import { partitionsFor } from './process-counts.ts';
 import { ManagedProcess, type ProcessSpec } from './processes.ts';
 import { run } from './run.ts';
-import { commonEnv, envoySpec, type StackParts, serviceSpecs, sourceReaders, storeSpecs } from './specs.ts';
+import { fillSourceCache } from './source-cache.ts';
+import { commonEnv, envoySpec, type StackParts, serviceSpecs, storeSpecs } from './specs.ts';
 import { ensureTenants, type LocalKeys } from './tenants.ts';
 
 const READY_MS = 90_000;
@@ -59,12 +60,12 @@ export class Stack {
     this.#housekeeping = setInterval(() => {
       for (const managed of this.#groups.flat()) managed.boundLog();
     }, HOUSEKEEPING_MS);
-    const read = this.#options.services ? readSources(parts) : undefined;
-    await this.#bringUp(storeSpecs(parts), signal);
-    await read;
-    await this.#setUp(parts);
     const services = this.#options.services ? serviceSpecs(parts) : [];
-    for (const group of services) await this.#bringUp(group, signal);
+    const filled = services.length > 0 ? fillSourceCache({ ...process.env, ...commonEnv(parts) }) : undefined;
+    await this.#bringUp(storeSpecs(parts), signal);
+    await filled;
+    await this.#setUp(parts);
+    await Promise.all(services.map((group) => this.#bringUp(group, signal)));
     if (parts.envoyBinary !== undefined) await this.#bringUp([envoySpec(parts, parts.envoyBinary)], signal);
     this.#up = true;
     return this.#writeFiles();
@@ -171,10 +172,4 @@ export class Stack {
     writeRun(this.#paths, this.#pids);
     return content;
   }
-}
-
-/** One after another, while Kafka and ClickHouse start. What fails here says so when the service starts. */
-async function readSources(parts: StackParts): Promise<void> {
-  const env = { ...process.env, ...commonEnv(parts) };
-  for (const reader of sourceReaders()) await run(process.execPath, reader, env).catch(() => undefined);
 }

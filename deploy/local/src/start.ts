@@ -5,7 +5,7 @@ import { embeddedRefusal } from './embedded.ts';
 import { wantsKafkaSecurity } from './kafka-security.ts';
 import { parseStart, START_HELP, type StartOptions } from './options.ts';
 import { endLeftovers, supervisorOf } from './ownership.ts';
-import { stackPaths } from './paths.ts';
+import { COMPILE_CACHE, stackPaths } from './paths.ts';
 import { allPorts, brokerCount, derivePorts } from './ports.ts';
 import { listens } from './probe.ts';
 import { STACK_VARIABLE } from './specs.ts';
@@ -108,7 +108,7 @@ function detach(options: StartOptions): Promise<number> {
   const child = spawn(process.execPath, [fileURLToPath(import.meta.url), ...args], {
     detached: true,
     stdio: ['ignore', log, log, 'ipc'],
-    env: { ...process.env, [STACK_VARIABLE]: paths.dataDir },
+    env: { ...process.env, [STACK_VARIABLE]: paths.dataDir, NODE_COMPILE_CACHE: COMPILE_CACHE },
   });
   return new Promise((resolve) => {
     child.on('message', (told: Told) => {
