@@ -32,6 +32,8 @@ export interface Backlog {
 
 /** Time constant of the rates. */
 const SMOOTHING_S = 5;
+/** Weight of a mean of more than one second. */
+const SURE = 0.2;
 /** Less than this is no backlog that seconds could be told of: an idle pipe has no rate. */
 const BYTES_MIN = 1024 ** 2;
 /** While nothing is done the rate goes towards 0; what a report says stays a number. */
@@ -57,6 +59,11 @@ class Mean {
     this.#weight += (1 - this.#weight) * part;
   }
 
+  /** Whether it is of more than one look: a single one may fall between two steps. */
+  get isSure(): boolean {
+    return this.#weight >= SURE;
+  }
+
   /** 0 before anything was added. */
   get value(): number {
     return this.#weight === 0 ? 0 : this.#sum / this.#weight;
@@ -78,13 +85,16 @@ export class BacklogMeter {
   #drainSure = new Mean();
   #before = new Map<number, Seen>();
   #lastMs: number | undefined;
+  /** What waited at the last look where writes are taken. */
+  #workingBytes = 0;
 
   constructor(bounds: BacklogBounds) {
     this.#bounds = bounds;
   }
 
   /**
-   * To be called at even times. The drain is measured only while there is a backlog, otherwise it is the inflow's; and only over
+   * To be called at even times. The drain is measured from looks that found a backlog to the next ones, otherwise it is the
+   * inflow's: who works in steps does nothing until the backlog is there, and a step that ends it counts too. It is measured only over
    * partitions whose writes are taken, of which the backlog in seconds is told as well. Where no such partition does
    * anything the drain from before stays, as what all will drain at when it works again.
    *
@@ -121,16 +131,17 @@ export class BacklogMeter {
     const stalled = failing && !works;
     if (seconds > 0) this.#inflow.add(sums.came / seconds, seconds);
     if (stalled) this.#drain = this.#drainSure.copy();
-    else if (seconds > 0 && sums.workingBytes >= BYTES_MIN) {
+    else if (seconds > 0 && this.#workingBytes >= BYTES_MIN) {
       this.#drain.add(sums.done / seconds, seconds);
       if (sums.done > 0) this.#drainSure = this.#drain.copy();
     }
+    this.#workingBytes = sums.workingBytes;
     return { ...this.#backlog(sums.bytes, stalled ? sums.bytes : sums.workingBytes), stalled };
   }
 
   /** @param drainingBytes of those that the drain is of */
   #backlog(bytes: number, drainingBytes: number): Omit<Backlog, 'stalled'> {
-    const drain = this.#drain.value;
+    const drain = this.#drain.isSure ? this.#drain.value : 0;
     const waiting = drainingBytes >= BYTES_MIN && drain > 0 ? Math.min(SECONDS_MAX, drainingBytes / drain) : null;
     return {
       bytes: Math.round(bytes),
