@@ -29,6 +29,8 @@ const COLD = [
 ].map((cache) => `SYSTEM DROP ${cache}`);
 
 const MERGE_TRIES = 20;
+/** So long without a merge: no other is begun. */
+const QUIET_S = 5;
 const ONE_BLOCK =
   'max_insert_threads = 1, min_insert_block_size_rows = 1048448, min_insert_block_size_bytes = 1073741824';
 
@@ -77,6 +79,16 @@ export class Database {
       }
       throw new Error(`${name} does not come down to one part a partition`);
     });
+  }
+
+  /** Waits until nothing is merged any more, and lets nothing be merged from then on. */
+  endMerges(): void {
+    for (let quiet = 0; quiet < QUIET_S; ) {
+      this.execute('SELECT sleep(1)');
+      const [running] = this.rows<{ n: string }>('SELECT count() AS n FROM system.merges');
+      quiet = Number(running?.n) === 0 ? quiet + 1 : 0;
+    }
+    this.execute('SYSTEM STOP MERGES');
   }
 
   rows<T>(sql: string): T[] {

@@ -24,8 +24,8 @@ test(
       return insert(sql);
     };
     const keep = (one: InsertCosts) => void costs.push(one);
-    expect(() => fill(tables, two, SMALL, quiet, keep)).toThrow('cut');
-    const done = fill(tables, two, SMALL, quiet, keep, costs.at(-1)!);
+    expect(() => fill(tables, two, SMALL, quiet, { onPiece: keep })).toThrow('cut');
+    const done = fill(tables, two, SMALL, quiet, { onPiece: keep, begun: costs.at(-1) });
     const rows = done.map(({ table, rows }) => [table, rows]);
     expect(rows.filter(([table]) => table !== 'otel_traces_trace_id_ts')).toEqual([
       ['otel_traces', SMALL.rows],
@@ -33,7 +33,30 @@ test(
       ['otel_traces', SMALL.rows],
       ['otel_logs', SMALL.rows],
     ]);
-    expect(() => fill(tables, two, { ...SMALL, rows: SMALL.rows / 2 }, quiet, keep, {})).toThrow(/has 8000 rows/);
+    expect(() => fill(tables, two, { ...SMALL, rows: SMALL.rows / 2 }, quiet, { begun: {} })).toThrow(/has 8000 rows/);
+    tables.close();
+    rmSync(place, { recursive: true, force: true });
+  },
+  WAIT_MS,
+);
+
+test(
+  'with merges as they come there are fewer parts than inserts, no row more or less, and nothing is merged after them',
+  () => {
+    const place = mkdtempSync(join(tmpdir(), 'weir-queries-parts-'));
+    const tables = new Database(place, 1);
+    const weir = SCHEMAS.filter(({ name }) => name === 'weir');
+    const done = fill(tables, weir, { ...SMALL, oneRetention: true }, quiet, { insertRows: 500 });
+    const [spans] = done;
+    expect(spans).toMatchObject({ rows: SMALL.rows, table: 'otel_traces' });
+    expect(spans).not.toHaveProperty('mergeCpuS');
+    expect(spans!.parts).toBeLessThan(SMALL.rows / 500);
+    const more = 'INSERT INTO weir.otel_traces SELECT * FROM weir.otel_traces LIMIT 1';
+    for (let times = 0; times < 10; times++) tables.insert(more);
+    const [after] = tables.rows<{ n: string }>(
+      "SELECT count() AS n FROM system.parts WHERE active AND database = 'weir' AND table = 'otel_traces'",
+    );
+    expect(Number(after!.n)).toBe(spans!.parts + 10);
     tables.close();
     rmSync(place, { recursive: true, force: true });
   },

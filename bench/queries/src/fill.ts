@@ -11,7 +11,8 @@ export interface TableFill {
   readonly rows: number;
   /** CPU seconds for each million rows of spans or logs, the look-up's view with its spans; left out where it is not known. */
   readonly insertCpuS?: number;
-  readonly mergeCpuS: number;
+  /** Left out where merges went on between inserts. */
+  readonly mergeCpuS?: number;
   readonly bytesOnDisk: number;
   readonly bytesOfIndexes: number;
   readonly parts: number;
@@ -21,6 +22,16 @@ export interface TableFill {
 
 /** Milliseconds of CPU of each insert, by schema and table. */
 export type InsertCosts = Readonly<Record<string, readonly number[]>>;
+
+/** How tables are filled. */
+export interface FillOptions {
+  /** Rows of one insert, with merges as they come and as far as they come; by default merges wait for the end, when each table becomes one part a partition. */
+  readonly insertRows?: number | undefined;
+  /** Takes the costs so far after each piece. */
+  readonly onPiece?: (costs: InsertCosts) => void;
+  /** Those of a fill of the same rows that was cut: it goes on where its tables end. */
+  readonly begun?: InsertCosts | undefined;
+}
 
 /** Rows of one insert: large enough that a hundred parts or so are left to merge at the end. */
 export const rowsOfInsert = (rows: number): number => Math.min(500_000, Math.max(100_000, Math.ceil(rows / 100)));
@@ -56,10 +67,8 @@ const SIGNALS = [
 
 /**
  * Makes the tables of all schemas and fills them with the same rows: each piece is made once, into memory, and inserted from there,
- * so that what is measured is the insert. Merges wait for the end, when each table becomes one part a partition.
+ * so that what is measured is the insert.
  *
- * @param onPiece takes the costs so far after each piece
- * @param begun those of a fill of the same rows that was cut: it goes on where its tables end
  * @throws Error where a table has rows that no such fill leaves
  */
 export function fill(
@@ -67,10 +76,9 @@ export function fill(
   schemas: readonly Schema[],
   shape: RowsShape,
   onProgress: (text: string) => void,
-  onPiece: (costs: InsertCosts) => void = () => undefined,
-  begun?: InsertCosts,
+  { insertRows, onPiece = () => undefined, begun }: FillOptions = {},
 ): TableFill[] {
-  database.execute('SYSTEM STOP MERGES');
+  if (insertRows === undefined) database.execute('SYSTEM STOP MERGES');
   if (begun === undefined) {
     for (const statement of schemas.flatMap(({ statements }) => statements)) {
       database.execute(statement.replace('index_granularity = 8192', `index_granularity = ${shape.granuleRows}`));
@@ -79,7 +87,7 @@ export function fill(
   }
   database.execute(`DROP DATABASE IF EXISTS ${SOURCE}`);
   database.execute(`CREATE DATABASE ${SOURCE}`);
-  const piece = rowsOfInsert(shape.rows);
+  const piece = insertRows ?? rowsOfInsert(shape.rows);
   const insertMs = new Map(Object.entries(begun ?? {}).map(([key, costs]) => [key, [...costs]]));
   for (const { table, select, columns } of SIGNALS) {
     const source = `${SOURCE}.${table}`;
@@ -104,6 +112,10 @@ export function fill(
     }
   }
   database.execute(`DROP DATABASE ${SOURCE}`);
+  if (insertRows !== undefined) {
+    database.endMerges();
+    return schemas.flatMap((schema) => TABLES.map((table) => size(database, schema, table)));
+  }
   return schemas.flatMap((schema) =>
     TABLES.map((table) => {
       const mergeMs = database.merge(schema.database, table);

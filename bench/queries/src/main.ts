@@ -19,6 +19,8 @@ const HELP = `The usual questions, timed on Weir's tables beside those of the Co
   --services N    names of services; each tenant has 20 of them (default 200)
   --hours H       time that the rows take; an "hour" of a question is a sixth of it (default 6)
   --one-retention for all tenants; otherwise there are three, and so three partitions in each of Weir's inserts
+  --insert N      rows of one insert, with merges as they come, and questions asked of the parts that they leave; by default inserts
+                  are large, and tables are merged to one part a partition
   --rounds N      each with other things to look for (default 5)
   --schemas LIST  of ${SCHEMAS.map(({ name }) => name).join(', ')} (default weir,contrib-0.149)
   --granule N     rows of a granule: 8192 as in use, or fewer, for as many granules as a larger run has (default 8192)
@@ -27,7 +29,7 @@ const HELP = `The usual questions, timed on Weir's tables beside those of the Co
   --data-dir DIR  (default node_modules/.cache/weir/queries), removed at the end without --keep
   --keep          leaves the tables
   --reuse         asks the tables that --keep left, with its rows; where a run was cut it goes on
-  --print         prints the report instead of writing bench/results/queries.md and .json
+  --print         prints the report instead of writing bench/results/queries.md and .json, with --insert queries-parts.md and .json
 
 Exit status: 0 done, 2 it could not run.
 `;
@@ -49,6 +51,7 @@ function options() {
       tenants: { type: 'string', default: '50' },
       services: { type: 'string', default: '200' },
       hours: { type: 'string', default: '6' },
+      insert: { type: 'string' },
       rounds: { type: 'string', default: '5' },
       schemas: { type: 'string', default: 'weir,contrib-0.149' },
       granule: { type: 'string', default: '8192' },
@@ -82,7 +85,18 @@ function options() {
     oneRetention: values['one-retention'],
     startNs: usualStartNs(Date.now()),
   };
-  return { ...values, dir: values['data-dir'], schemas, shape, rounds: number('rounds'), threads: number('threads') };
+  const insertRows = values.insert === undefined ? undefined : Number(values.insert);
+  if (insertRows !== undefined && !(Number.isSafeInteger(insertRows) && insertRows > 0))
+    wrongUsage(`--insert ${values.insert}`);
+  return {
+    ...values,
+    insertRows,
+    dir: values['data-dir'],
+    schemas,
+    shape,
+    rounds: number('rounds'),
+    threads: number('threads'),
+  };
 }
 
 function run(given: ReturnType<typeof options>): void {
@@ -96,12 +110,15 @@ function run(given: ReturnType<typeof options>): void {
     const plain = { ...shape, startNs: String(shape.startNs) };
     const keep = (what: Omit<Kept, 'shape'>) => writeFileSync(keptPath, JSON.stringify({ shape: plain, ...what }));
     const onPiece = (costs: InsertCosts) => keep({ costs });
-    const fills = kept?.fills ?? fill(database, given.schemas, shape, print, onPiece, kept?.costs);
+    const { insertRows } = given;
+    const fills =
+      kept?.fills ?? fill(database, given.schemas, shape, print, { insertRows, onPiece, begun: kept?.costs });
     keep({ fills });
     const answers = ask(database, given.schemas, { shape, rounds: given.rounds }, print);
     const [engine] = database.rows<{ version: string }>('SELECT version() AS version');
     const result = {
       shape: plain,
+      insertRows,
       fills,
       engine: engine!.version,
       threads: given.threads,
@@ -111,8 +128,9 @@ function run(given: ReturnType<typeof options>): void {
     const report = renderReport(result, given.schemas[0]!.name);
     if (given.print) process.stdout.write(report);
     else {
-      writeFileSync(join(ROOT, 'bench/results/queries.md'), report);
-      writeFileSync(join(ROOT, 'bench/results/queries.json'), `${JSON.stringify(result, null, 2)}\n`);
+      const path = join(ROOT, 'bench/results', insertRows === undefined ? 'queries' : 'queries-parts');
+      writeFileSync(`${path}.md`, report);
+      writeFileSync(`${path}.json`, `${JSON.stringify(result, null, 2)}\n`);
     }
   } finally {
     database.close();

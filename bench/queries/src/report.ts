@@ -8,6 +8,8 @@ import { TABLES } from './schemas.ts';
 /** All that one run found. */
 export interface QueriesResult {
   readonly shape: Omit<RowsShape, 'startNs'>;
+  /** Rows of one insert where merges went on between them. */
+  readonly insertRows?: number | undefined;
   readonly engine: string;
   readonly threads: number;
   readonly rounds: number;
@@ -22,6 +24,11 @@ const count = (value: number) => Math.round(value).toLocaleString('en-US');
 const ms = (value: number) => value.toFixed(1);
 const mib = (bytes: number) => (bytes / 1024 ** 2).toFixed(bytes < 1024 ** 3 / 10 ? 2 : 0);
 
+const costsAre = (
+  rows: number,
+) => `CPU is that of the whole process for a million rows: the insert from memory of ${count(rowsOfInsert(rows))} rows at a time, each index and view included, and one merge of
+all parts at the end.`;
+
 /** bench/results/queries.md; `base` is the schema that the others are what it is compared with. */
 export function renderReport(result: QueriesResult, base: string): string {
   const { shape } = result;
@@ -31,7 +38,7 @@ export function renderReport(result: QueriesResult, base: string): string {
 
 Written by \`npm run queries\`: ${count(shape.rows)} spans and ${count(shape.rows)} logs, the same rows in each schema, ${shape.tenants} tenants (the largest has ${Math.round(100 / Math.sqrt(shape.tenants))} % of
 the rows), ${shape.services} names of services of which each tenant has 20, 8 attributes a span, 6 on its resource, ${shape.hours} hours (an "hour" is a sixth of them), seed ${shape.seed}, granules of ${count(shape.granuleRows)} rows;
-ClickHouse ${result.engine} embedded, ${result.threads} threads a query, on ${here.cores} cores (${here.cpu}). Tables are merged to one part a partition.
+ClickHouse ${result.engine} embedded, ${result.threads} threads a query, on ${here.cores} cores (${here.cpu}). ${result.insertRows === undefined ? 'Tables are merged to one part a partition.' : `Inserts were of ${count(result.insertRows)} rows, and tables are as far merged as the engine came by itself.`}
 Medians of ${result.rounds} rounds in alternation, each looking for something else, one cold and three warm runs a round; all schemas gave the same answers.
 
 - "contrib-0.149" is the table DDL of the OpenTelemetry Collector's ClickHouse exporter v0.149.0; "contrib-0.161" has the logs table of v0.161.0 with text indexes.
@@ -46,8 +53,7 @@ ${others.map((other) => questions(result.answers, base, other)).join('\n\n')}
 
 ## Tables
 
-CPU is that of the whole process for a million rows: the insert from memory of ${count(rowsOfInsert(shape.rows))} rows at a time, each index and view included, and one merge of
-all parts at the end. The look-up is filled with the spans. Tenants have ${shape.oneRetention ? 'one retention, so an insert touches one partition' : 'three retentions, so an insert touches three partitions'} of
+${result.insertRows === undefined ? costsAre(shape.rows) : 'What inserts and merges cost is not told apart where they go on at once.'} The look-up is filled with the spans. Tenants have ${shape.oneRetention ? 'one retention, so an insert touches one partition' : 'three retentions, so an insert touches three partitions'} of
 Weir's tables and one of the exporter's. Rows come in the order of time.
 
 | schema | table | rows | insert CPU s/M | merge CPU s/M | MiB on disk | bytes a row | of that indexes | parts |
@@ -104,7 +110,7 @@ function tableLine(fill: TableFill): string {
     fill.table,
     count(fill.rows),
     fill.insertCpuS?.toFixed(2) ?? '–',
-    fill.mergeCpuS.toFixed(2),
+    fill.mergeCpuS?.toFixed(2) ?? '–',
     mib(fill.bytesOnDisk),
     perRow(fill.bytesOnDisk),
     perRow(fill.bytesOfIndexes),

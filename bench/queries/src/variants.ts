@@ -71,5 +71,6 @@ export const VARIANTS: readonly Variant[] = [
   },
   { name: 'before-lean-parts', statements: (db) => setAll(db, `${FORMER_PARTS}, ${FORMER_STATISTICS}`) },
   { name: 'statistics', statements: (db) => setAll(db, FORMER_STATISTICS) },
+  { name: 'selector-10', statements: (db) => setAll(db, 'merge_selector_base = 10') },
   { name: 'sorted', statements: () => [], sorted: true },
 ];

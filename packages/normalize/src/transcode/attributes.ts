@@ -32,10 +32,26 @@ export class AttributeWriter {
 
   /** Pushes the KeyValue up to `end`; the reader stands at its first byte. False once the reader has a fault. */
   pushKeyValue(reader: WireReader, end: number): boolean {
+    const { buf, pos } = reader;
     let keyStart = 0;
     let keyEnd = 0;
     let valueStart = 0;
     let valueEnd = -1;
+    // A short key and a short value, as nearly every one: what stands where is known from two lengths.
+    const second = pos + 2 + buf[pos + 1]!;
+    const last = second + 2 + buf[second + 1]!;
+    if (
+      last === end &&
+      ((buf[pos + 1]! | buf[second + 1]!) & 0x80) === 0 &&
+      buf[pos] === KEY &&
+      buf[second] === VALUE
+    ) {
+      keyStart = pos + 2;
+      keyEnd = second;
+      valueStart = second + 2;
+      valueEnd = end;
+      reader.pos = end;
+    }
     while (reader.pos < end) {
       const tag = reader.tag(end);
       if (tag < 0) return false;
