@@ -86,9 +86,6 @@ export const LIMITS = {
   queueShareAlpha: 2,
   /** The same with the greatest weight: 4 leaves a fifth. */
   queueShareMax: 4,
-  /** A flow report older than this, by our own clock, says nothing. */
-  flowFreshMs: 10_000,
-  flowReportersMax: 1_000,
   /**
    * SDKs drop at once what they are asked to hold beyond the 10 s that they give an export in all (docs/CLIENTS.md): half
    * of it to wait, and half for the produce that follows.
@@ -100,9 +97,6 @@ export const LIMITS = {
   drainUnknownS: 2,
   /** The least part of the drain that a full backlog is taken to go down by: what came in stops coming in. */
   netDrainMin: 0.25,
-  /** From this fill of the pipe on tenants are held to fair shares, until it is below the second. */
-  fairFill: 0.75,
-  fairFillEnd: 0.7,
   /** So long it takes until less comes in: reports of a second each, and what is on its way. */
   fairAheadS: 6,
   /** Where fair shares keep the fill: below it more is given than drains, above it less, by this many times the difference. */

@@ -1,10 +1,11 @@
 import type { LogRecord } from '@weir/delivery';
+import { FAIR_FILL } from '@weir/flow';
 import { CONTROL_TOPICS, decodeRawMeta, encodeFlowReport, trackTopics } from '@weir/records';
 import { effectiveTenant, ShardMap } from '@weir/tenancy';
 import { SimulatedLog, VirtualTime } from '@weir/testkit';
 import { expect, test } from 'vitest';
 import { Pacer } from '../pacer.ts';
-import { FULL_FROM, LEFT_BELOW, PipeRoom } from './pipe-room.ts';
+import { PipeRoom } from './pipe-room.ts';
 import type { RawCopy } from './raw-copy.ts';
 import { RedriveJournal } from './redrive-journal.ts';
 import { Sender } from './sender.ts';
@@ -103,18 +104,18 @@ test('nothing is sent while a sink or normalizer of the track is full, and all o
     const { sender, room, fills } = setUp(time, log);
     await room.start(NEVER);
     await time.sleep(2_000);
-    await report(FULL_FROM);
+    await report(FAIR_FILL.from);
     await report(1, 'v2');
     await time.sleep(1_000);
     await sender.raw('v1', copyOf('acme', 1), NEVER);
     const sending = sender.flush(NEVER);
     for (let second = 0; second < 15; second++) {
       await time.sleep(1_000);
-      await report(LEFT_BELOW);
+      await report(FAIR_FILL.leftBelow);
     }
     expect(exportsIn(log, 'v1')).toEqual([]);
-    expect(fills).toEqual([FULL_FROM]);
-    await report(LEFT_BELOW - 0.01);
+    expect(fills).toEqual([FAIR_FILL.from]);
+    await report(FAIR_FILL.leftBelow - 0.01);
     await sending;
     expect(exportsIn(log, 'v1')).toHaveLength(1);
     // Who has fallen silent keeps nobody waiting.

@@ -1,4 +1,4 @@
-import { waterLevel } from '@weir/flow';
+import { FAIR_FILL, waterLevel } from '@weir/flow';
 import type { DemandReport, FlowReport } from '@weir/records';
 import type { Tenant } from '@weir/tenancy';
 import { LIMITS } from '../limits.ts';
@@ -72,7 +72,7 @@ export class FairShares {
   refresh(fullest: FlowReport | undefined, reports: readonly DemandReport[], nowMs: number): void {
     const accepted = sum(reports, ({ acceptedBytes }) => acceptedBytes);
     if (fullest !== undefined) this.#capacity.learn(fullest, accepted);
-    const opens = this.#buckets.size > 0 ? LIMITS.fairFillEnd : LIMITS.fairFill;
+    const opens = this.#buckets.size > 0 ? FAIR_FILL.leftBelow : FAIR_FILL.from;
     if (fullest === undefined || Math.max(fullest.fill, fillAhead(fullest)) < opens) {
       this.#buckets = new Map();
       return;

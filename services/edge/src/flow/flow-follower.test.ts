@@ -1,4 +1,5 @@
 import type { Log, LogRecord } from '@weir/delivery';
+import { FLOW_FRESH_MS, FLOW_REPORTERS_MAX } from '@weir/flow';
 import { DependencyError } from '@weir/pipeline';
 import { CONTROL_TOPICS, encodeFlowReport, type FlowReport } from '@weir/records';
 import { FakeClock } from '@weir/testkit';
@@ -123,7 +124,7 @@ test('a report without a successor ends by itself, whatever the wall clock says'
   report(1.5);
   await clock.advance(600);
   clock.jumpWall(-3_600_000);
-  await clock.advance(LIMITS.flowFreshMs - 700);
+  await clock.advance(FLOW_FRESH_MS - 700);
   expect(pipe.current().fill).toBe(1.5);
   await clock.advance(1_000);
   expect(pipe.current().fill).toBe(0);
@@ -135,7 +136,7 @@ test('Kafka that is away for a while neither stops the follower nor keeps a repo
   report(1.5);
   await clock.advance(600);
   state.down = true;
-  await clock.advance(LIMITS.flowFreshMs + 1_000);
+  await clock.advance(FLOW_FRESH_MS + 1_000);
   expect(pipe.current().fill).toBe(0);
   state.down = false;
   await clock.advance(2_000);
@@ -156,7 +157,7 @@ test('what is no report is passed over', async () => {
 
 test('endless reporters leave a bounded memory behind', async () => {
   const { clock, follower, pipe, report } = await started();
-  for (let i = 0; i < LIMITS.flowReportersMax; i++) report(0.1, { reporter: i.toString(16).padStart(16, '0') });
+  for (let i = 0; i < FLOW_REPORTERS_MAX; i++) report(0.1, { reporter: i.toString(16).padStart(16, '0') });
   report(4, { reporter: 'f'.repeat(16) });
   await clock.advance(600);
   expect(pipe.current().fill).toBe(0.1);

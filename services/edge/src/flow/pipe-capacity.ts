@@ -1,3 +1,4 @@
+import { FAIR_FILL } from '@weir/flow';
 import type { FlowReport } from '@weir/records';
 import { LIMITS } from '../limits.ts';
 
@@ -55,7 +56,7 @@ export class PipeCapacity {
   of({ fill, drainBytesPerSecond, breaker }: FlowReport, demand: number): number | undefined {
     // Nothing drains: what is left of the room goes to whoever wants least, and the less is left the fewer these are.
     if (drainBytesPerSecond === null || breaker.state !== 'closed') {
-      return (demand * Math.max(0, 1 - fill)) / (1 - LIMITS.fairFill);
+      return (demand * Math.max(0, 1 - fill)) / (1 - FAIR_FILL.from);
     }
     if (this.#seconds < SECONDS_MIN || this.#inflow === 0) return undefined;
     const steer = 1 + LIMITS.fairGain * (LIMITS.fairFillAim - fill);

@@ -1,34 +1,29 @@
+import { FlowReports } from '@weir/flow';
 import { type Clock, ZONE_BOUNDS } from '@weir/pipeline';
 import type { FlowReport, FlowRole } from '@weir/records';
 import type { PipeFill } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 
-interface Seen {
-  readonly report: FlowReport;
-  /** Our monotonic clock when the report came: the reporter's clock may be wrong. */
-  readonly atMs: number;
-}
-
 const REASONS = { sink: 'sink_full', normalizer: 'normalizer_full' } as const satisfies Record<FlowRole, string>;
 const OPEN: PipeFill = { fill: 0, reason: 'sink_full', retryAfterS: 1 };
 
 /**
- * How full the pipe is, by the reports of its sinks and normalizers; the fullest decides. A report counts while it is fresh by
- * our own clock: who falls silent, or reports that are lost, never keep exports out for longer than that. When none is fresh
- * the pipe counts as open: Kafka itself is the queue then.
+ * How full the pipe is, by the reports of its sinks and normalizers; the fullest decides. When none is fresh the pipe counts as open:
+ * Kafka itself is the queue then.
  */
 export class PipeState {
   readonly #clock: Clock;
   readonly #track: string;
-  readonly #reports = new Map<string, Seen>();
+  readonly #reports: FlowReports;
   #fullest: FlowReport | undefined;
   #pipe = OPEN;
-  /** When what was worked out last does not hold any more, because a report is stale; by our own clock. */
+  /** When what was worked out last does not hold any more, by our own clock. */
   #holdsUntilMs = 0;
 
   constructor(clock: Clock, track: string) {
     this.#clock = clock;
     this.#track = track;
+    this.#reports = new FlowReports(clock);
   }
 
   /** How full the pipe is. Costs nothing between one report and the next. */
@@ -46,42 +41,24 @@ export class PipeState {
   /** Fresh reports of a role. */
   reporters(role: FlowRole): number {
     this.current();
-    return this.#reports
-      .values()
-      .filter(({ report }) => report.role === role)
-      .toArray().length;
+    return this.#reports.count(role);
   }
 
   /** Takes a report as it comes. */
   take(report: FlowReport): void {
     if (report.track !== this.#track) return;
-    const { reporter } = report;
-    if (report.leaving) this.#reports.delete(reporter);
-    else if (this.#reports.has(reporter) || this.#reports.size < LIMITS.flowReportersMax) {
-      this.#reports.set(reporter, { report, atMs: this.#clock.nowMs() });
-    }
+    this.#reports.take(report);
     this.#holdsUntilMs = 0;
   }
 
   #combine(): void {
-    const nowMs = this.#clock.nowMs();
-    let fullest: FlowReport | undefined;
-    let holdsUntilMs = Number.POSITIVE_INFINITY;
-    for (const [reporter, { report, atMs }] of this.#reports) {
-      const endsMs = atMs + LIMITS.flowFreshMs;
-      if (endsMs <= nowMs) {
-        this.#reports.delete(reporter);
-        continue;
-      }
-      holdsUntilMs = Math.min(holdsUntilMs, endsMs);
-      if (fullest === undefined || report.fill > fullest.fill) fullest = report;
-    }
+    const { report, holdsUntilMs } = this.#reports.fullest(this.#track);
     this.#holdsUntilMs = holdsUntilMs;
-    this.#fullest = fullest;
+    this.#fullest = report;
     this.#pipe =
-      fullest === undefined
+      report === undefined
         ? OPEN
-        : { fill: fullest.fill, reason: REASONS[fullest.role], retryAfterS: retryAfterS(fullest) };
+        : { fill: report.fill, reason: REASONS[report.role], retryAfterS: retryAfterS(report) };
   }
 }
 
