@@ -1,5 +1,5 @@
-import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import type { RawRecord } from '@weir/delivery';
+import { inflate } from '@weir/normalize';
 import { createTotals, limitFaults, Scanner } from '@weir/otlp';
 import { type DlqReason, type Encoding, encodeRejectedItems } from '@weir/records';
 import type { Tenant } from '@weir/tenancy';
@@ -57,14 +57,9 @@ function encodingOf(value: Buffer): Encoding {
   return value.length >= 4 && value.readUInt32LE(0) === 0xfd2fb528 ? 'zstd' : 'identity';
 }
 
+/** A letter does not say how much it was either. */
 function decompressed(value: Buffer, encoding: Encoding): Buffer | undefined {
-  try {
-    if (encoding === 'gzip') return gunzipSync(value, { maxOutputLength: BODY_BYTES_MAX });
-    if (encoding === 'zstd') return zstdDecompressSync(value, { maxOutputLength: BODY_BYTES_MAX });
-    return value;
-  } catch {
-    return undefined;
-  }
+  return inflate(value, encoding, 0, BODY_BYTES_MAX);
 }
 
 /** The bytes of a letter as they were before they were compressed; undefined where they are not what they begin as. */
