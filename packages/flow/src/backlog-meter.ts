@@ -32,24 +32,29 @@ export interface Backlog {
 
 /** Time constant of the rates. */
 const SMOOTHING_S = 5;
-/** Weight of a mean of more than one second. */
-const SURE = 0.2;
+/** No look counts for more: of a longer pause little is known. */
+const LOOK_S_MAX = 2;
+/** Looks that a drain is told after: a single one may fall between two steps. */
+const LOOKS_MIN = 2;
 /** Less than this is no backlog that seconds could be told of: an idle pipe has no rate. */
 const BYTES_MIN = 1024 ** 2;
 /** While nothing is done the rate goes towards 0; what a report says stays a number. */
 const SECONDS_MAX = 86_400;
-/** A partition that has done nothing for longer says nothing about what comes behind. */
+/** A partition that has done nothing for longer says nothing about what comes behind; a drain that was measured longer ago, nothing about now. */
 const IDLE_MS = 10_000;
 
 /** A mean over the last seconds, without a bias towards 0 at its start. */
 class Mean {
   #sum = 0;
   #weight = 0;
+  /** How often something was added. */
+  count = 0;
 
   copy(): Mean {
     const copy = new Mean();
     copy.#sum = this.#sum;
     copy.#weight = this.#weight;
+    copy.count = this.count;
     return copy;
   }
 
@@ -57,11 +62,7 @@ class Mean {
     const part = -Math.expm1(-seconds / SMOOTHING_S);
     this.#sum += (value - this.#sum) * part;
     this.#weight += (1 - this.#weight) * part;
-  }
-
-  /** Whether it is of more than one look: a single one may fall between two steps. */
-  get isSure(): boolean {
-    return this.#weight >= SURE;
+    this.count++;
   }
 
   /** 0 before anything was added. */
@@ -73,6 +74,7 @@ class Mean {
 interface Seen {
   readonly doneTo: number;
   readonly endOffset: number;
+  readonly waitingBytes: number;
   readonly movedMs: number;
 }
 
@@ -85,18 +87,19 @@ export class BacklogMeter {
   #drainSure = new Mean();
   #before = new Map<number, Seen>();
   #lastMs: number | undefined;
-  /** What waited at the last look where writes are taken. */
-  #workingBytes = 0;
+  /** When a look last found that the drain is no more than it was. */
+  #measuredMs = Number.NEGATIVE_INFINITY;
 
   constructor(bounds: BacklogBounds) {
     this.#bounds = bounds;
   }
 
   /**
-   * To be called at even times. The drain is measured from looks that found a backlog to the next ones, otherwise it is the
-   * inflow's: who works in steps does nothing until the backlog is there, and a step that ends it counts too. It is measured only over
-   * partitions whose writes are taken, of which the backlog in seconds is told as well. Where no such partition does
-   * anything the drain from before stays, as what all will drain at when it works again.
+   * To be called at even times. The drain is measured from looks that found a backlog to the next ones: who works in steps does nothing
+   * until it is there, and a step that ends it counts too. It is told while a backlog is left for longer than that; what keeps up
+   * has done what came, and could have done more. It is measured only over partitions whose writes are taken, of which the backlog in
+   * seconds is told as well. Where no such partition does anything the drain from before stays, as what all will drain at when it
+   * works again.
    *
    * @param fails whether what the partition writes is not taken
    */
@@ -105,7 +108,7 @@ export class BacklogMeter {
     nowMs: number,
     fails: (partition: number) => boolean = () => false,
   ): Backlog {
-    const sums = { bytes: 0, workingBytes: 0, done: 0, came: 0 };
+    const sums = { bytes: 0, workingBytes: 0, waitedBytes: 0, done: 0, came: 0 };
     let works = false;
     let failing = false;
     const now = new Map<number, Seen>();
@@ -113,35 +116,48 @@ export class BacklogMeter {
       const isFailing = fails(partition);
       failing ||= isFailing;
       if (endOffset === 0) continue;
-      const before = this.#before.get(partition) ?? { doneTo, endOffset, movedMs: Number.NEGATIVE_INFINITY };
+      const unseen = { doneTo, endOffset, waitingBytes: 0, movedMs: Number.NEGATIVE_INFINITY };
+      const before = this.#before.get(partition) ?? unseen;
       const movedMs = doneTo > before.doneTo ? nowMs : before.movedMs;
-      const waiting = Math.max(0, endOffset - doneTo) * recordBytes;
-      sums.bytes += waiting;
+      const waitingBytes = Math.max(0, endOffset - doneTo) * recordBytes;
+      sums.bytes += waitingBytes;
       sums.came += Math.max(0, endOffset - before.endOffset) * recordBytes;
       if (!isFailing) {
-        sums.workingBytes += waiting;
+        sums.workingBytes += waitingBytes;
+        sums.waitedBytes += before.waitingBytes;
         sums.done += Math.max(0, doneTo - before.doneTo) * recordBytes;
         works ||= nowMs - movedMs <= IDLE_MS;
       }
-      now.set(partition, { doneTo, endOffset, movedMs });
+      now.set(partition, { doneTo, endOffset, waitingBytes, movedMs });
     }
     const seconds = this.#lastMs === undefined ? 0 : (nowMs - this.#lastMs) / 1_000;
     this.#before = now;
     this.#lastMs = nowMs;
     const stalled = failing && !works;
     if (seconds > 0) this.#inflow.add(sums.came / seconds, seconds);
-    if (stalled) this.#drain = this.#drainSure.copy();
-    else if (seconds > 0 && this.#workingBytes >= BYTES_MIN) {
-      this.#drain.add(sums.done / seconds, seconds);
-      if (sums.done > 0) this.#drainSure = this.#drain.copy();
+    if (stalled) {
+      this.#drain = this.#drainSure.copy();
+      this.#measuredMs = nowMs;
+    } else if (seconds > 0 && sums.waitedBytes >= BYTES_MIN) {
+      this.#measure(sums.done / seconds, seconds, sums.workingBytes >= BYTES_MIN, nowMs);
     }
-    this.#workingBytes = sums.workingBytes;
-    return { ...this.#backlog(sums.bytes, stalled ? sums.bytes : sums.workingBytes), stalled };
+    return { ...this.#backlog(sums.bytes, stalled ? sums.bytes : sums.workingBytes, nowMs), stalled };
+  }
+
+  /** @param isLeft whether a backlog is left; otherwise the drain is this rate or more */
+  #measure(rate: number, seconds: number, isLeft: boolean, nowMs: number): void {
+    if (isLeft) {
+      if (nowMs - this.#measuredMs > IDLE_MS) this.#drain = new Mean();
+      this.#measuredMs = nowMs;
+    } else if (rate <= this.#drain.value) return;
+    this.#drain.add(rate, Math.min(seconds, LOOK_S_MAX));
+    if (rate > 0) this.#drainSure = this.#drain.copy();
   }
 
   /** @param drainingBytes of those that the drain is of */
-  #backlog(bytes: number, drainingBytes: number): Omit<Backlog, 'stalled'> {
-    const drain = this.#drain.isSure ? this.#drain.value : 0;
+  #backlog(bytes: number, drainingBytes: number, nowMs: number): Omit<Backlog, 'stalled'> {
+    const isKnown = this.#drain.count >= LOOKS_MIN && nowMs - this.#measuredMs <= IDLE_MS;
+    const drain = isKnown ? this.#drain.value : 0;
     const waiting = drainingBytes >= BYTES_MIN && drain > 0 ? Math.min(SECONDS_MAX, drainingBytes / drain) : null;
     return {
       bytes: Math.round(bytes),
