@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { isFilled } from './source-cache.ts';
+import { fillSourceCache, isFilled } from './source-cache.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'weir-source-cache-'));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -27,4 +27,10 @@ test('the cache counts as filled until a source changes, and not before it was f
   expect(isFilled(stamp, [sources])).toBe(false);
   file(stamp, 201);
   expect(isFilled(stamp, [sources, join(dir, 'not-there')])).toBe(true);
+});
+
+test('where nothing can be kept the start goes on without', async () => {
+  const missing = join(dir, 'no such folder/stamp');
+  await fillSourceCache(process.env, missing);
+  expect(existsSync(missing)).toBe(false);
 });

@@ -30,7 +30,7 @@ export class Stack {
   readonly #paths: StackPaths;
   readonly #say: Say;
   readonly #clock: Clock = systemClock;
-  /** In order of start: each group starts and stops as one. */
+  /** In the order in which what they take from must be there: they are stopped the other way round. */
   readonly #groups: ManagedProcess[][] = [];
   readonly #pids = new Map<string, number>();
   #housekeeping: NodeJS.Timeout | undefined;

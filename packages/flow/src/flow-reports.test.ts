@@ -28,8 +28,9 @@ test('the fullest fresh report of a track counts, until it is stale by our clock
   reports.take(report('b', 0.4, { role: 'normalizer' }));
   reports.take(report('c', 1, { track: 'v2' }));
   expect(reports.fullest('v1')).toMatchObject({ report: { reporter: 'a' }, holdsUntilMs: startMs + FLOW_FRESH_MS });
-  expect([reports.count('sink'), reports.count('normalizer')]).toEqual([2, 1]);
+  expect([reports.count('v1', 'sink'), reports.count('v1', 'normalizer')]).toEqual([1, 1]);
   await clock.advance(FLOW_FRESH_MS - 1_000);
+  expect([reports.count('v1', 'sink'), reports.count('v1', 'normalizer')]).toEqual([0, 1]);
   expect(reports.fullest('v1').report).toMatchObject({ reporter: 'b' });
   reports.take(report('b', 0.4, { leaving: true }));
   expect(reports.fullest('v1').report).toBe(undefined);

@@ -62,10 +62,13 @@ export class FlowReports {
     return { report: fullest, holdsUntilMs };
   }
 
-  /** Reporters of a role that were heard last. */
-  count(role: FlowRole): number {
+  /** Reporters of a role in a track whose report is fresh. */
+  count(track: Track, role: FlowRole): number {
+    const staleMs = this.#clock.nowMs() - FLOW_FRESH_MS;
     let found = 0;
-    for (const { report } of this.#seen.values()) if (report.role === role) found++;
+    for (const { report, atMs } of this.#seen.values()) {
+      if (atMs > staleMs && report.track === track && report.role === role) found++;
+    }
     return found;
   }
 }

@@ -87,3 +87,40 @@ test('a coordinator that is never found, or never answers, is given up as well',
   expect(await patient).toBe('late');
   expect(made).toBe(3);
 });
+
+test('what a client learns after it was given up is not taken for what the next one knows', async () => {
+  vi.useFakeTimers();
+  const added: string[][] = [];
+  const left: number[] = [];
+  const connection = new KafkaConnection({ brokers: ['b:1'], clientId: 'c' }, QUIET, 1_000, () => {
+    const number = added.push([]) - 1;
+    let known: readonly string[] = [];
+    let connected = false;
+    const cluster = {
+      isConnected: () => connected,
+      // The first one's broker thaws a second after it was given up.
+      connect: async () => {
+        if (number === 0) await new Promise((r) => setTimeout(r, 31_000));
+        connected = true;
+      },
+      addMultipleTargetTopics: async (topics: string[]) => {
+        added[number]!.push(...topics);
+        known = [...known, ...topics];
+      },
+      refreshMetadata: async () => undefined,
+      refreshMetadataIfNecessary: async () => undefined,
+      findTopicPartitionMetadata: (topic: string) => (known.includes(topic) ? [{}, {}] : []),
+      disconnect: async () => void left.push(number),
+    };
+    return cluster as unknown as KafkaCluster;
+  });
+  const givenUp = expect(connection.partitionsOf('a')).rejects.toMatchObject({ code: 'timeout' });
+  await vi.advanceTimersByTimeAsync(30_000);
+  await givenUp;
+  expect(await connection.partitionsOf('b')).toBe(2);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(await connection.partitionsOf('a')).toBe(2);
+  expect(added).toEqual([['a'], ['b', 'a']]);
+  // Once when it was given up, and once when it had connected after all.
+  expect(left).toEqual([0, 0]);
+});

@@ -11,17 +11,27 @@ const METADATA_MS_MAX = 60_000;
 /** Longer than connecting with its retries and a request take together: what has no end by then has none at all. */
 const ANSWER_MS_MAX = 30_000;
 const RETRY = { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000 };
+
+/** A client, with what is known by it: nothing of it holds for the one that takes its place. */
+class Client {
+  readonly cluster: KafkaCluster;
+  readonly topics = new Set<string>();
+  stale = true;
+  preparing: Promise<void> | undefined;
+  coordinator: KafkaBroker | undefined;
+
+  constructor(cluster: KafkaCluster) {
+    this.cluster = cluster;
+  }
+}
+
 /**
  * One TCP connection to each broker. A broker answers the requests of a connection in order, so a long poll delays what
  * follows it: appends, reads of what is there, long polls and quick look-ups each have a connection of their own.
  */
 export class KafkaConnection {
   readonly #create: () => KafkaCluster;
-  readonly #topics = new Set<string>();
-  #cluster: KafkaCluster;
-  #stale = true;
-  #preparing: Promise<void> | undefined;
-  #coordinator: KafkaBroker | undefined;
+  #client: Client;
 
   /**
    * @param metadataMsMax how old what is known of topics and leaders may be
@@ -29,20 +39,20 @@ export class KafkaConnection {
    */
   constructor(config: KafkaConfig, logger: KafkaLogger, metadataMsMax = METADATA_MS_MAX, create = createCluster) {
     this.#create = () => create(config, logger, metadataMsMax);
-    this.#cluster = this.#create();
+    this.#client = new Client(this.#create());
   }
 
   /** Id of the broker that leads a partition. Connects and refreshes what is known where that is needed. */
   async leaderOf(topic: string, partition: number): Promise<string> {
     try {
-      await this.#prepare(topic);
-      const leaders = Object.keys(this.#cluster.findLeaderForPartitions(topic, [partition]));
+      const { cluster } = await this.#prepare(topic);
+      const leaders = Object.keys(cluster.findLeaderForPartitions(topic, [partition]));
       const leader = leaders[0];
       if (leader !== undefined && Number(leader) >= 0) return leader;
     } catch (error) {
       throw this.failed(error);
     }
-    this.#stale = true;
+    this.#client.stale = true;
     throw new DependencyError('kafka', 'unavailable', `kafka: ${topic}/${partition} has no leader`, {
       retryable: true,
     });
@@ -50,10 +60,12 @@ export class KafkaConnection {
 
   /** Runs one request at one broker. Every failure is mapped, and what is known of the cluster counts as stale after it. */
   async at<T>(nodeId: string, request: (broker: KafkaBroker) => Promise<T>): Promise<T> {
+    const client = this.#client;
     try {
       return await this.#within(
+        client,
         ANSWER_MS_MAX,
-        this.#cluster.findBroker({ nodeId }).then((broker) => request(broker)),
+        client.cluster.findBroker({ nodeId }).then((broker) => request(broker)),
       );
     } catch (error) {
       throw this.failed(error);
@@ -71,19 +83,24 @@ export class KafkaConnection {
     request: (broker: KafkaBroker) => Promise<T>,
     answerMsMax = ANSWER_MS_MAX,
   ): Promise<T> {
-    let coordinator: KafkaBroker | undefined;
+    let client: Client;
+    let coordinator: KafkaBroker;
     try {
-      await this.#prepare(topic);
-      this.#coordinator ??= await this.#within(ANSWER_MS_MAX, this.#cluster.findGroupCoordinator({ groupId }));
-      coordinator = this.#coordinator;
+      client = await this.#prepare(topic);
+      client.coordinator ??= await this.#within(
+        client,
+        ANSWER_MS_MAX,
+        client.cluster.findGroupCoordinator({ groupId }),
+      );
+      coordinator = client.coordinator;
     } catch (error) {
       // Nothing was sent.
       throw asUnavailable(this.failed(error));
     }
     try {
-      return await this.#within(answerMsMax, request(coordinator));
+      return await this.#within(client, answerMsMax, request(coordinator));
     } catch (error) {
-      this.#coordinator = undefined;
+      client.coordinator = undefined;
       throw this.failed(error);
     }
   }
@@ -91,8 +108,8 @@ export class KafkaConnection {
   /** How many partitions a topic has. */
   async partitionsOf(topic: string): Promise<number> {
     try {
-      await this.#prepare(topic);
-      return this.#cluster.findTopicPartitionMetadata(topic).length;
+      const { cluster } = await this.#prepare(topic);
+      return cluster.findTopicPartitionMetadata(topic).length;
     } catch (error) {
       throw this.failed(error);
     }
@@ -102,68 +119,68 @@ export class KafkaConnection {
     const address = error as { name?: string; host?: string; port?: number };
     if (address?.name === 'KafkaJSConnectionClosedError' && address.host !== undefined && address.port !== undefined) {
       try {
-        this.#cluster.removeBroker({ host: address.host, port: address.port });
+        this.#client.cluster.removeBroker({ host: address.host, port: address.port });
       } catch {
         // The pool may have dropped it already.
       }
     }
     const mapped = fromKafkaError(error);
-    if (mapped.code !== 'rejected') this.#stale = true;
+    if (mapped.code !== 'rejected') this.#client.stale = true;
     return mapped;
   }
 
   async close(): Promise<void> {
-    await this.#cluster.disconnect().catch(() => undefined);
+    await this.#client.cluster.disconnect().catch(() => undefined);
   }
 
-  /** Those that come while one connects or refreshes wait for it: the client does not bear two at once. */
-  async #prepare(topic: string): Promise<void> {
-    if (!this.#stale && this.#topics.has(topic) && this.#cluster.isConnected()) {
-      await this.#cluster.refreshMetadataIfNecessary();
-      return;
+  /** The client, once it knows the topic. Those that come while it connects or refreshes wait for it: it does not bear two at once. */
+  async #prepare(topic: string): Promise<Client> {
+    const client = this.#client;
+    const { cluster } = client;
+    if (!client.stale && client.topics.has(topic) && cluster.isConnected()) {
+      await this.#within(client, ANSWER_MS_MAX, cluster.refreshMetadataIfNecessary());
+      return client;
     }
-    this.#preparing ??= this.#within(ANSWER_MS_MAX, this.#refresh(topic)).finally(() => {
-      this.#preparing = undefined;
+    client.preparing ??= this.#within(client, ANSWER_MS_MAX, this.#refresh(client, topic)).finally(() => {
+      client.preparing = undefined;
     });
-    await this.#preparing;
-    if (!this.#topics.has(topic)) await this.#prepare(topic);
+    await client.preparing;
+    return client.topics.has(topic) ? client : this.#prepare(topic);
   }
 
-  async #refresh(topic: string): Promise<void> {
-    const cluster = this.#cluster;
+  async #refresh(client: Client, topic: string): Promise<void> {
+    const { cluster, topics } = client;
     try {
       if (!cluster.isConnected()) await cluster.connect();
       // What fails from here on makes it stale again.
-      this.#stale = false;
-      if (this.#topics.has(topic)) await cluster.refreshMetadata();
+      client.stale = false;
+      if (topics.has(topic)) await cluster.refreshMetadata();
       else await cluster.addMultipleTargetTopics([topic]);
-      this.#topics.add(topic);
+      topics.add(topic);
     } catch (error) {
-      this.#startAnew(cluster);
+      this.#startAnew(client);
       throw error;
     }
+    // It was given up while it connected: it would stay connected for nobody.
+    if (client !== this.#client) void cluster.disconnect().catch(() => undefined);
   }
 
-  /** What the present client does; one that does not end it makes room for another. */
-  async #within<T>(ms: number, work: Promise<T>): Promise<T> {
-    const cluster = this.#cluster;
+  /** What a client does; one that does not end it makes room for another. */
+  async #within<T>(client: Client, ms: number, work: Promise<T>): Promise<T> {
     try {
       return await within(ms, work);
     } catch (error) {
-      if (error === ENDLESS) this.#startAnew(cluster);
+      if (error === ENDLESS) this.#startAnew(client);
       throw error;
     }
   }
 
   /** One that was cut short while it connected counts as connected and never answers: only another one helps. */
-  #startAnew(old: KafkaCluster): void {
+  #startAnew(old: Client): void {
     // Another has its place already.
-    if (old !== this.#cluster) return;
-    this.#cluster = this.#create();
-    this.#stale = true;
-    this.#topics.clear();
-    this.#coordinator = undefined;
-    void old.disconnect().catch(() => undefined);
+    if (old !== this.#client) return;
+    this.#client = new Client(this.#create());
+    void old.cluster.disconnect().catch(() => undefined);
   }
 }
 

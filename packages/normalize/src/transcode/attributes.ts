@@ -6,6 +6,8 @@ import { type RenameCount, RenamedKeys } from './renamed-keys.ts';
 const KEY = (1 << 3) | 2;
 const VALUE = (2 << 3) | 2;
 const GUESSES = 64;
+/** Two tags and two lengths. */
+const SHORTEST = 4;
 
 /**
  * Pushes KeyValues to a map column. Exports repeat their keys in the same places, so the id that a place had last time
@@ -37,11 +39,12 @@ export class AttributeWriter {
     let keyEnd = 0;
     let valueStart = 0;
     let valueEnd = -1;
-    // A short key and a short value, as nearly every one: what stands where is known from two lengths.
-    const second = pos + 2 + buf[pos + 1]!;
-    const last = second + 2 + buf[second + 1]!;
+    // A short key and a short value, as nearly every one: what stands where is known from two lengths. Nothing is read past the
+    // end: an array that is read there once may be read more slowly ever after.
+    const second = end - pos >= SHORTEST ? pos + 2 + buf[pos + 1]! : end;
     if (
-      last === end &&
+      second <= end - 2 &&
+      second + 2 + buf[second + 1]! === end &&
       ((buf[pos + 1]! | buf[second + 1]!) & 0x80) === 0 &&
       buf[pos] === KEY &&
       buf[second] === VALUE

@@ -40,8 +40,7 @@ export class PipeState {
 
   /** Fresh reports of a role. */
   reporters(role: FlowRole): number {
-    this.current();
-    return this.#reports.count(role);
+    return this.#reports.count(this.#track, role);
   }
 
   /** Takes a report as it comes. */
