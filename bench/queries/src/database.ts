@@ -29,10 +29,12 @@ const COLD = [
 ].map((cache) => `SYSTEM DROP ${cache}`);
 
 const MERGE_TRIES = 20;
-/** So long without a merge: no other is begun. */
+/** Most merges are begun sooner after the one before. */
 const QUIET_S = 5;
-const ONE_BLOCK =
-  'max_insert_threads = 1, min_insert_block_size_rows = 1048448, min_insert_block_size_bytes = 1073741824';
+const MERGES_S_MAX = 1_800;
+/** Rows of one block; what is inserted at once has no more. */
+export const BLOCK_ROWS_MAX = 1_048_448;
+const ONE_BLOCK = `max_insert_threads = 1, min_insert_block_size_rows = ${BLOCK_ROWS_MAX}, min_insert_block_size_bytes = 1073741824`;
 
 /** The embedded engine on a data directory, one at a time in a process. */
 export class Database {
@@ -81,9 +83,10 @@ export class Database {
     });
   }
 
-  /** Waits until nothing is merged any more, and lets nothing be merged from then on. */
+  /** Waits until no merge has been under way for a while, and lets nothing be merged from then on. @throws Error where that takes too long */
   endMerges(): void {
-    for (let quiet = 0; quiet < QUIET_S; ) {
+    for (let quiet = 0, waited = 0; quiet < QUIET_S; waited++) {
+      if (waited > MERGES_S_MAX) throw new Error(`merges go on after ${MERGES_S_MAX} s`);
       this.execute('SELECT sleep(1)');
       const [running] = this.rows<{ n: string }>('SELECT count() AS n FROM system.merges');
       quiet = Number(running?.n) === 0 ? quiet + 1 : 0;

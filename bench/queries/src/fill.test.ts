@@ -53,10 +53,35 @@ test(
     expect(spans!.parts).toBeLessThan(SMALL.rows / 500);
     const more = 'INSERT INTO weir.otel_traces SELECT * FROM weir.otel_traces LIMIT 1';
     for (let times = 0; times < 10; times++) tables.insert(more);
+    expect(() => tables.execute('OPTIMIZE TABLE weir.otel_traces FINAL')).toThrow(/cancelled merging/i);
     const [after] = tables.rows<{ n: string }>(
       "SELECT count() AS n FROM system.parts WHERE active AND database = 'weir' AND table = 'otel_traces'",
     );
     expect(Number(after!.n)).toBe(spans!.parts + 10);
+    tables.close();
+    rmSync(place, { recursive: true, force: true });
+  },
+  WAIT_MS,
+);
+
+test(
+  'by default nothing is merged before all is inserted',
+  () => {
+    const place = mkdtempSync(join(tmpdir(), 'weir-queries-merges-'));
+    const tables = new Database(place, 1);
+    const insert = tables.insert.bind(tables);
+    let inserts = 0;
+    tables.insert = (sql) => {
+      const ms = insert(sql);
+      const [, table] = /INTO (weir\.\w+)/.exec(sql) ?? [];
+      if (table === undefined) return ms;
+      inserts++;
+      expect(() => tables.execute(`OPTIMIZE TABLE ${table} FINAL`)).toThrow(/cancelled merging/i);
+      return ms;
+    };
+    const weir = SCHEMAS.filter(({ name }) => name === 'weir');
+    expect(fill(tables, weir, SMALL, quiet).map(({ parts }) => parts)).toEqual([3, 3, 3]);
+    expect(inserts).toBe(2);
     tables.close();
     rmSync(place, { recursive: true, force: true });
   },

@@ -78,13 +78,14 @@ export function fill(
   onProgress: (text: string) => void,
   { insertRows, onPiece = () => undefined, begun }: FillOptions = {},
 ): TableFill[] {
-  if (insertRows === undefined) database.execute('SYSTEM STOP MERGES');
   if (begun === undefined) {
     for (const statement of schemas.flatMap(({ statements }) => statements)) {
       database.execute(statement.replace('index_granularity = 8192', `index_granularity = ${shape.granuleRows}`));
     }
     onPiece({});
   }
+  // Of the tables that are there: those that are made later merge.
+  if (insertRows === undefined) database.execute('SYSTEM STOP MERGES');
   database.execute(`DROP DATABASE IF EXISTS ${SOURCE}`);
   database.execute(`CREATE DATABASE ${SOURCE}`);
   const piece = insertRows ?? rowsOfInsert(shape.rows);
@@ -114,7 +115,7 @@ export function fill(
   database.execute(`DROP DATABASE ${SOURCE}`);
   if (insertRows !== undefined) {
     database.endMerges();
-    return schemas.flatMap((schema) => TABLES.map((table) => size(database, schema, table)));
+    return sizes(database, schemas);
   }
   return schemas.flatMap((schema) =>
     TABLES.map((table) => {
@@ -126,6 +127,11 @@ export function fill(
       return { ...size(database, schema, table), ...insert, mergeCpuS: (mergeMs * 1000) / shape.rows };
     }),
   );
+}
+
+/** What all tables take now. */
+export function sizes(database: Database, schemas: readonly Schema[]): TableFill[] {
+  return schemas.flatMap((schema) => TABLES.map((table) => size(database, schema, table)));
 }
 
 function rowsThere(database: Database, schema: Schema, table: string): number {

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { ROOT } from '@weir/local';
 import { readCommandLine, wrongUsage } from '@weir/testkit';
 import { ask } from './ask.ts';
-import { Database } from './database.ts';
-import { fill, type InsertCosts, type TableFill } from './fill.ts';
+import { BLOCK_ROWS_MAX, Database } from './database.ts';
+import { fill, type InsertCosts, sizes, type TableFill } from './fill.ts';
 import { renderReport } from './report.ts';
 import { type RowsShape, usualStartNs } from './rows.ts';
-import { SCHEMAS } from './schemas.ts';
+import { SCHEMAS, type Schema } from './schemas.ts';
 
 const HELP = `The usual questions, timed on Weir's tables beside those of the Collector's ClickHouse exporter, with the same rows.
 
@@ -38,6 +38,8 @@ const print = (text: string) => process.stdout.write(`${new Date().toISOString()
 
 interface Kept {
   readonly shape: Omit<RowsShape, 'startNs'> & { readonly startNs: string };
+  /** Rows of one insert where merges went on between them. */
+  readonly insertRows?: number | undefined;
   /** While rows are missing. */
   readonly costs?: InsertCosts;
   /** Once all are there and merged. */
@@ -86,7 +88,7 @@ function options() {
     startNs: usualStartNs(Date.now()),
   };
   const insertRows = values.insert === undefined ? undefined : Number(values.insert);
-  if (insertRows !== undefined && !(Number.isSafeInteger(insertRows) && insertRows > 0))
+  if (insertRows !== undefined && !(Number.isSafeInteger(insertRows) && insertRows > 0 && insertRows <= BLOCK_ROWS_MAX))
     wrongUsage(`--insert ${values.insert}`);
   return {
     ...values,
@@ -101,6 +103,8 @@ function options() {
 
 function run(given: ReturnType<typeof options>): void {
   const keptPath = join(given.dir, 'fill.json');
+  if (given.reuse && given.insertRows !== undefined)
+    wrongUsage('--reuse has the inserts that --keep left: leave out --insert');
   if (!given.reuse && existsSync(given.dir)) wrongUsage(`${given.dir} is there: remove it, or give --reuse`);
   const kept = given.reuse ? (JSON.parse(readFileSync(keptPath, 'utf8')) as Kept) : undefined;
   const shape = kept === undefined ? given.shape : { ...kept.shape, startNs: BigInt(kept.shape.startNs) };
@@ -108,11 +112,14 @@ function run(given: ReturnType<typeof options>): void {
   const database = new Database(join(given.dir, 'data'), given.threads);
   try {
     const plain = { ...shape, startNs: String(shape.startNs) };
-    const keep = (what: Omit<Kept, 'shape'>) => writeFileSync(keptPath, JSON.stringify({ shape: plain, ...what }));
+    const { insertRows } = kept ?? given;
+    const keep = (what: Pick<Kept, 'costs' | 'fills'>) =>
+      writeFileSync(keptPath, JSON.stringify({ shape: plain, insertRows, ...what }));
     const onPiece = (costs: InsertCosts) => keep({ costs });
-    const { insertRows } = given;
     const fills =
-      kept?.fills ?? fill(database, given.schemas, shape, print, { insertRows, onPiece, begun: kept?.costs });
+      kept?.fills === undefined
+        ? fill(database, given.schemas, shape, print, { insertRows, onPiece, begun: kept?.costs })
+        : asTheyAre(database, given.schemas, kept.fills, insertRows);
     keep({ fills });
     const answers = ask(database, given.schemas, { shape, rounds: given.rounds }, print);
     const [engine] = database.rows<{ version: string }>('SELECT version() AS version');
@@ -136,6 +143,18 @@ function run(given: ReturnType<typeof options>): void {
     database.close();
     if (!given.keep && !given.reuse) rmSync(given.dir, { recursive: true, force: true });
   }
+}
+
+/** Tables of which parts were left may have been merged since. */
+function asTheyAre(
+  database: Database,
+  schemas: readonly Schema[],
+  fills: readonly TableFill[],
+  insertRows: number | undefined,
+): readonly TableFill[] {
+  if (insertRows === undefined) return fills;
+  database.endMerges();
+  return sizes(database, schemas);
 }
 
 run(options());
