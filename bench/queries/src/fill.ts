@@ -11,7 +11,7 @@ export interface TableFill {
   readonly rows: number;
   /** CPU seconds for each million rows of spans or logs, the look-up's view with its spans; left out where it is not known. */
   readonly insertCpuS?: number;
-  /** Left out where merges went on between inserts. */
+  /** Left out where merges went on between inserts, or a fill that was cut went on. */
   readonly mergeCpuS?: number;
   readonly bytesOnDisk: number;
   readonly bytesOfIndexes: number;
@@ -123,8 +123,11 @@ export function fill(
       onProgress(`${schema.name} ${table}: merged`);
       const costs = insertMs.get(`${schema.name} ${table}`);
       // The median of the whole pieces: the first insert of a process costs more than the others.
-      const insert = costs === undefined ? {} : { insertCpuS: (median(costs) * 1000) / Math.min(piece, shape.rows) };
-      return { ...size(database, schema, table), ...insert, mergeCpuS: (mergeMs * 1000) / shape.rows };
+      const whole = costs?.slice(0, Math.max(1, Math.floor(shape.rows / piece)));
+      const insert = whole === undefined ? {} : { insertCpuS: (median(whole) * 1000) / Math.min(piece, shape.rows) };
+      // What was merged before the cut is not known.
+      const merge = begun === undefined ? { mergeCpuS: (mergeMs * 1000) / shape.rows } : {};
+      return { ...size(database, schema, table), ...insert, ...merge };
     }),
   );
 }

@@ -190,3 +190,15 @@ test('where writes are taken and refused by turns, what is done meanwhile is mea
   }
   expect(meter.look([at(done + 2, done + 102)], 61_000).drainBytesPerSecond).toBeLessThan(4 * MIB);
 });
+
+test('one look at a new backlog is no reason to forget what is known, should writes be refused from then on', () => {
+  const meter = new BacklogMeter(BOUNDS);
+  steady(meter, 10);
+  // It keeps up for a while.
+  for (let n = 11; n <= 40; n++) meter.look([at(10 * n, 10 * n)], n * 1_000);
+  meter.look([at(400, 410)], 41_000);
+  meter.look([at(405, 420)], 42_000);
+  const refused = (n: number) => meter.look([at(405, 10 * n)], n * 1_000, () => true);
+  for (let n = 43; n <= 53; n++) refused(n);
+  expect(refused(60)).toMatchObject({ stalled: true, drainBytesPerSecond: expect.closeTo(10 * MIB) });
+});

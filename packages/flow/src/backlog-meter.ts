@@ -151,7 +151,7 @@ export class BacklogMeter {
       this.#measuredMs = nowMs;
     } else if (rate <= this.#drain.value) return;
     this.#drain.add(rate, Math.min(seconds, LOOK_S_MAX));
-    if (rate > 0) this.#drainSure = this.#drain.copy();
+    if (rate > 0 && this.#drain.count >= LOOKS_MIN) this.#drainSure = this.#drain.copy();
   }
 
   /** @param drainingBytes of those that the drain is of */

@@ -158,11 +158,12 @@ export class KafkaConnection {
       else await cluster.addMultipleTargetTopics([topic]);
       topics.add(topic);
     } catch (error) {
-      this.#startAnew(client);
+      if (client === this.#client) this.#startAnew(client);
+      else leave(client);
       throw error;
     }
     // It was given up while it connected: it would stay connected for nobody.
-    if (client !== this.#client) void cluster.disconnect().catch(() => undefined);
+    if (client !== this.#client) leave(client);
   }
 
   /** What a client does; one that does not end it makes room for another. */
@@ -180,8 +181,12 @@ export class KafkaConnection {
     // Another has its place already.
     if (old !== this.#client) return;
     this.#client = new Client(this.#create());
-    void old.cluster.disconnect().catch(() => undefined);
+    leave(old);
   }
+}
+
+function leave({ cluster }: Client): void {
+  void cluster.disconnect().catch(() => undefined);
 }
 
 function createCluster(config: KafkaConfig, logger: KafkaLogger, metadataMaxAge: number): KafkaCluster {

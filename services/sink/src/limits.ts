@@ -12,6 +12,9 @@ export const LIMITS = {
   /** The least that a batch of one partition may hold, however many a sink has: some of the largest records. */
   partitionBytesMin: 2 * MIB,
   readWaitMs: 500,
+  /** Read of a partition before any of it is worked on, to know how much waits: of its newest records, the first of these bytes. */
+  sampleRecords: 16,
+  sampleBytesMax: 64 * 1024,
   /** A partition whose buffer is full looks again after this, were it not woken by what was stored. */
   fullLookMs: 1_000,
   /** A loop with nothing to do looks again after this, were it not woken. */

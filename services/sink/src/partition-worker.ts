@@ -87,6 +87,7 @@ export class PartitionWorker implements PartitionWork {
   async run(signal: AbortSignal, draining: AbortSignal): Promise<void> {
     const { log, topic, bounds, cutter } = this.#parts;
     const limits = await log.bounds(topic, this.#partition, signal);
+    await this.#sample(limits, signal);
     const recorded = new RecordedCuts({ ...this.#parts, clock: this.#clock });
     // Its backlog counts while it waits for another partition, too.
     const onFound = ({ offset }: SinkStart) => {
@@ -120,6 +121,17 @@ export class PartitionWorker implements PartitionWork {
       stop.removeEventListener('abort', wake);
       await Promise.allSettled([filling, storing]);
     }
+  }
+
+  /** The size of the newest records: the backlog counts before any is read, while a recorded cut is inserted or waited for. */
+  async #sample({ start, end }: { readonly start: number; readonly end: number }, signal: AbortSignal): Promise<void> {
+    if (this.progress.recordBytes > 0 || start === end) return;
+    const { log, topic } = this.#parts;
+    const from = Math.max(start, end - LIMITS.sampleRecords);
+    const options = { maxBytes: LIMITS.sampleBytesMax, maxWaitMs: LIMITS.readWaitMs };
+    const { records } = await log.read(topic, this.#partition, from, options, signal);
+    const sizes = records.map(({ value }) => value?.length ?? 0).filter((size) => size > 0);
+    if (sizes.length > 0) this.progress.recordBytes = sizes.reduce((sum, size) => sum + size) / sizes.length;
   }
 
   #tellLost(stood: number, first: number): void {
