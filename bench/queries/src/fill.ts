@@ -115,7 +115,7 @@ export function fill(
   database.execute(`DROP DATABASE ${SOURCE}`);
   if (insertRows !== undefined) {
     database.endMerges();
-    return sizes(database, schemas);
+    return schemas.flatMap((schema) => TABLES.map((table) => size(database, schema, table)));
   }
   return schemas.flatMap((schema) =>
     TABLES.map((table) => {
@@ -130,11 +130,6 @@ export function fill(
       return { ...size(database, schema, table), ...insert, ...merge };
     }),
   );
-}
-
-/** What all tables take now. */
-export function sizes(database: Database, schemas: readonly Schema[]): TableFill[] {
-  return schemas.flatMap((schema) => TABLES.map((table) => size(database, schema, table)));
 }
 
 function rowsThere(database: Database, schema: Schema, table: string): number {

@@ -4,10 +4,10 @@ import { ROOT } from '@weir/local';
 import { readCommandLine, wrongUsage } from '@weir/testkit';
 import { ask } from './ask.ts';
 import { BLOCK_ROWS_MAX, Database } from './database.ts';
-import { fill, type InsertCosts, sizes, type TableFill } from './fill.ts';
+import { fill, type InsertCosts, type TableFill } from './fill.ts';
 import { renderReport } from './report.ts';
 import { type RowsShape, usualStartNs } from './rows.ts';
-import { SCHEMAS, type Schema } from './schemas.ts';
+import { SCHEMAS } from './schemas.ts';
 
 const HELP = `The usual questions, timed on Weir's tables beside those of the Collector's ClickHouse exporter, with the same rows.
 
@@ -40,7 +40,7 @@ interface Kept {
   readonly shape: Omit<RowsShape, 'startNs'> & { readonly startNs: string };
   /** Rows of one insert where merges went on between them. */
   readonly insertRows?: number | undefined;
-  /** While rows are missing. */
+  /** While rows are missing, or where merges went on between inserts. */
   readonly costs?: InsertCosts;
   /** Once all are there and merged. */
   readonly fills?: readonly TableFill[];
@@ -67,7 +67,9 @@ function options() {
     },
     HELP,
   );
-  const number = (name: 'rows' | 'tenants' | 'services' | 'hours' | 'rounds' | 'threads' | 'seed' | 'granule') => {
+  const number = (
+    name: 'rows' | 'insert' | 'tenants' | 'services' | 'hours' | 'rounds' | 'threads' | 'seed' | 'granule',
+  ) => {
     const value = Number(values[name]);
     if (!(value > 0) || (name !== 'hours' && !Number.isSafeInteger(value))) wrongUsage(`--${name} ${values[name]}`);
     return value;
@@ -87,9 +89,8 @@ function options() {
     oneRetention: values['one-retention'],
     startNs: usualStartNs(Date.now()),
   };
-  const insertRows = values.insert === undefined ? undefined : Number(values.insert);
-  if (insertRows !== undefined && !(Number.isSafeInteger(insertRows) && insertRows > 0 && insertRows <= BLOCK_ROWS_MAX))
-    wrongUsage(`--insert ${values.insert}`);
+  const insertRows = values.insert === undefined ? undefined : number('insert');
+  if (insertRows !== undefined && insertRows > BLOCK_ROWS_MAX) wrongUsage(`--insert ${insertRows}`);
   return {
     ...values,
     insertRows,
@@ -117,10 +118,9 @@ function run(given: ReturnType<typeof options>): void {
       writeFileSync(keptPath, JSON.stringify({ shape: plain, insertRows, ...what }));
     const onPiece = (costs: InsertCosts) => keep({ costs });
     const fills =
-      kept?.fills === undefined
-        ? fill(database, given.schemas, shape, print, { insertRows, onPiece, begun: kept?.costs })
-        : asTheyAre(database, given.schemas, kept.fills, insertRows);
-    keep({ fills });
+      kept?.fills ?? fill(database, given.schemas, shape, print, { insertRows, onPiece, begun: kept?.costs });
+    // Parts that merges left may be merged further before they are asked again: their sizes are read anew then.
+    if (insertRows === undefined) keep({ fills });
     const answers = ask(database, given.schemas, { shape, rounds: given.rounds }, print);
     const [engine] = database.rows<{ version: string }>('SELECT version() AS version');
     const result = {
@@ -143,18 +143,6 @@ function run(given: ReturnType<typeof options>): void {
     database.close();
     if (!given.keep && !given.reuse) rmSync(given.dir, { recursive: true, force: true });
   }
-}
-
-/** Tables of which parts were left may have been merged since. */
-function asTheyAre(
-  database: Database,
-  schemas: readonly Schema[],
-  fills: readonly TableFill[],
-  insertRows: number | undefined,
-): readonly TableFill[] {
-  if (insertRows === undefined) return fills;
-  database.endMerges();
-  return sizes(database, schemas);
 }
 
 run(options());

@@ -7,7 +7,7 @@ export {
 } from './backlog-meter.ts';
 export { type BacklogParts, type BacklogWork, createBacklogReporter } from './backlog-reporter.ts';
 export { Breaker } from './breaker.ts';
-export { FAIR_FILL, FLOW_FRESH_MS, FLOW_REPORTERS_MAX, FlowReports, type Fullest } from './flow-reports.ts';
+export { FAIR_FILL, FLOW_FRESH_MS, FLOW_REPORTERS_MAX, FlowReports } from './flow-reports.ts';
 export { limitShares } from './limit-shares.ts';
 export { createPeriodic, type PeriodicParts } from './periodic.ts';
 export {

@@ -1,5 +1,5 @@
 import { SIGNALS } from '@weir/pipeline';
-import { decodeExport, encodeExport, exportRequest, itemFaults, type OracleLimits } from '@weir/testkit';
+import { decodeExport, encodeExport, exportRequest, itemFaults, type OracleLimits, protoField } from '@weir/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type ItemLimits, UNLIMITED } from './item-limits.ts';
@@ -175,17 +175,9 @@ describe('the series of a point', () => {
 describe('faults beyond what is kept', () => {
   test('a body of millions of empty spans is scanned in bounded memory', () => {
     const items = 3_000_000;
-    const varint = (value: number) => {
-      const out: number[] = [];
-      for (let rest = value; ; rest >>>= 7) {
-        out.push(rest > 0x7f ? (rest & 0x7f) | 0x80 : rest);
-        if (rest <= 0x7f) return out;
-      }
-    };
     const spans = Buffer.alloc(items * 2);
     for (let at = 0; at < spans.length; at += 2) spans[at] = 0x12;
-    const scope = Buffer.concat([Buffer.from([0x12, ...varint(spans.length)]), spans]);
-    const body = Buffer.concat([Buffer.from([0x0a, ...varint(scope.length)]), scope]);
+    const body = protoField(1, protoField(2, spans));
     expect(scanner.scan('traces', body, 1e9, totals)).toEqual({ ok: true });
     expect([totals.items, totals.rejectedItems]).toEqual([items, items]);
     expect(totals.faults.length).toBeLessThanOrEqual(2 ** 24);

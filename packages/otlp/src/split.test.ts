@@ -1,8 +1,7 @@
 import { SIGNALS, type SignalKind } from '@weir/pipeline';
-import { decodeExport, type ExpectedRow, encodeExport, expectedRows, exportRequest } from '@weir/testkit';
+import { decodeExport, type ExpectedRow, encodeExport, expectedRows, exportRequest, protoField } from '@weir/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ProtoWriter } from './proto-writer.ts';
 import { splitExport } from './split.ts';
 
 const OWNER = { tenant: 'a', retentionDays: 1, receivedAtNs: 1n };
@@ -23,13 +22,6 @@ function contentOf(signal: SignalKind, exports: readonly Uint8Array[]) {
 function piecesOf(bytes: Buffer, bytesMax: number): Buffer[] | undefined {
   const pieces: Buffer[] = [];
   return splitExport(bytes, bytesMax, (piece) => pieces.push(piece)) ? pieces : undefined;
-}
-
-/** A length-delimited field. */
-function field(tag: number, ...content: Buffer[]): Buffer {
-  const out = new ProtoWriter();
-  out.field(tag, Buffer.concat(content));
-  return out.bytes();
 }
 
 const sizeOf = (pieces: readonly Buffer[]) => pieces.reduce((sum, piece) => sum + piece.length, 0);
@@ -76,20 +68,27 @@ describe('splitExport', () => {
   });
 
   test('keeps what is known of a resource and a scope, wherever it stands, and drops what is not', () => {
-    const item = field(2, Buffer.alloc(0));
-    const [unknown, url, head] = [field(15, Buffer.alloc(900)), field(3, Buffer.from('u')), field(1, Buffer.alloc(0))];
-    const scope = field(2, unknown, head, item, unknown, item, url);
-    const bytes = field(1, unknown, head, head, scope, unknown, url);
-    const kept = field(1, head, head, url, field(2, head, url, item, item));
+    const item = protoField(2, Buffer.alloc(0));
+    const [unknown, url, head] = [
+      protoField(15, Buffer.alloc(900)),
+      protoField(3, Buffer.from('u')),
+      protoField(1, Buffer.alloc(0)),
+    ];
+    const scope = protoField(2, unknown, head, item, unknown, item, url);
+    const bytes = protoField(1, unknown, head, head, scope, unknown, url);
+    const kept = protoField(1, head, head, url, protoField(2, head, url, item, item));
     expect(piecesOf(bytes, 100)).toEqual([kept]);
   });
 
   test.each([
-    ['a schema URL', field(3, Buffer.alloc(40_000, 'u'))],
-    ['a repeated resource', Buffer.concat([field(1, field(15, Buffer.alloc(40_000))), field(1)])],
+    ['a schema URL', protoField(3, Buffer.alloc(40_000, 'u'))],
+    ['a repeated resource', Buffer.concat([protoField(1, protoField(15, Buffer.alloc(40_000))), protoField(1)])],
   ])('does not make much of little by repeating %s', (_name, head) => {
-    const scope = field(2, ...Array.from({ length: 400 }, () => field(2, field(5, Buffer.alloc(200, 'n')))));
-    const bytes = field(1, head, scope);
+    const scope = protoField(
+      2,
+      ...Array.from({ length: 400 }, () => protoField(2, protoField(5, Buffer.alloc(200, 'n')))),
+    );
+    const bytes = protoField(1, head, scope);
     let made = 0;
     const split = splitExport(bytes, 41_000, (piece) => {
       made += piece.length;

@@ -50,4 +50,5 @@ export {
 } from './wire/export-wire.ts';
 export { GRPC_METHODS, GrpcWire, type GrpcWireAnswer, type GrpcWireCall, grpcFrame } from './wire/grpc-wire.ts';
 export { type Http1Answer, type Http1Request, Http1Wire, http1Bytes } from './wire/http1-wire.ts';
+export { protoField } from './wire/proto-field.ts';
 export { decodeRetryInfo, decodeRpcStatus, type RpcDetail, type RpcStatus } from './wire/rpc-status.ts';

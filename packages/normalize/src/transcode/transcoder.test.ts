@@ -11,6 +11,7 @@ import {
   expectedRows,
   exportRequest,
   type OracleRequestInit,
+  protoField,
   type RowOwner,
   readSample,
   SAMPLES,
@@ -96,24 +97,15 @@ function exportBytes(signal: SignalKind): fc.Arbitrary<{ signal: SignalKind; byt
   return exportRequest(signal).map((init) => ({ signal, bytes: encodeExport(signal, init) }));
 }
 
-/** Up to 2^21. */
-const varint = (value: number) => Uint8Array.of((value & 127) | 128, ((value >> 7) & 127) | 128, value >> 14);
-const field = (tag: number, content: Uint8Array): Buffer => {
-  const { length } = content;
-  return Buffer.concat([
-    Uint8Array.of(tag, ...(length < 128 ? [length] : [(length & 127) | 128, length >> 7])),
-    content,
-  ]);
-};
 const TEXT = fc.oneof(fc.constantFrom('', 'a', 'http.route'), fc.string({ minLength: 100, maxLength: 200 }));
 /** A key, a value, what nobody knows: in any order, each once, several times or not at all. */
 const KEY_VALUE = fc
   .array(
     fc.oneof(
-      TEXT.map((text) => field(0x0a, Buffer.from(text))),
-      TEXT.map((text) => field(0x12, field(0x0a, Buffer.from(text)))),
-      fc.integer({ min: 0, max: 127 }).map((value) => field(0x12, Uint8Array.of(0x18, value))),
-      fc.constantFrom(field(0x4a, Buffer.from('?')), Buffer.of(0x50, 0x07)),
+      TEXT.map((text) => protoField(1, Buffer.from(text))),
+      TEXT.map((text) => protoField(2, protoField(1, Buffer.from(text)))),
+      fc.integer({ min: 0, max: 127 }).map((value) => protoField(2, Uint8Array.of(0x18, value))),
+      fc.constantFrom(protoField(9, Buffer.from('?')), Buffer.of(0x50, 0x07)),
     ),
     { maxLength: 4 },
   )
@@ -121,17 +113,13 @@ const KEY_VALUE = fc
 
 describe('what ClickHouse returns', () => {
   test('is what the official decoder finds in attributes whose fields stand in no usual order', () => {
-    const id = (tag: number, bytes: number) => field(tag, Buffer.alloc(bytes, 1));
+    const ids = [protoField(1, Buffer.alloc(16, 1)), protoField(2, Buffer.alloc(8, 1))];
     const start = Buffer.concat([Uint8Array.of(0x39), Buffer.alloc(8, 1)]);
     const spans = fc.array(fc.array(KEY_VALUE, { maxLength: 6 }), { minLength: 20, maxLength: 60 });
     fc.assert(
       fc.property(spans, (all) => {
-        const messages = all.map((pairs) =>
-          Buffer.concat([id(0x0a, 16), id(0x12, 8), start, ...pairs.map((pair) => field(0x4a, pair))]),
-        );
-        const scope = Buffer.concat(messages.map((span) => field(0x12, span)));
-        const resource = Buffer.concat([Uint8Array.of(0x12), varint(scope.length), scope]);
-        const bytes = Buffer.concat([Uint8Array.of(0x0a), varint(resource.length), resource]);
+        const messages = all.map((pairs) => protoField(2, ...ids, start, ...pairs.map((pair) => protoField(9, pair))));
+        const bytes = protoField(1, protoField(2, ...messages));
         const sent = [{ signal: 'traces' as const, bytes, owner: newOwner() }];
         expect(storeAll(sent)).toEqual(expectAll(sent));
       }),
