@@ -124,3 +124,54 @@ test('what a client learns after it was given up is not taken for what the next 
   // Once when it was given up, and once when it had connected after all.
   expect(left).toEqual([0, 0]);
 });
+
+test('what is wrong with one topic is asked for again, and costs the others neither their client nor their answer', async () => {
+  let [made, refreshed, answers] = [0, 0, 0];
+  const connection = new KafkaConnection({ brokers: ['b:1'], clientId: 'c' }, QUIET, 1_000, () => {
+    made++;
+    const cluster = {
+      isConnected: () => true,
+      addMultipleTargetTopics: async () => undefined,
+      refreshMetadata: async () => void refreshed++,
+      refreshMetadataIfNecessary: async () => undefined,
+      findTopicPartitionMetadata: (topic: string) => {
+        if (topic === 'bad') throw Object.assign(new Error(), { code: 29 });
+        return [{ partitionId: 0 }];
+      },
+      findLeaderForPartitions: (_topic: string, [partition]: number[]) =>
+        partition === 0 ? { 7: [0] } : { '-1': [1] },
+      disconnect: async () => undefined,
+    };
+    return cluster as unknown as KafkaCluster;
+  });
+  for (let times = 1; times <= 3; times++) {
+    await expect(connection.partitionsOf('bad')).rejects.toMatchObject({ code: 'rejected' });
+    await expect(connection.leaderOf('t', 1)).rejects.toMatchObject({ code: 'unavailable', retryable: true });
+    if ((await connection.leaderOf('t', 0)) === '7' && (await connection.partitionsOf('t')) === 1) answers++;
+  }
+  // Each error is followed by a look, those of the first time by the look that comes with a topic that is new.
+  expect({ made, refreshed, answers }).toEqual({ made: 1, refreshed: 5, answers: 3 });
+});
+
+test('a broker that lets a request wait for too long is let go of, by its address, and who leads is asked anew', async () => {
+  const removed: unknown[] = [];
+  let refreshed = 0;
+  const late = Object.assign(new Error('late'), { name: 'KafkaJSRequestTimeoutError', broker: '[::1]:9092' });
+  const connection = new KafkaConnection({ brokers: ['b:1'], clientId: 'c' }, QUIET, 1_000, () => {
+    const cluster = {
+      isConnected: () => true,
+      addMultipleTargetTopics: async () => undefined,
+      refreshMetadata: async () => void refreshed++,
+      refreshMetadataIfNecessary: async () => undefined,
+      findLeaderForPartitions: () => ({ 7: [0] }),
+      findBroker: async () => ({}),
+      removeBroker: (address: unknown) => void removed.push(address),
+      disconnect: async () => undefined,
+    };
+    return cluster as unknown as KafkaCluster;
+  });
+  await connection.leaderOf('t', 0);
+  await expect(connection.at('7', async () => Promise.reject(late))).rejects.toMatchObject({ code: 'timeout' });
+  expect([removed, refreshed]).toEqual([[{ host: '[::1]', port: 9092 }], 0]);
+  expect([await connection.leaderOf('t', 0), refreshed]).toEqual(['7', 1]);
+});

@@ -43,18 +43,13 @@ export class KafkaConnection {
   }
 
   /** Id of the broker that leads a partition. Connects and refreshes what is known where that is needed. */
-  async leaderOf(topic: string, partition: number): Promise<string> {
-    try {
-      const { cluster } = await this.#prepare(topic);
-      const leaders = Object.keys(cluster.findLeaderForPartitions(topic, [partition]));
-      const leader = leaders[0];
+  leaderOf(topic: string, partition: number): Promise<string> {
+    return this.#known(topic, (cluster) => {
+      const leader = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))[0];
       if (leader !== undefined && Number(leader) >= 0) return leader;
-    } catch (error) {
-      throw this.failed(error);
-    }
-    this.#client.stale = true;
-    throw new DependencyError('kafka', 'unavailable', `kafka: ${topic}/${partition} has no leader`, {
-      retryable: true,
+      throw new DependencyError('kafka', 'unavailable', `kafka: ${topic}/${partition} has no leader`, {
+        retryable: true,
+      });
     });
   }
 
@@ -106,20 +101,15 @@ export class KafkaConnection {
   }
 
   /** How many partitions a topic has. */
-  async partitionsOf(topic: string): Promise<number> {
-    try {
-      const { cluster } = await this.#prepare(topic);
-      return cluster.findTopicPartitionMetadata(topic).length;
-    } catch (error) {
-      throw this.failed(error);
-    }
+  partitionsOf(topic: string): Promise<number> {
+    return this.#known(topic, (cluster) => cluster.findTopicPartitionMetadata(topic).length);
   }
 
   failed(error: unknown): DependencyError {
-    const address = error as { name?: string; host?: string; port?: number };
-    if (address?.name === 'KafkaJSConnectionClosedError' && address.host !== undefined && address.port !== undefined) {
+    const address = addressOfLost(error);
+    if (address !== undefined) {
       try {
-        this.#client.cluster.removeBroker({ host: address.host, port: address.port });
+        this.#client.cluster.removeBroker(address);
       } catch {
         // The pool may have dropped it already.
       }
@@ -131,6 +121,21 @@ export class KafkaConnection {
 
   async close(): Promise<void> {
     await this.#client.cluster.disconnect().catch(() => undefined);
+  }
+
+  /** What is known of a topic. Where that is an error, it is of this topic alone, and is asked for anew the next time. */
+  async #known<T>(topic: string, look: (cluster: KafkaCluster) => T): Promise<T> {
+    try {
+      const client = await this.#prepare(topic);
+      try {
+        return look(client.cluster);
+      } catch (error) {
+        client.stale = true;
+        throw error;
+      }
+    } catch (error) {
+      throw this.failed(error);
+    }
   }
 
   /** The client, once it knows the topic. Those that come while it connects or refreshes wait for it: it does not bear two at once. */
@@ -185,6 +190,20 @@ export class KafkaConnection {
   }
 }
 
+/**
+ * The broker whose connection ended, or that did not answer in time: what is sent to it next would wait behind what it has
+ * not answered, and so would the question who leads its partitions now.
+ */
+function addressOfLost(error: unknown): { host: string; port: number } | undefined {
+  const lost = error as { name?: string; host?: string; port?: number; broker?: string } | null;
+  if (lost?.name === 'KafkaJSConnectionClosedError' && lost.host !== undefined && lost.port !== undefined) {
+    return { host: lost.host, port: lost.port };
+  }
+  if (lost?.name !== 'KafkaJSRequestTimeoutError' || typeof lost.broker !== 'string') return undefined;
+  const colon = lost.broker.lastIndexOf(':');
+  return { host: lost.broker.slice(0, colon), port: Number(lost.broker.slice(colon + 1)) };
+}
+
 function leave({ cluster }: Client): void {
   void cluster.disconnect().catch(() => undefined);
 }
@@ -198,6 +217,7 @@ function createCluster(config: KafkaConfig, logger: KafkaLogger, metadataMaxAge:
     requestTimeout: REQUEST_TIMEOUT_MS,
     enforceRequestTimeout: true,
     metadataMaxAge,
+    partialMetadata: true,
     retry: RETRY,
     allowAutoTopicCreation: false,
     maxInFlightRequests: null,

@@ -17,6 +17,7 @@ export interface KafkaCluster {
   findLeaderForPartitions(topic: string, partitions: number[]): Record<string, number[]>;
   findBroker(query: { nodeId: string }): Promise<KafkaBroker>;
   findGroupCoordinator(query: { groupId: string }): Promise<KafkaBroker>;
+  /** @throws what is wrong with the topic as a whole */
   findTopicPartitionMetadata(topic: string): { readonly partitionId: number }[];
 }
 
@@ -128,6 +129,8 @@ interface ClusterOptions {
   requestTimeout: number;
   enforceRequestTimeout: boolean;
   metadataMaxAge: number;
+  /** One topic's or partition's error says nothing of the others (a patch of ours). */
+  partialMetadata: boolean;
   retry: { retries: number; initialRetryTime: number; maxRetryTime: number };
   allowAutoTopicCreation: boolean;
   maxInFlightRequests: number | null;
