@@ -1,8 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
-import { createTotals, Scanner } from '@weir/otlp';
+import { createTotals, ITEM_FAULTS, Scanner } from '@weir/otlp';
 import type { SignalKind } from '@weir/pipeline';
-import { decodeExport, type ExpectedRows, expectedRows, type OracleRequest, REQUEST_SCHEMAS } from '@weir/testkit';
-import { OWNER, officialCounts, SLOW_NS } from './official-counts.ts';
+import {
+  decodeExport,
+  type ExpectedRows,
+  expectedRows,
+  type OracleRequest,
+  officialCounts,
+  REQUEST_SCHEMAS,
+} from '@weir/testkit';
+import { OWNER, SLOW_NS } from './owner.ts';
 import { type StrictWalk, strictWalk } from './strict-walk.ts';
 import { Difference } from './target.ts';
 
@@ -37,9 +44,9 @@ export function scanBoth(signal: SignalKind, bytes: Buffer): { official: Officia
   }
   if (!result.ok) throw new Difference(`the scan refuses as ${result.reason} at ${result.offset} what is an export`);
   const expected = expectedRows(signal, request, OWNER);
-  const { items, errorItems, slowItems, rejected } = totals;
-  const found = { items, errorItems, slowItems, rejected: [...rejected] };
-  const counts = officialCounts(signal, request, expected);
+  const { items, errorItems, slowItems, rejected, rejectedItems } = totals;
+  const found = { items, errorItems, slowItems, rejected: [...rejected], rejectedItems };
+  const counts = officialCounts(signal, request, expected, { owner: OWNER, slowNs: SLOW_NS, faults: ITEM_FAULTS });
   if (isDeepStrictEqual(found, counts)) return { official, expected };
   throw new Difference(`the scan counts ${JSON.stringify(found)}, not ${JSON.stringify(counts)}`);
 }

@@ -1,10 +1,11 @@
 import { EXEMPLAR, type ItemCheck, takeAttribute, takeHolder } from './item-check.ts';
-import { type ItemScanner, timePresent, valueStart } from './scan-items.ts';
+import { isPlainAttribute } from './plain-field.ts';
+import { ITEM_DEPTH, type ItemScanner, timePresent, valueStart } from './scan-item.ts';
 import { CHILDREN, MESSAGE_NAMES, type MessageName, messageIndex } from './schema.ts';
 import { checkField } from './structure.ts';
 import { countItem, ROW_BYTES, type ScanTotals } from './totals.ts';
 import { bucketsMatch, INVALID_TIME, MISMATCHED_BUCKETS, timeValid, VALID } from './validity.ts';
-import type { WireReader } from './wire.ts';
+import { isAscii, type WireReader } from './wire.ts';
 
 const METRIC = messageIndex('Metric');
 const HISTOGRAM_POINT = messageIndex('HistogramDataPoint');
@@ -17,13 +18,16 @@ const POINT_ATTRIBUTES = tagsOf({
 });
 const POINT_EXEMPLARS = tagsOf({ NumberDataPoint: 5, HistogramDataPoint: 8, ExponentialHistogramDataPoint: 11 });
 const NAME = (1 << 3) | 2;
-const METRIC_DEPTH = 4;
-const POINT_DEPTH = METRIC_DEPTH + 2;
+const DESCRIPTION = (2 << 3) | 2;
+const UNIT_TEXT = (3 << 3) | 2;
+const POINT_DEPTH = ITEM_DEPTH + 2;
 /** Name, description and unit are fields 1 to 3. */
 const UNIT = 3;
 const DATA_POINTS = (1 << 3) | 2;
 const START_TIME = (2 << 3) | 1;
 const TIME = (3 << 3) | 1;
+/** A number's double, and the count of all other points. */
+const VALUE_OR_COUNT = (4 << 3) | 1;
 const BUCKET_COUNTS = 6;
 const EXPLICIT_BOUNDS = 7;
 
@@ -41,12 +45,23 @@ export const scanMetric: ItemScanner = (reader, end, check, totals) => {
   if (countFrom < 0) return false;
   const before = totals.items;
   let headBytes = 0;
+  const { buf } = reader;
+  const last = end - 1;
   while (reader.pos < end) {
     const at = reader.pos;
+    const first = buf[at]!;
+    if ((first === NAME || first === DESCRIPTION || first === UNIT_TEXT) && at < last) {
+      const stop = at + 2 + buf[at + 1]!;
+      if (stop <= end && isAscii(reader, at + 1, stop)) {
+        headBytes += stop - at;
+        reader.pos = stop;
+        continue;
+      }
+    }
     const tag = reader.tag(end);
     if (tag < 0) return false;
     if (!isMetricData(tag >>> 3) || (tag & 7) !== 2 || at < countFrom) {
-      if (!checkField(reader, METRIC, tag, end, METRIC_DEPTH)) return false;
+      if (!checkField(reader, METRIC, tag, end, ITEM_DEPTH)) return false;
       if (tag >>> 3 <= UNIT) headBytes += reader.pos - at;
       continue;
     }
@@ -102,7 +117,7 @@ function scanData(reader: WireReader, data: number, end: number, check: ItemChec
     const tag = reader.tag(end);
     if (tag < 0) return false;
     if (tag !== DATA_POINTS) {
-      if (!checkField(reader, data, tag, end, METRIC_DEPTH + 1)) return false;
+      if (!checkField(reader, data, tag, end, ITEM_DEPTH + 1)) return false;
       continue;
     }
     const stop = reader.length(end);
@@ -114,6 +129,8 @@ function scanData(reader: WireReader, data: number, end: number, check: ItemChec
 /** A data point needs a time; a histogram needs one bucket count more than it has bounds, or neither. */
 function scanPoint(reader: WireReader, point: number, end: number, check: ItemCheck, totals: ScanTotals): boolean {
   const { series } = check;
+  const { buf } = reader;
+  const last = end - 1;
   const attributes = POINT_ATTRIBUTES[point]!;
   const exemplars = POINT_EXEMPLARS[point]!;
   let timeAt = -1;
@@ -123,6 +140,29 @@ function scanPoint(reader: WireReader, point: number, end: number, check: ItemCh
   check.begin();
   series?.beginPoint();
   while (reader.pos < end) {
+    const { pos } = reader;
+    // As of a span: what is of one byte's tag and length, and as nearly all are.
+    if (pos < last) {
+      const first = buf[pos]!;
+      const start = pos + 2;
+      const stop = start + buf[pos + 1]!;
+      if (first === attributes) {
+        if (stop <= end && isPlainAttribute(reader, start, stop)) {
+          check.attributes++;
+          if (stop - start > check.quietBytes) check.measure(buf, start, stop);
+          series?.attribute(buf, start, stop);
+          reader.pos = stop;
+          continue;
+        }
+      } else if (first === START_TIME || first === TIME || first === VALUE_OR_COUNT) {
+        if (pos + 9 <= end) {
+          if (first === TIME) timeAt = pos + 1;
+          else if (first === START_TIME) startValid = timeValid(reader.word(pos + 5));
+          reader.pos = pos + 9;
+          continue;
+        }
+      }
+    }
     const tag = reader.tag(end);
     if (tag < 0) return false;
     const at = reader.pos;
@@ -137,7 +177,7 @@ function scanPoint(reader: WireReader, point: number, end: number, check: ItemCh
     }
     if (!checkField(reader, point, tag, end, POINT_DEPTH)) return false;
     if (tag === TIME) timeAt = at;
-    else if (tag === START_TIME) startValid = timeValid(reader.low32(at + 4));
+    else if (tag === START_TIME) startValid = timeValid(reader.word(at + 4));
     else if (point === HISTOGRAM_POINT) {
       const field = tag >>> 3;
       if (field === BUCKET_COUNTS) counts += elements(reader, tag, at);
@@ -148,7 +188,7 @@ function scanPoint(reader: WireReader, point: number, end: number, check: ItemCh
   if (timeAt < 0 || !timePresent(reader, timeAt) || !startValid) fault = INVALID_TIME;
   else if (!bucketsMatch(counts, bounds)) fault = MISMATCHED_BUCKETS;
   else if (check.attributes > check.attributesMax || check.noted !== 0) {
-    fault = check.fault(reader.low32(timeAt), reader.low32(timeAt + 4));
+    fault = check.fault(reader.word(timeAt), reader.word(timeAt + 4));
   }
   if (fault === VALID && series !== undefined) fault = check.seriesFault(series);
   countItem(totals, fault);

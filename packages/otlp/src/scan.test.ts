@@ -5,7 +5,8 @@ import {
   encodeExport,
   expectedRows,
   exportRequest,
-  type OracleRequest,
+  type OfficialCounts,
+  officialCounts,
 } from '@weir/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -18,44 +19,10 @@ const OWNER = { tenant: 'a', retentionDays: 1, receivedAtNs: 1n };
 const scanner = new Scanner();
 const totals = createTotals();
 
-/** What the official decoder's message says of the counts that the scan makes. */
-function plainCounts(signal: SignalKind, bytes: Uint8Array) {
+function plainCounts(signal: SignalKind, bytes: Uint8Array): OfficialCounts {
   const request = decodeExport(signal, bytes);
-  const { rows, invalid } = expectedRows(signal, request, OWNER);
-  const written = Object.values(rows).reduce((sum, table) => sum + table.length, 0);
-  const rejected = ITEM_FAULTS.map((fault) => invalid[fault] ?? 0);
-  const rejectedItems = rejected.reduce((sum, count) => sum + count, 0);
-  const spans = (rows.otel_traces ?? []).map((row) => ({
-    error: row.StatusCode === 'Error',
-    ns: Number(row.Duration),
-  }));
-  const logs = (rows.otel_logs ?? []).map((row) => Number(row.SeverityNumber));
-  const severe = signal === 'logs' ? severeLogs(request as OracleRequest<'logs'>) : logs.length;
-  return {
-    items: written + rejectedItems,
-    rejectedItems,
-    rejected,
-    errorItems: spans.filter(({ error }) => error).length + severe,
-    slowItems: spans.filter(({ ns }) => ns > SLOW_NS).length,
-  };
-}
-
-/** Stored records at ERROR or above. */
-function severeLogs(request: OracleRequest<'logs'>): number {
-  let severe = 0;
-  for (const { scopeLogs } of request.resourceLogs) {
-    for (const { logRecords } of scopeLogs) {
-      for (const record of logRecords) {
-        const alone = {
-          ...request,
-          resourceLogs: [{ ...request.resourceLogs[0]!, scopeLogs: [{ ...scopeLogs[0]!, logRecords: [record] }] }],
-        };
-        const stored = expectedRows('logs', alone, OWNER).rows.otel_logs !== undefined;
-        if (stored && record.severityNumber >= 17) severe++;
-      }
-    }
-  }
-  return severe;
+  const of = { owner: OWNER, slowNs: SLOW_NS, faults: ITEM_FAULTS };
+  return officialCounts(signal, request, expectedRows(signal, request, OWNER), of);
 }
 
 function scannedCounts() {

@@ -1,8 +1,10 @@
 import type { SignalKind } from '@weir/pipeline';
 import { type AttributeHolder, ItemCheck, RESOURCE, SCOPE, takeHolder } from './item-check.ts';
 import { type ItemLimits, UNLIMITED } from './item-limits.ts';
-import { type ItemScanner, scanLogRecord, scanSpan } from './scan-items.ts';
+import type { ItemScanner } from './scan-item.ts';
+import { scanLogRecord } from './scan-log.ts';
 import { scanMetric } from './scan-metric.ts';
+import { scanSpan } from './scan-span.ts';
 import { messageIndex } from './schema.ts';
 import { checkField } from './structure.ts';
 import { clearTotals, rejectAllFrom, type ScanTotals } from './totals.ts';

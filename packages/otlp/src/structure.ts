@@ -1,3 +1,4 @@
+import { isPlainAttribute, SHORT } from './plain-field.ts';
 import { CHILDREN, FIELD_MAX, KIND, KINDS, messageIndex } from './schema.ts';
 import { isAscii, isUtf8, type WireReader } from './wire.ts';
 
@@ -26,31 +27,27 @@ const KEY_VALUE = messageIndex('KeyValue');
 const ANY_VALUE = messageIndex('AnyValue');
 const KEY_TAG = (1 << 3) | 2;
 const VALUE_TAG = (2 << 3) | 2;
-const STRING_TAG = (1 << 3) | 2;
 
 /**
- * {@link checkMessage} of a KeyValue. Nearly all are a short ASCII key and then a value, most a short ASCII string; those
- * are walked without going through the schema, all others go the general way.
+ * {@link checkMessage} of a KeyValue. Nearly all are a short ASCII key and a short ASCII text, most others a short key and a short
+ * value; those are walked without going through the schema.
  */
 export function checkAttribute(reader: WireReader, end: number, depth: number): boolean {
   const { buf, pos } = reader;
-  const keyBytes = buf[pos + 1]!;
-  const keyEnd = pos + 2 + keyBytes;
-  const valueBytes = buf[keyEnd + 1]!;
-  const usual =
-    buf[pos] === KEY_TAG &&
-    keyBytes < 0x80 &&
-    buf[keyEnd] === VALUE_TAG &&
-    valueBytes < 0x80 &&
-    keyEnd + 2 + valueBytes === end &&
-    isAscii(reader, pos + 2, keyEnd);
-  if (!usual) return checkMessage(reader, KEY_VALUE, end, depth);
-  const at = keyEnd + 2;
-  if (buf[at] === STRING_TAG && at + 2 + buf[at + 1]! === end && isAscii(reader, at + 1, end)) {
+  if (isPlainAttribute(reader, pos, end)) {
     reader.pos = end;
     return true;
   }
-  reader.pos = at;
+  const value = end - pos < 4 ? end : pos + 2 + buf[pos + 1]!;
+  const usual =
+    value <= end - 2 &&
+    buf[pos] === KEY_TAG &&
+    buf[value] === VALUE_TAG &&
+    buf[value + 1]! < SHORT &&
+    value + 2 + buf[value + 1]! === end &&
+    isAscii(reader, pos + 1, value);
+  if (!usual) return checkMessage(reader, KEY_VALUE, end, depth);
+  reader.pos = value + 2;
   return checkMessage(reader, ANY_VALUE, end, depth + 1);
 }
 

@@ -123,10 +123,15 @@ export class WireReader {
     return this.pos <= end || this.fail('truncated');
   }
 
-  /** Lower 32 bits of the little-endian fixed64 or fixed32 at `at`, unsigned. */
+  /** Lower 32 bits of the little-endian fixed64 or fixed32 at `at`, unsigned; what lies past the bytes counts as 0. */
   low32(at: number): number {
     const { buf } = this;
     return (buf[at]! | (buf[at + 1]! << 8) | (buf[at + 2]! << 16) | (buf[at + 3]! << 24)) >>> 0;
+  }
+
+  /** {@link low32} of a field that has been passed over as what it is. @throws RangeError past the bytes */
+  word(at: number): number {
+    return this.view.getUint32(at, true);
   }
 
   #failed(fault: WireFault): -1 {
@@ -138,15 +143,15 @@ export class WireReader {
 /** The highest bit of each of four bytes. */
 const HIGH_BITS = 0x80808080 | 0;
 
-/** Whether the bytes [start, end) are ASCII. */
+/** Whether the bytes [start, end) are ASCII: eight at a time, the last four or eight overlapping those before. */
 export function isAscii({ buf, view }: WireReader, start: number, end: number): boolean {
   const last = end - 4;
   if (start > last) {
     for (let pos = start; pos < end; pos++) if (buf[pos]! >= 0x80) return false;
     return true;
   }
-  for (let pos = start; pos < last; pos += 4) if ((view.getInt32(pos) & HIGH_BITS) !== 0) return false;
-  return (view.getInt32(last) & HIGH_BITS) === 0;
+  for (let pos = start; pos < last; pos += 4) if ((view.getInt32(pos, true) & HIGH_BITS) !== 0) return false;
+  return (view.getInt32(last, true) & HIGH_BITS) === 0;
 }
 
 /** Whether the bytes [start, end) are valid UTF-8. Surrogates, overlong forms and code points above U+10FFFF are not. */

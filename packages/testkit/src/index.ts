@@ -22,6 +22,7 @@ export {
 export { exactSelect } from './oracle-rows/exact-select.ts';
 export { expectedRows } from './oracle-rows/expected-rows.ts';
 export { itemFaults, type OracleLimits } from './oracle-rows/item-faults.ts';
+export { type OfficialCounts, officialCounts } from './oracle-rows/official-counts.ts';
 export type { ExpectedRow, ExpectedRows, RowOwner } from './oracle-rows/row.ts';
 export { Mortal } from './simulation/mortal.ts';
 export { type LogFaults, SimulatedLog } from './simulation/simulated-log.ts';

@@ -5,8 +5,8 @@ import { decodeExport, encodeJsonExport, REQUEST_SCHEMAS, readSample, SAMPLES } 
 import type { Chance } from '../chance.ts';
 import { seedExports } from '../corpus.ts';
 import { mutateJson } from '../mutate-json.ts';
-import { SLOW_NS } from '../official-counts.ts';
 import { officialJson } from '../otlp-json.ts';
+import { SLOW_NS } from '../owner.ts';
 import { type Case, Difference, type Target } from '../target.ts';
 
 const scanner = new Scanner();

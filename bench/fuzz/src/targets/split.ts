@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { createTotals, Scanner, splitExport } from '@weir/otlp';
 import { decodeExport, type ExpectedRows, expectedRows } from '@weir/testkit';
 import { mutateExport, seedExports } from '../corpus.ts';
-import { OWNER, SLOW_NS } from '../official-counts.ts';
+import { OWNER, SLOW_NS } from '../owner.ts';
 import { refusalOf, scanBoth, totals } from '../scan-both.ts';
 import { type Case, Difference, type Target } from '../target.ts';
 

@@ -5,7 +5,7 @@ import type { SignalKind } from '@weir/pipeline';
 import { decodeExport, type ExpectedRows, expectedRows } from '@weir/testkit';
 import { blockCells } from '../block-cells.ts';
 import { mutateExport, seedExports } from '../corpus.ts';
-import { OWNER } from '../official-counts.ts';
+import { OWNER } from '../owner.ts';
 import { refusalOf, scanBoth, totals } from '../scan-both.ts';
 import { type Case, Difference, type Target } from '../target.ts';
 
