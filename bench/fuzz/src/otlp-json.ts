@@ -19,7 +19,8 @@ export const JSON_RULES = {
     'an integer in quotes is 1 to 20 decimal digits with or without a minus (the official decoder takes hex, exponents, spaces)',
   doubleText:
     'a double in quotes is a decimal number, NaN, Infinity or -Infinity (the official decoder takes hex and the like)',
-  base64: 'base64 has no white space and padding only at its end (the official decoder takes both anywhere)',
+  base64:
+    'base64 has no white space, padding only at its end, and no digit alone behind its groups of four (the official decoder takes all three)',
   surrogates: 'a lone surrogate in a string becomes U+FFFD (the official decoder refuses it)',
   oneofNull: 'null is unset for every member of a oneof (the official decoder counts a null message as one set twice)',
   depth: 'unknown fields too may not nest more than 202 brackets deep',
@@ -125,7 +126,8 @@ function mapField(field: DescField, value: unknown): JsonValue {
 
 function mapBytes(field: DescField, value: string): string {
   if (!ID_NAMES.has(field.jsonName)) {
-    if (!/^[0-9A-Za-z+/_-]*={0,2}$/.test(value)) throw new RefusedBy('base64');
+    const digits = /^([0-9A-Za-z+/_-]*)={0,2}$/.exec(value)?.[1];
+    if (digits === undefined || digits.length % 4 === 1) throw new RefusedBy('base64');
     return value;
   }
   if (value.length % 2 !== 0 || /[^0-9a-fA-F]/.test(value)) throw new RefusedBy('hex');

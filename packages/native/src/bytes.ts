@@ -80,6 +80,20 @@ export class Bytes {
     else for (let i = 0; i < size; i++) this.buf[at + i] = source[start + i]!;
   }
 
+  /** What was written from `from` on, so many times more. */
+  repeat(from: number, times: number): void {
+    const size = this.length - from;
+    const all = size * times;
+    this.reserve(all);
+    const end = this.length + all;
+    // Each copy is of all that there is.
+    for (let at = this.length; at < end; at = this.length) {
+      const next = Math.min(at - from, end - at);
+      this.buf.copyWithin(at, from, from + next);
+      this.length = at + next;
+    }
+  }
+
   /** A length-prefixed run of bytes, as ClickHouse writes a String. */
   string(source: Uint8Array, start: number, end: number): void {
     this.varint(end - start);

@@ -48,6 +48,13 @@ export class Column64 implements Column {
     this.#floats[this.rows++] = value;
   }
 
+  /** So many rows more of the last value. */
+  repeatLast(times: number): void {
+    const lo = this.#words[this.rows * 2 - 2]!;
+    const hi = this.#words[this.rows * 2 - 1]!;
+    for (let i = 0; i < times; i++) this.push(lo, hi);
+  }
+
   /** A whole number from -2^53 to 2^53; a negative one only where the type has a sign. */
   pushWhole(value: number): void {
     this.push(value >>> 0, Math.floor(value / 2 ** 32));
@@ -104,6 +111,12 @@ export class SmallColumn implements Column {
       this.#values = grown;
     }
     this.#values[this.rows++] = value;
+  }
+
+  /** So many rows more of the last value. */
+  repeatLast(times: number): void {
+    const value = this.#values[this.rows - 1]!;
+    for (let i = 0; i < times; i++) this.push(value);
   }
 
   writePrefix(): void {}
@@ -171,6 +184,12 @@ export class StringColumn implements Column {
     }
     data.length += digits;
     this.rows++;
+  }
+
+  /** The last `rows` rows, which take so many bytes, so many times more. */
+  repeatLast(rows: number, bytes: number, times: number): void {
+    this.data.repeat(this.data.length - bytes, times);
+    this.rows += rows * times;
   }
 
   /** Rows that are encoded already. */

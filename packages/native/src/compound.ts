@@ -6,10 +6,14 @@ import { LowCardinalityColumn } from './low-cardinality.ts';
 export class ArrayColumn<T extends Column> implements Column {
   readonly type: string;
   readonly items: T;
-  readonly #offsets = new Column64('UInt64');
+  readonly #offsets: Column64;
+  readonly #sharesOffsets: boolean;
 
-  constructor(items: T) {
+  /** @param like its rows end where those of that column end, by the `end` of that column alone: of what is nested, all have as many items */
+  constructor(items: T, like?: ArrayColumn<Column>) {
     this.items = items;
+    this.#offsets = like === undefined ? new Column64('UInt64') : like.#offsets;
+    this.#sharesOffsets = like !== undefined;
     this.type = `Array(${items.type})`;
   }
 
@@ -36,7 +40,7 @@ export class ArrayColumn<T extends Column> implements Column {
   }
 
   clear(): void {
-    this.#offsets.clear();
+    if (!this.#sharesOffsets) this.#offsets.clear();
     this.items.clear();
   }
 }
@@ -59,6 +63,14 @@ export class MapColumn implements Column {
   /** Ends the row: every pair pushed since the last end is its. */
   end(): void {
     this.#offsets.push(this.keys.rows, 0);
+  }
+
+  /** The last row, of so many pairs and bytes of values, so many times more. */
+  repeatLast(pairs: number, valueBytes: number, times: number): void {
+    const before = this.keys.rows;
+    this.keys.repeatLast(pairs, times);
+    this.values.repeatLast(pairs, valueBytes, times);
+    for (let i = 1; i <= times; i++) this.#offsets.push(before + pairs * i, 0);
   }
 
   writePrefix(out: Bytes): void {

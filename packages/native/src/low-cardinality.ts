@@ -65,6 +65,19 @@ export class LowCardinalityColumn implements Column {
     this.#ids[this.rows++] = id;
   }
 
+  /** The last `rows` rows, so many times more. */
+  repeatLast(rows: number, times: number): void {
+    const from = this.rows - rows;
+    const end = this.rows + rows * times;
+    if (end > this.#ids.length) {
+      const grown = new Uint32Array(Math.max(end, this.#ids.length * 2));
+      grown.set(this.#ids);
+      this.#ids = grown;
+    }
+    for (let at = this.rows; at < end; at++) this.#ids[at] = this.#ids[at - rows]!;
+    this.rows = from + rows * (times + 1);
+  }
+
   /** Id in a row that has been pushed. */
   idAt(row: number): number {
     return this.#ids[row]!;

@@ -23,9 +23,10 @@ export function pushAnyValue(reader: WireReader, end: number, column: StringColu
   const { buf } = reader;
   const first = reader.pos;
   // A string alone, as nearly every value: its length and bytes stand here as ClickHouse has them.
-  if (first < end && buf[first] === STRING_TAG) {
+  if (end - first >= 2 && buf[first] === STRING_TAG) {
     reader.pos = first + 1;
-    if (reader.length(end) === end) {
+    const short = buf[first + 1]!;
+    if (short < 0x80 ? first + 2 + short === end : reader.length(end) === end) {
       column.pushEncoded(buf, first + 1, end, 1);
       reader.pos = end;
       return true;

@@ -1,4 +1,4 @@
-import { Bytes, type MapColumn } from '@weir/native';
+import type { MapColumn } from '@weir/native';
 import type { Renames, WireReader } from '@weir/otlp';
 import { pushAnyValue } from './any-value.ts';
 import { type RenameCount, RenamedKeys } from './renamed-keys.ts';
@@ -109,16 +109,13 @@ export class AttributeWriter {
   }
 }
 
-/**
- * The attributes of a resource or scope in one table's map column, encoded when they are first needed and then copied
- * into row after row: the keys as ids, the values as one run of bytes.
- */
+/** The attributes of a resource or scope in one table's map column, encoded once for all rows in a row that share them. */
 export class RepeatedAttributes {
   readonly #column: MapColumn;
   readonly #writer: AttributeWriter;
-  readonly #values = new Bytes(1024);
-  #ids = new Uint32Array(64);
-  #count = 0;
+  /** What the last row has. */
+  #pairs = 0;
+  #valueBytes = 0;
 
   constructor(column: MapColumn) {
     this.#column = column;
@@ -130,7 +127,7 @@ export class RepeatedAttributes {
     this.#writer.rename(renames, count);
   }
 
-  /** Pushes a row of the KeyValues in field `field` of the message [start, end), and keeps it for {@link repeat}. */
+  /** Pushes a row of the KeyValues in field `field` of the message [start, end). */
   push(reader: WireReader, start: number, end: number, field: number): boolean {
     const { keys, values } = this.#column;
     const valuesAt = values.data.length;
@@ -149,20 +146,14 @@ export class RepeatedAttributes {
     }
     reader.pos = back;
     this.#writer.end();
-    this.#count = keys.rows - keysAt;
-    if (this.#ids.length < this.#count) this.#ids = new Uint32Array(this.#count * 2);
-    for (let i = 0; i < this.#count; i++) this.#ids[i] = keys.idAt(keysAt + i);
-    this.#values.clear();
-    this.#values.copy(values.data.buf, valuesAt, values.data.length);
+    this.#pairs = keys.rows - keysAt;
+    this.#valueBytes = values.data.length - valuesAt;
     return true;
   }
 
-  /** Pushes the same row again. */
-  repeat(): void {
-    const { keys, values } = this.#column;
-    for (let i = 0; i < this.#count; i++) keys.pushId(this.#ids[i]!);
-    values.pushEncoded(this.#values.buf, 0, this.#values.length, this.#count);
-    this.#column.end();
+  /** Pushes the last row so many times more. */
+  repeat(times: number): void {
+    this.#column.repeatLast(this.#pairs, this.#valueBytes, times);
   }
 
   clear(): void {

@@ -1,7 +1,10 @@
 import type { LowCardinalityColumn, StringColumn } from '@weir/native';
-import type { WireReader } from '@weir/otlp';
+import { WIRE, type WireReader } from '@weir/otlp';
 
 const FIELDS = 32;
+/** Tags of field 1 and more; tags, lengths and varints of one byte. */
+const TAG_MIN = 1 << 3;
+const SHORT = 0x80;
 
 /**
  * Where the fields of one message lie, found in a first walk so that validity is known before a row is begun. `start`
@@ -15,28 +18,56 @@ export class MessageFields {
 
   /** Walks the message up to `end`; `repeats` is a bit set of field numbers. False once the reader has a fault. */
   read(reader: WireReader, end: number, repeats: number): boolean {
-    this.start.fill(-1);
+    const { start } = this;
+    for (let field = 0; field < FIELDS; field++) start[field] = -1;
     this.repeatedCount = 0;
+    const { buf } = reader;
+    const last = end - 1;
     while (reader.pos < end) {
-      const tag = reader.tag(end);
-      if (tag < 0) return false;
-      const type = tag & 7;
-      let start = reader.pos;
-      if (type === 2) {
-        const stop = reader.length(end);
-        if (stop < 0) return false;
-        start = reader.pos;
-        reader.pos = stop;
-      } else if (!reader.skip(type, end)) return false;
-      const field = tag >>> 3;
-      if (field >= FIELDS) continue;
-      if (((repeats >>> field) & 1) !== 0) this.#repeat(tag, start, reader.pos);
-      else {
-        this.start[field] = start;
-        this.end[field] = reader.pos;
+      const { pos } = reader;
+      const tag = buf[pos]!;
+      // Nearly all: a tag of one byte, and a length or a varint of one byte.
+      if (pos < last && tag >= TAG_MIN && tag < SHORT) {
+        const type = tag & 7;
+        const next = buf[pos + 1]!;
+        const from = type === WIRE.bytes ? pos + 2 : pos + 1;
+        let to = end + 1;
+        if (type === WIRE.bytes) to = next < SHORT ? from + next : to;
+        else if (type === WIRE.fixed64) to = pos + 9;
+        else if (type === WIRE.varint && next < SHORT) to = pos + 2;
+        if (to <= end) {
+          reader.pos = to;
+          this.#note(tag, from, to, repeats);
+          continue;
+        }
       }
+      if (!this.#readOther(reader, end, repeats)) return false;
     }
     return true;
+  }
+
+  #readOther(reader: WireReader, end: number, repeats: number): boolean {
+    const tag = reader.tag(end);
+    if (tag < 0) return false;
+    const type = tag & 7;
+    let start = reader.pos;
+    if (type === WIRE.bytes) {
+      const stop = reader.length(end);
+      if (stop < 0) return false;
+      start = reader.pos;
+      reader.pos = stop;
+    } else if (!reader.skip(type, end)) return false;
+    if (tag >>> 3 < FIELDS) this.#note(tag, start, reader.pos, repeats);
+    return true;
+  }
+
+  #note(tag: number, start: number, end: number, repeats: number): void {
+    const field = tag >>> 3;
+    if (((repeats >>> field) & 1) !== 0) this.#repeat(tag, start, end);
+    else {
+      this.start[field] = start;
+      this.end[field] = end;
+    }
   }
 
   #repeat(tag: number, start: number, end: number): void {
@@ -65,13 +96,15 @@ export class MessageFields {
   /** Lower half of a fixed64 field, or a fixed32 field; 0 where it is missing. */
   lo(reader: WireReader, field: number): number {
     const start = this.start[field]!;
-    return start < 0 ? 0 : reader.low32(start);
+    if (start < 0) return 0;
+    return this.end[field]! - start >= 4 ? reader.word(start) : reader.low32(start);
   }
 
   /** Upper half of a fixed64 field; 0 where it is missing. */
   hi(reader: WireReader, field: number): number {
     const start = this.start[field]!;
-    return start < 0 ? 0 : reader.low32(start + 4);
+    if (start < 0) return 0;
+    return this.end[field]! - start >= 8 ? reader.word(start + 4) : reader.low32(start + 4);
   }
 
   size(field: number): number {
@@ -94,7 +127,10 @@ export class MessageFields {
   }
 }
 
-const HEX = Buffer.from('0123456789abcdef');
+/** The two digits of each byte, as the little-endian word that they are. */
+const HEX = Uint16Array.from({ length: 256 }, (_, byte) =>
+  Buffer.from(byte.toString(16).padStart(2, '0')).readUInt16LE(),
+);
 
 /** Pushes an id as lower-case hex; an id of zeros is no id. */
 export function pushHex(buf: Uint8Array, start: number, end: number, column: StringColumn): void {
@@ -103,14 +139,14 @@ export function pushHex(buf: Uint8Array, start: number, end: number, column: Str
   const size = (end - start) * 2;
   data.varint(size);
   data.reserve(size);
-  const out = data.buf;
+  const out = data.view;
   let at = data.length;
   let bits = 0;
   for (let from = start; from < end; from++) {
     const byte = buf[from]!;
     bits |= byte;
-    out[at++] = HEX[byte >>> 4]!;
-    out[at++] = HEX[byte & 15]!;
+    out.setUint16(at, HEX[byte]!, true);
+    at += 2;
   }
   data.length = bits === 0 ? before : at;
   if (bits === 0) column.pushEmpty();

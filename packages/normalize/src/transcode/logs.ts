@@ -73,6 +73,11 @@ export class LogsTable implements TableBlock {
     return this.#timestamp.rows;
   }
 
+  settle(): void {
+    this.#common.settle();
+    this.#scopeAttributes.settle();
+  }
+
   clear(): void {
     this.#common.clear(this.columns);
     this.#scopeAttributes.clear();

@@ -63,6 +63,10 @@ export class ExponentialHistogramTable implements PointTable {
     return this.#points.rows;
   }
 
+  settle(): void {
+    this.#points.settle();
+  }
+
   clear(): void {
     this.#points.clear(this.columns);
     this.#exemplars.clear();
@@ -158,6 +162,10 @@ export class SummaryTable implements PointTable {
 
   get rows(): number {
     return this.#points.rows;
+  }
+
+  settle(): void {
+    this.#points.settle();
   }
 
   clear(): void {

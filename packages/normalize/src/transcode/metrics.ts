@@ -66,6 +66,10 @@ export class NumberTable implements PointTable {
     return this.#points.rows;
   }
 
+  settle(): void {
+    this.#points.settle();
+  }
+
   clear(): void {
     this.#points.clear(this.columns);
     this.#temporality.clear();
@@ -128,6 +132,10 @@ export class HistogramTable implements PointTable {
 
   get rows(): number {
     return this.#points.rows;
+  }
+
+  settle(): void {
+    this.#points.settle();
   }
 
   clear(): void {

@@ -68,6 +68,11 @@ export class PointColumns {
     return this.#time.rows;
   }
 
+  settle(): void {
+    this.#common.settle();
+    this.#scopeAttributes.settle();
+  }
+
   clear(all: Readonly<Record<string, Column>>): void {
     this.#common.clear(all);
     this.#scopeAttributes.clear();
@@ -130,10 +135,10 @@ export class PointColumns {
 export class ExemplarColumns {
   readonly #attributes = new ArrayColumn(new MapColumn());
   readonly #writer = new AttributeWriter(this.#attributes.items);
-  readonly #time = new ArrayColumn(new Column64('DateTime64(9)'));
-  readonly #value = new ArrayColumn(new Column64('Float64'));
-  readonly #spanId = new ArrayColumn(new StringColumn());
-  readonly #traceId = new ArrayColumn(new StringColumn());
+  readonly #time = new ArrayColumn(new Column64('DateTime64(9)'), this.#attributes);
+  readonly #value = new ArrayColumn(new Column64('Float64'), this.#attributes);
+  readonly #spanId = new ArrayColumn(new StringColumn(), this.#attributes);
+  readonly #traceId = new ArrayColumn(new StringColumn(), this.#attributes);
   readonly #exemplar = new MessageFields();
 
   readonly columns = {
@@ -152,11 +157,8 @@ export class ExemplarColumns {
       reader.pos = repeated[i * 3 + 1]!;
       if (!this.#pushOne(reader, repeated[i * 3 + 2]!, base)) return false;
     }
+    // The others end with it.
     this.#attributes.end();
-    this.#time.end();
-    this.#value.end();
-    this.#spanId.end();
-    this.#traceId.end();
     return true;
   }
 

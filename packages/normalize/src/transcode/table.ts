@@ -12,6 +12,8 @@ export interface TableBlock {
   readonly table: TableName;
   readonly columns: Columns;
   readonly rows: number;
+  /** Puts into the columns what rows have in common with those before: to be called before they are written or measured. */
+  settle(): void;
   clear(): void;
 }
 

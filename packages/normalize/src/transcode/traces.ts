@@ -55,13 +55,13 @@ export class TracesTable implements TableBlock {
   readonly #statusCode = new NameWriter(new LowCardinalityColumn(), CODES);
   readonly #statusMessage = new StringColumn();
   readonly #eventTime = new ArrayColumn(new Column64('DateTime64(9)'));
-  readonly #eventName = new ArrayColumn(new LowCardinalityColumn());
-  readonly #eventAttributes = new ArrayColumn(new MapColumn());
+  readonly #eventName = new ArrayColumn(new LowCardinalityColumn(), this.#eventTime);
+  readonly #eventAttributes = new ArrayColumn(new MapColumn(), this.#eventTime);
   readonly #eventWriter = new AttributeWriter(this.#eventAttributes.items);
   readonly #linkTraceId = new ArrayColumn(new StringColumn());
-  readonly #linkSpanId = new ArrayColumn(new StringColumn());
-  readonly #linkTraceState = new ArrayColumn(new StringColumn());
-  readonly #linkAttributes = new ArrayColumn(new MapColumn());
+  readonly #linkSpanId = new ArrayColumn(new StringColumn(), this.#linkTraceId);
+  readonly #linkTraceState = new ArrayColumn(new StringColumn(), this.#linkTraceId);
+  readonly #linkAttributes = new ArrayColumn(new MapColumn(), this.#linkTraceId);
   readonly #linkWriter = new AttributeWriter(this.#linkAttributes.items);
   readonly #span = new MessageFields();
   readonly #inner = new MessageFields();
@@ -97,6 +97,10 @@ export class TracesTable implements TableBlock {
 
   get rows(): number {
     return this.#timestamp.rows;
+  }
+
+  settle(): void {
+    this.#common.settle();
   }
 
   clear(): void {
@@ -184,13 +188,9 @@ export class TracesTable implements TableBlock {
       } else if (tag === LINKS && !this.#pushLink(reader, end)) return false;
     }
     this.#attributes.end();
+    // The others end with these.
     this.#eventTime.end();
-    this.#eventName.end();
-    this.#eventAttributes.end();
     this.#linkTraceId.end();
-    this.#linkSpanId.end();
-    this.#linkTraceState.end();
-    this.#linkAttributes.end();
     return true;
   }
 
