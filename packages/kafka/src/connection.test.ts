@@ -175,3 +175,28 @@ test('a broker that lets a request wait for too long is let go of, by its addres
   expect([removed, refreshed]).toEqual([[{ host: '[::1]', port: 9092 }], 0]);
   expect([await connection.leaderOf('t', 0), refreshed]).toEqual(['7', 1]);
 });
+
+test('what fails late of a client that was given up says nothing of the one in its place', async () => {
+  vi.useFakeTimers();
+  const removed: unknown[] = [];
+  const connection = new KafkaConnection({ brokers: ['b:1'], clientId: 'c' }, QUIET, 1_000, () => {
+    const number = removed.push([]) - 1;
+    const cluster = {
+      findBroker: async () => ({}),
+      removeBroker: (address: unknown) => void (removed[number] as unknown[]).push(address),
+      disconnect: async () => undefined,
+    };
+    return cluster as unknown as KafkaCluster;
+  });
+  const endless = expect(connection.at('1', () => new Promise(() => undefined))).rejects.toMatchObject({
+    code: 'timeout',
+  });
+  await vi.advanceTimersByTimeAsync(20_000);
+  const error = Object.assign(new Error('late'), { name: 'KafkaJSRequestTimeoutError', broker: 'b:1' });
+  const late = new Promise((_, reject) => setTimeout(reject, 15_000, error));
+  const lateEnds = expect(connection.at('1', () => late)).rejects.toMatchObject({ code: 'timeout' });
+  await vi.advanceTimersByTimeAsync(20_000);
+  await endless;
+  await lateEnds;
+  expect(removed).toEqual([[{ host: 'b', port: 1 }], []]);
+});

@@ -1,5 +1,5 @@
 import { DependencyError } from '@weir/pipeline';
-import { fromKafkaError } from './errors.ts';
+import { fromKafkaError, innermost } from './errors.ts';
 import { ClusterClass, createKafkaLogger, type KafkaBroker, type KafkaCluster, READ_COMMITTED } from './internals.ts';
 import type { KafkaConfig } from './kafka-config.ts';
 import { KAFKAJS_ERROR_LEVEL, type KafkaLogger, kafkaLogCreator } from './kafka-logger.ts';
@@ -63,7 +63,7 @@ export class KafkaConnection {
         client.cluster.findBroker({ nodeId }).then((broker) => request(broker)),
       );
     } catch (error) {
-      throw this.failed(error);
+      throw failed(client, error);
     }
   }
 
@@ -78,6 +78,7 @@ export class KafkaConnection {
     request: (broker: KafkaBroker) => Promise<T>,
     answerMsMax = ANSWER_MS_MAX,
   ): Promise<T> {
+    const asked = this.#client;
     let client: Client;
     let coordinator: KafkaBroker;
     try {
@@ -90,13 +91,13 @@ export class KafkaConnection {
       coordinator = client.coordinator;
     } catch (error) {
       // Nothing was sent.
-      throw asUnavailable(this.failed(error));
+      throw asUnavailable(failed(asked, error));
     }
     try {
       return await this.#within(client, answerMsMax, request(coordinator));
     } catch (error) {
       client.coordinator = undefined;
-      throw this.failed(error);
+      throw failed(client, error);
     }
   }
 
@@ -105,36 +106,24 @@ export class KafkaConnection {
     return this.#known(topic, (cluster) => cluster.findTopicPartitionMetadata(topic).length);
   }
 
-  failed(error: unknown): DependencyError {
-    const address = addressOfLost(error);
-    if (address !== undefined) {
-      try {
-        this.#client.cluster.removeBroker(address);
-      } catch {
-        // The pool may have dropped it already.
-      }
-    }
-    const mapped = fromKafkaError(error);
-    if (mapped.code !== 'rejected') this.#client.stale = true;
-    return mapped;
-  }
-
   async close(): Promise<void> {
     await this.#client.cluster.disconnect().catch(() => undefined);
   }
 
   /** What is known of a topic. Where that is an error, it is of this topic alone, and is asked for anew the next time. */
   async #known<T>(topic: string, look: (cluster: KafkaCluster) => T): Promise<T> {
+    const asked = this.#client;
+    let client: Client;
     try {
-      const client = await this.#prepare(topic);
-      try {
-        return look(client.cluster);
-      } catch (error) {
-        client.stale = true;
-        throw error;
-      }
+      client = await this.#prepare(topic);
     } catch (error) {
-      throw this.failed(error);
+      throw failed(asked, error);
+    }
+    try {
+      return look(client.cluster);
+    } catch (error) {
+      client.stale = true;
+      throw fromKafkaError(error);
     }
   }
 
@@ -195,13 +184,30 @@ export class KafkaConnection {
  * not answered, and so would the question who leads its partitions now.
  */
 function addressOfLost(error: unknown): { host: string; port: number } | undefined {
-  const lost = error as { name?: string; host?: string; port?: number; broker?: string } | null;
+  const lost = innermost(error) as { name?: string; host?: string; port?: number; broker?: string } | null;
   if (lost?.name === 'KafkaJSConnectionClosedError' && lost.host !== undefined && lost.port !== undefined) {
     return { host: lost.host, port: lost.port };
   }
   if (lost?.name !== 'KafkaJSRequestTimeoutError' || typeof lost.broker !== 'string') return undefined;
   const colon = lost.broker.lastIndexOf(':');
   return { host: lost.broker.slice(0, colon), port: Number(lost.broker.slice(colon + 1)) };
+}
+
+/** What an error of a client's says, and what is known by that client no longer. */
+function failed(client: Client, error: unknown): DependencyError {
+  const address = addressOfLost(error);
+  if (address !== undefined) {
+    // It may be the coordinator: who that is, is asked anew.
+    client.coordinator = undefined;
+    try {
+      client.cluster.removeBroker(address);
+    } catch {
+      // The pool may have dropped it already.
+    }
+  }
+  const mapped = fromKafkaError(error);
+  if (mapped.code !== 'rejected') client.stale = true;
+  return mapped;
 }
 
 function leave({ cluster }: Client): void {

@@ -55,13 +55,19 @@ interface KafkaErrorShape {
   readonly errors?: unknown;
 }
 
+/** The error that decides, within those that kafkajs puts around it. */
+export function innermost(error: unknown): unknown {
+  const shape = (typeof error === 'object' && error !== null ? error : {}) as KafkaErrorShape;
+  const isWrapped = typeof shape.code !== 'number' && WRAPPERS.has(String(shape.name)) && shape.cause !== undefined;
+  return isWrapped ? innermost(shape.cause) : error;
+}
+
 /** Maps anything thrown by the client to a DependencyError, by error code and class name, never by message. */
-export function fromKafkaError(error: unknown): DependencyError {
+export function fromKafkaError(thrown: unknown): DependencyError {
+  const error = innermost(thrown);
   if (error instanceof DependencyError) return error;
   const shape = (typeof error === 'object' && error !== null ? error : {}) as KafkaErrorShape;
   const code = typeof shape.code === 'number' ? shape.code : undefined;
-  if (code === undefined && WRAPPERS.has(String(shape.name)) && shape.cause !== undefined)
-    return fromKafkaError(shape.cause);
   // Of topics that are made together; the message of all says nothing of why.
   if (shape.name === 'KafkaJSAggregateError' && Array.isArray(shape.errors) && shape.errors.length > 0)
     return fromKafkaError(shape.errors[0]);

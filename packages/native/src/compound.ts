@@ -1,3 +1,4 @@
+import { invariant } from '@weir/pipeline';
 import type { Bytes } from './bytes.ts';
 import { type Column, Column64, StringColumn } from './column.ts';
 import { LowCardinalityColumn } from './low-cardinality.ts';
@@ -7,13 +8,13 @@ export class ArrayColumn<T extends Column> implements Column {
   readonly type: string;
   readonly items: T;
   readonly #offsets: Column64;
-  readonly #sharesOffsets: boolean;
+  readonly #like: ArrayColumn<Column> | undefined;
 
   /** @param like its rows end where those of that column end, by the `end` of that column alone: of what is nested, all have as many items */
   constructor(items: T, like?: ArrayColumn<Column>) {
     this.items = items;
     this.#offsets = like === undefined ? new Column64('UInt64') : like.#offsets;
-    this.#sharesOffsets = like !== undefined;
+    this.#like = like;
     this.type = `Array(${items.type})`;
   }
 
@@ -35,12 +36,14 @@ export class ArrayColumn<T extends Column> implements Column {
   }
 
   writeData(out: Bytes): void {
+    const nested = this.#like?.items.rows ?? this.items.rows;
+    invariant(nested === this.items.rows, 'what is nested together has as many items');
     this.#offsets.writeData(out);
     this.items.writeData(out);
   }
 
   clear(): void {
-    if (!this.#sharesOffsets) this.#offsets.clear();
+    if (this.#like === undefined) this.#offsets.clear();
     this.items.clear();
   }
 }

@@ -74,9 +74,8 @@ const SOUND: Readonly<Record<SignalKind, Buffer>> = {
   metrics: Buffer.from('190000000000000010', 'hex'),
 };
 
-function exportOf(signal: SignalKind, item: Buffer): Buffer {
-  const inScope = signal === 'metrics' ? protoField(2, protoField(5, protoField(1, item))) : protoField(2, item);
-  return protoField(1, protoField(2, inScope));
+function inScope(signal: SignalKind, item: Buffer): Buffer {
+  return signal === 'metrics' ? protoField(2, protoField(5, protoField(1, item))) : protoField(2, item);
 }
 
 function officially(signal: SignalKind, bytes: Buffer): OfficialCounts | undefined {
@@ -96,7 +95,7 @@ test.each(SIGNALS)(
     fc.assert(
       fc.property(fc.array(oddField, { maxLength: 3 }), fc.boolean(), (fields, isFirst) => {
         const item = Buffer.concat(isFirst ? [SOUND[signal], ...fields] : [...fields, SOUND[signal]]);
-        const bytes = exportOf(signal, item);
+        const bytes = protoField(1, protoField(2, inScope(signal, item)));
         if (!scanner.scan(signal, bytes, SLOW_NS, totals).ok) {
           refused++;
           return;
@@ -113,32 +112,53 @@ test.each(SIGNALS)(
   },
 );
 
+const hex = (bytes: number, times: number) => bytes.toString(16).padStart(2, '0').repeat(times);
+/** A length of two bytes, 1,280 and more, whose second one looks like the first tag of what would be there if it were of one. */
+const LONG_PAIR = `8a0a42${hex(0x61, 66)}12440a42${hex(0x61, 66)}`;
+const LONG_TEXT = `810a7f${hex(0x61, 127)}`;
+
 /** The forms that are passed over as usual ones, and those that only look like them. */
 test.each([
-  ['a parent of 8 bytes', '22080102030405060708', undefined],
-  ['a parent of 7 bytes', '220701020304050607', 'invalid_span_id'],
-  ['no bytes of a parent', '2200', undefined],
-  ['an error', '7a021802', 'error'],
-  ['an error behind a message', '7a051201611802', 'error'],
-  ['a code of two bytes that is cut', '7a021880', 'refused'],
-  ['an attribute', '4a0a0a016b12050a03616263', undefined],
-  ['an attribute that ends behind the span', '4a0a0a016b12050a036162', 'refused'],
-  ['a name that is no text', '2a01ff', 'refused'],
-  ['a name of two bytes a letter', '2a02c3a9', undefined],
-  ['a name that ends behind the span', '2a0261', 'refused'],
-  ['a kind of two bytes', '30ac02', undefined],
-  ['a kind that is cut', '30ac', 'refused'],
-  ['an end that is cut', '4100000000000000', 'refused'],
-])('a span with %s', (_, hex, expected) => {
-  const span = Buffer.concat([SOUND.traces, Buffer.from(hex, 'hex')]);
-  for (const behind of [[], [protoField(2, SOUND.traces)]]) {
-    const { ok } = scanner.scan(
-      'traces',
-      protoField(1, protoField(2, protoField(2, span), ...behind)),
-      SLOW_NS,
-      totals,
-    );
-    expect(ok).toBe(expected !== 'refused');
+  ['traces', 'a parent of 8 bytes', '22080102030405060708', undefined],
+  ['traces', 'a parent of 7 bytes', '220701020304050607', 'invalid_span_id'],
+  ['traces', 'no bytes of a parent', '2200', undefined],
+  ['traces', 'an error', '7a021802', 'error'],
+  ['traces', 'an error behind a message', '7a051201611802', 'error'],
+  ['traces', 'a code of two bytes that is cut', '7a021880', 'refused'],
+  ['traces', 'an attribute', '4a0a0a016b12050a03616263', undefined],
+  ['traces', 'an attribute that ends behind it', '4a0a0a016b12050a036162', 'refused'],
+  ['traces', 'an attribute whose length goes on', `4a${LONG_PAIR}`, 'refused'],
+  ['traces', 'a name that is no text', '2a01ff', 'refused'],
+  ['traces', 'a name of two bytes a letter', '2a02c3a9', undefined],
+  ['traces', 'a name that ends behind it', '2a0261', 'refused'],
+  ['traces', 'a kind of two bytes', '30ac02', undefined],
+  ['traces', 'a kind that is cut', '30ac', 'refused'],
+  ['traces', 'an end that is cut', '4100000000000000', 'refused'],
+  ['logs', 'an attribute', '320a0a016b12050a03616263', undefined],
+  ['logs', 'an attribute that ends behind it', '320a0a016b12050a036162', 'refused'],
+  ['logs', 'an attribute whose length goes on', `32${LONG_PAIR}`, 'refused'],
+  ['logs', 'a text as its body', '2a050a03616263', undefined],
+  ['logs', 'a body that ends behind it', '2a050a036162', 'refused'],
+  ['logs', 'a body whose length goes on', `2a${LONG_TEXT}`, 'refused'],
+  ['logs', 'a severity of ERROR', '1011', 'error'],
+  ['logs', 'a severity that is cut', '1091', 'refused'],
+  ['logs', 'a severity in words that is no text', '1a01ff', 'refused'],
+  ['logs', 'a trace id of 15 bytes', `4a0f${hex(1, 15)}`, 'invalid_trace_id'],
+  ['logs', 'a span id of 9 bytes', `5209${hex(1, 9)}`, 'invalid_span_id'],
+  ['logs', 'a trace id that ends behind it', `4a10${hex(1, 15)}`, 'refused'],
+  ['logs', 'an observed time that is cut', '5900000000000000', 'refused'],
+  ['metrics', 'an attribute', '3a0a0a016b12050a03616263', undefined],
+  ['metrics', 'an attribute that ends behind it', '3a0a0a016b12050a036162', 'refused'],
+  ['metrics', 'an attribute whose length goes on', `3a${LONG_PAIR}`, 'refused'],
+  ['metrics', 'a start that cannot be stored', `11${hex(0xff, 8)}`, 'invalid_time'],
+  ['metrics', 'a value that is cut', '2100000000000000', 'refused'],
+] as const)('an item of %s with %s', (signal, _, field, expected) => {
+  const item = Buffer.concat([SOUND[signal], Buffer.from(field, 'hex')]);
+  // What lies behind it in the same bytes is another item's.
+  for (const behind of [[], [inScope(signal, SOUND[signal])]]) {
+    const bytes = protoField(1, protoField(2, inScope(signal, item), ...behind));
+    const { ok } = scanner.scan(signal, bytes, SLOW_NS, totals);
+    expect([behind.length, ok]).toEqual([behind.length, expected !== 'refused']);
     if (!ok) continue;
     const fault = ITEM_FAULTS.find((_fault, index) => totals.rejected[index]! > 0);
     expect([totals.items, totals.errorItems > 0 ? 'error' : fault]).toEqual([1 + behind.length, expected]);

@@ -9,6 +9,9 @@ export type ItemScanner = (reader: WireReader, end: number, check: ItemCheck, to
 /** The export is 1, the resource 2, the scope 3. */
 export const ITEM_DEPTH = 4;
 
+/** Of a fixed64. */
+export const TIME_BYTES = 8;
+
 /** Start of a length-delimited value whose length prefix begins at `at`. */
 export function valueStart(buf: Uint8Array, at: number): number {
   let pos = at;

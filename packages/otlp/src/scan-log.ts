@@ -1,6 +1,6 @@
 import { type ItemCheck, takeAttribute } from './item-check.ts';
-import { isPlainAttribute, isPlainText, SHORT } from './plain-field.ts';
-import { ITEM_DEPTH, type ItemScanner, timePresent, valueStart } from './scan-item.ts';
+import { plainAttributeEnd, plainTextEnd, SHORT } from './plain-field.ts';
+import { ITEM_DEPTH, type ItemScanner, TIME_BYTES, timePresent, valueStart } from './scan-item.ts';
 import { messageIndex } from './schema.ts';
 import { checkField } from './structure.ts';
 import { countItem } from './totals.ts';
@@ -18,7 +18,6 @@ const ATTRIBUTES = (6 << 3) | 2;
 const TRACE_ID = (9 << 3) | 2;
 const SPAN_ID = (10 << 3) | 2;
 const OBSERVED_TIME = (11 << 3) | 1;
-const TIME_BYTES = 8;
 
 /** What has been seen of the record at hand. Offsets are of fixed64 values, -1 where there is none. */
 const seen = { severity: 0, timeAt: -1, observedAt: -1, traceIdBytes: 0, spanIdBytes: 0 };
@@ -60,7 +59,8 @@ function passPlain(reader: WireReader, end: number, check: ItemCheck): void {
     const start = pos + 2;
     let stop = start + buf[pos + 1]!;
     if (tag === ATTRIBUTES) {
-      if (stop > end || !isPlainAttribute(reader, start, stop)) break;
+      stop = plainAttributeEnd(reader, pos + 1, end);
+      if (stop < 0) break;
       check.attributes++;
       if (stop - start > quietBytes) check.measure(buf, start, stop);
     } else if (tag === TIME || tag === OBSERVED_TIME) {
@@ -75,7 +75,8 @@ function passPlain(reader: WireReader, end: number, check: ItemCheck): void {
     } else if (tag === SEVERITY_TEXT) {
       if (stop > end || !isAscii(reader, pos + 1, stop)) break;
     } else if (tag === BODY) {
-      if (stop > end || !isPlainText(reader, start, stop)) break;
+      stop = plainTextEnd(reader, pos + 1, end);
+      if (stop < 0) break;
     } else if (tag === TRACE_ID || tag === SPAN_ID) {
       if (stop > end || stop >= start + SHORT) break;
       if (tag === TRACE_ID) seen.traceIdBytes = stop - start;

@@ -1,6 +1,6 @@
 import { EXEMPLAR, type ItemCheck, takeAttribute, takeHolder } from './item-check.ts';
-import { isPlainAttribute } from './plain-field.ts';
-import { ITEM_DEPTH, type ItemScanner, timePresent, valueStart } from './scan-item.ts';
+import { plainAttributeEnd } from './plain-field.ts';
+import { ITEM_DEPTH, type ItemScanner, TIME_BYTES, timePresent, valueStart } from './scan-item.ts';
 import { CHILDREN, MESSAGE_NAMES, type MessageName, messageIndex } from './schema.ts';
 import { checkField } from './structure.ts';
 import { countItem, ROW_BYTES, type ScanTotals } from './totals.ts';
@@ -144,10 +144,10 @@ function scanPoint(reader: WireReader, point: number, end: number, check: ItemCh
     // As of a span: what is of one byte's tag and length, and as nearly all are.
     if (pos < last) {
       const first = buf[pos]!;
-      const start = pos + 2;
-      const stop = start + buf[pos + 1]!;
       if (first === attributes) {
-        if (stop <= end && isPlainAttribute(reader, start, stop)) {
+        const start = pos + 2;
+        const stop = plainAttributeEnd(reader, pos + 1, end);
+        if (stop >= 0) {
           check.attributes++;
           if (stop - start > check.quietBytes) check.measure(buf, start, stop);
           series?.attribute(buf, start, stop);
@@ -155,10 +155,11 @@ function scanPoint(reader: WireReader, point: number, end: number, check: ItemCh
           continue;
         }
       } else if (first === START_TIME || first === TIME || first === VALUE_OR_COUNT) {
-        if (pos + 9 <= end) {
+        const stop = pos + 1 + TIME_BYTES;
+        if (stop <= end) {
           if (first === TIME) timeAt = pos + 1;
-          else if (first === START_TIME) startValid = timeValid(reader.word(pos + 5));
-          reader.pos = pos + 9;
+          else if (first === START_TIME) startValid = timeValid(reader.word(stop - 4));
+          reader.pos = stop;
           continue;
         }
       }

@@ -1,6 +1,6 @@
 import { EVENT, type ItemCheck, LINK, takeAttribute, takeHolder } from './item-check.ts';
-import { isPlainAttribute, SHORT } from './plain-field.ts';
-import { ITEM_DEPTH, type ItemScanner, timePresent, valueStart } from './scan-item.ts';
+import { plainAttributeEnd, SHORT } from './plain-field.ts';
+import { ITEM_DEPTH, type ItemScanner, TIME_BYTES, timePresent, valueStart } from './scan-item.ts';
 import { messageIndex } from './schema.ts';
 import { checkField } from './structure.ts';
 import { countItem } from './totals.ts';
@@ -33,7 +33,6 @@ const EVENTS = (11 << 3) | 2;
 const LINKS = (13 << 3) | 2;
 const STATUS_FIELD = (15 << 3) | 2;
 const STATUS_CODE = (3 << 3) | 0;
-const TIME_BYTES = 8;
 
 /** What has been seen of the span at hand. Offsets are of fixed64 values, -1 where there is none. */
 const seen = { traceValid: false, spanValid: false, parentValid: true, startAt: -1, endAt: -1, status: 0 };
@@ -86,7 +85,8 @@ function passPlain(reader: WireReader, end: number, check: ItemCheck): void {
     const start = pos + 2;
     let stop = start + buf[pos + 1]!;
     if (tag === ATTRIBUTES) {
-      if (stop > end || !isPlainAttribute(reader, start, stop)) break;
+      stop = plainAttributeEnd(reader, pos + 1, end);
+      if (stop < 0) break;
       check.attributes++;
       if (stop - start > quietBytes) check.measure(buf, start, stop);
     } else if (tag === START || tag === END) {

@@ -1,4 +1,4 @@
-import { isPlainAttribute, SHORT } from './plain-field.ts';
+import { isPlainAttribute, KEY_TAG, SHORT, VALUE_TAG } from './plain-field.ts';
 import { CHILDREN, FIELD_MAX, KIND, KINDS, messageIndex } from './schema.ts';
 import { isAscii, isUtf8, type WireReader } from './wire.ts';
 
@@ -25,8 +25,6 @@ export function checkMessage(reader: WireReader, message: number, end: number, d
 
 const KEY_VALUE = messageIndex('KeyValue');
 const ANY_VALUE = messageIndex('AnyValue');
-const KEY_TAG = (1 << 3) | 2;
-const VALUE_TAG = (2 << 3) | 2;
 
 /**
  * {@link checkMessage} of a KeyValue. Nearly all are a short ASCII key and a short ASCII text, most others a short key and a short

@@ -18,7 +18,7 @@ const NATIVE_UTF8_MIN = 96;
 
 /**
  * Walks protobuf bytes. Holds a position and the first fault; readers return -1 or false once there is a fault and
- * never throw, whatever the bytes. One instance serves any number of buffers: {@link WireReader.open} starts anew.
+ * never throw, whatever the bytes; {@link WireReader.word} alone is for what has been read before. One instance serves any number of buffers: {@link WireReader.open} starts anew.
  */
 export class WireReader {
   buf: Uint8Array = new Uint8Array(0);
@@ -143,7 +143,7 @@ export class WireReader {
 /** The highest bit of each of four bytes. */
 const HIGH_BITS = 0x80808080 | 0;
 
-/** Whether the bytes [start, end) are ASCII: eight at a time, the last four or eight overlapping those before. */
+/** Whether the bytes [start, end) are ASCII: four at a time, the last four overlapping those before. */
 export function isAscii({ buf, view }: WireReader, start: number, end: number): boolean {
   const last = end - 4;
   if (start > last) {

@@ -2,8 +2,9 @@ import type { LowCardinalityColumn, StringColumn } from '@weir/native';
 import { WIRE, type WireReader } from '@weir/otlp';
 
 const FIELDS = 32;
-/** Tags of field 1 and more; tags, lengths and varints of one byte. */
+/** There is no field 0. */
 const TAG_MIN = 1 << 3;
+/** Tags, lengths and varints below it are one byte. */
 const SHORT = 0x80;
 
 /**

@@ -114,7 +114,7 @@ export class Transcoder {
     this.#repeated = 0;
     this.#repeatedMax = repeatedBytesMax(body.length);
     const ok = this.#writeRequest(reader, signal, body.length);
-    for (const table of this.#tables) table.settle();
+    if (ok) for (const table of this.#tables) table.settle();
     if (ok) this.#handOver(signal, onInvalid);
     reader.buf = EMPTY;
     if (ok) return { ok, written: this.#written, invalid: this.#dead.count, renamed: origin.renamed.names };
