@@ -102,6 +102,38 @@ test('logs and metrics say which conventions they have now', () => {
   ]);
 });
 
+test('rows in a row that share a resource, and a scope or not, have what is today of both', () => {
+  const one = span(text('peer.service', 'x'));
+  const scopeOf = (name: string, version: string, spans: number) => {
+    return { schemaUrl: OLD, scope: { name, version }, spans: Array.from({ length: spans }, () => one) };
+  };
+  const resource = (service: string) => ({ attributes: [text('service.name', service), text('peer.service', 'r')] });
+  const first = {
+    schemaUrl: OLD,
+    resource: resource('first'),
+    scopeSpans: [scopeOf('a', '1', 3), scopeOf('b', '', 1), scopeOf('a', '2', 2)],
+  };
+  const second = { resource: resource('second'), scopeSpans: [scopeOf('a', '1', 2)] };
+  expect(add('traces', { resourceSpans: [first, second] }, UPGRADE)).toBe(1 + 2 * 8);
+  expect(add('traces', { resourceSpans: [first] })).toBe(0);
+  const shared = (service: string, key: string, scopes: readonly [string, number][]) =>
+    scopes.flatMap(([scope, rows]) => Array.from({ length: rows }, () => `${service} ${key} ${scope}`));
+  const scopes = [
+    ['a 1', 3],
+    ['b ', 1],
+    ['a 2', 2],
+  ] as const;
+  expect(
+    rows("ServiceName || ' ' || mapKeys(ResourceAttributes)[2] || ' ' || ScopeName || ' ' || ScopeVersion AS l").map(
+      ({ l }) => l,
+    ),
+  ).toEqual([
+    ...shared('first', 'service.peer.name', [...scopes]),
+    ...shared('second', 'peer.service', [['a 1', 2]]),
+    ...shared('first', 'peer.service', [...scopes]),
+  ]);
+});
+
 test('a span with very many old names costs no more than they are', () => {
   const many = Array.from({ length: 60_000 }, (_, i) => text(`k${i}`, ''));
   const old = Array.from({ length: 60_000 }, () => text('peer.service', ''));
