@@ -146,7 +146,7 @@ const SMALL = {
 export class StringColumn implements Column {
   readonly type = 'String';
   rows = 0;
-  /** The encoded rows; several may be appended at once with {@link pushEncoded}. */
+  /** The encoded rows. */
   readonly data = new Bytes(16 * 1024);
 
   get bytes(): number {
@@ -192,10 +192,10 @@ export class StringColumn implements Column {
     this.rows += rows * times;
   }
 
-  /** Rows that are encoded already. */
-  pushEncoded(source: Uint8Array, start: number, end: number, rows: number): void {
+  /** A row with its length, which is of no more bytes than it needs. */
+  pushEncoded(source: Uint8Array, start: number, end: number): void {
     this.data.copy(source, start, end);
-    this.rows += rows;
+    this.rows++;
   }
 
   writePrefix(): void {}

@@ -96,11 +96,10 @@ export class ItemCheck {
       else if (size > this.valueBytesMax && valueBytes(pair, stop) > this.valueBytesMax) this.noted |= NOTED_VALUE;
       pair.pos = stop;
     }
-    pair.buf = EMPTY;
+    pair.release();
   }
 }
 
-const EMPTY = new Uint8Array(0);
 const KEY = (1 << 3) | 2;
 const VALUE = (2 << 3) | 2;
 const TEXT_VALUE = (1 << 3) | 2;

@@ -70,12 +70,10 @@ export class Scanner {
     this.#check.open(slowThresholdNs, limits);
     if (signal !== 'metrics') this.#check.series = undefined;
     const ok = scanRequest(reader, SHAPES[signal], bytes.length, this.#check, totals);
-    reader.buf = EMPTY;
+    reader.release();
     return ok ? OK : { ok: false, reason: reader.fault ?? 'truncated', offset: reader.faultAt };
   }
 }
-
-const EMPTY = new Uint8Array(0);
 
 function scanRequest(reader: WireReader, shape: Shape, end: number, check: ItemCheck, totals: ScanTotals): boolean {
   while (reader.pos < end) {

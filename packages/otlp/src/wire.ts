@@ -13,6 +13,9 @@ export type WireFault =
   | 'nested_too_deep'
   | 'invalid_utf8';
 
+const EMPTY = new Uint8Array(0);
+const EMPTY_VIEW = new DataView(EMPTY.buffer);
+
 /** Longer strings are checked by the native routine; below it the call costs more than the loop. */
 const NATIVE_UTF8_MIN = 96;
 
@@ -21,9 +24,9 @@ const NATIVE_UTF8_MIN = 96;
  * never throw, whatever the bytes; {@link WireReader.word} alone is for what has been read before. One instance serves any number of buffers: {@link WireReader.open} starts anew.
  */
 export class WireReader {
-  buf: Uint8Array = new Uint8Array(0);
+  buf: Uint8Array = EMPTY;
   /** The same bytes, four at a time. */
-  view: DataView = new DataView(new ArrayBuffer(0));
+  view: DataView = EMPTY_VIEW;
   pos = 0;
   /** Upper 32 bits of the last varint read by {@link varint64}; the lower are its result. */
   hi = 0;
@@ -36,6 +39,12 @@ export class WireReader {
     this.pos = 0;
     this.fault = undefined;
     this.faultAt = 0;
+  }
+
+  /** Lets go of the bytes; the fault stays. */
+  release(): void {
+    this.buf = EMPTY;
+    this.view = EMPTY_VIEW;
   }
 
   fail(fault: WireFault): false {

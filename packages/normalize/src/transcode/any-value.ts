@@ -11,6 +11,8 @@ const BYTES = 7;
 const NONE = 0;
 /** Above it are fields that this code does not know: they say nothing about the value. */
 const KIND_MAX = 8;
+/** Lengths below it are one byte. */
+const SHORT = 0x80;
 const STRING_TAG = (STRING << 3) | WIRE.bytes;
 
 const scratch = new DataView(new ArrayBuffer(8));
@@ -22,16 +24,12 @@ const scratch = new DataView(new ArrayBuffer(8));
 export function pushAnyValue(reader: WireReader, end: number, column: StringColumn): boolean {
   const { buf } = reader;
   const first = reader.pos;
-  // A string alone, as nearly every value: its length and bytes stand here as ClickHouse has them.
-  if (end - first >= 2 && buf[first] === STRING_TAG) {
-    reader.pos = first + 1;
-    const short = buf[first + 1]!;
-    if (short < 0x80 ? first + 2 + short === end : reader.length(end) === end) {
-      column.pushEncoded(buf, first + 1, end, 1);
-      reader.pos = end;
-      return true;
-    }
-    reader.pos = first;
+  // A short string alone, as nearly every value: its length and bytes stand here as ClickHouse has them. A length of more bytes may
+  // be of more than it needs, and is written anew.
+  if (end - first >= 2 && buf[first] === STRING_TAG && buf[first + 1]! < SHORT && first + 2 + buf[first + 1]! === end) {
+    column.pushEncoded(buf, first + 1, end);
+    reader.pos = end;
+    return true;
   }
   let kind = NONE;
   let start = 0;

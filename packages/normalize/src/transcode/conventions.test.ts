@@ -116,7 +116,7 @@ test('rows in a row that share a resource, and a scope or not, have what is toda
   const second = { resource: resource('second'), scopeSpans: [scopeOf('a', '1', 2)] };
   expect(add('traces', { resourceSpans: [first, second] }, UPGRADE)).toBe(1 + 2 * 8);
   expect(add('traces', { resourceSpans: [first] })).toBe(0);
-  const shared = (service: string, key: string, scopes: readonly [string, number][]) =>
+  const shared = (service: string, key: string, scopes: readonly (readonly [string, number])[]) =>
     scopes.flatMap(([scope, rows]) => Array.from({ length: rows }, () => `${service} ${key} ${scope}`));
   const scopes = [
     ['a 1', 3],
@@ -128,9 +128,9 @@ test('rows in a row that share a resource, and a scope or not, have what is toda
       ({ l }) => l,
     ),
   ).toEqual([
-    ...shared('first', 'service.peer.name', [...scopes]),
+    ...shared('first', 'service.peer.name', scopes),
     ...shared('second', 'peer.service', [['a 1', 2]]),
-    ...shared('first', 'peer.service', [...scopes]),
+    ...shared('first', 'peer.service', scopes),
   ]);
 });
 

@@ -1,7 +1,14 @@
 import { createTotals, ITEM_FAULTS, limitFaults, Scanner, UNLIMITED } from '@weir/otlp';
 import { SIGNALS, type SignalKind } from '@weir/pipeline';
 import { encodeRejectedItems } from '@weir/records';
-import { damagedExport, decodeExport, encodeExport, exportRequest, type OracleRequestInit } from '@weir/testkit';
+import {
+  damagedExport,
+  decodeExport,
+  encodeExport,
+  exportRequest,
+  type OracleRequestInit,
+  protoField,
+} from '@weir/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Transcoder } from './transcoder.ts';
@@ -45,6 +52,28 @@ describe('an export that the edge would take', () => {
     );
     expect(taken).toBeGreaterThan(1_000);
   });
+});
+
+test.each([
+  ['of two bytes', '83', '00'],
+  ['of six bytes', '8380808080', '00'],
+  ['of ten bytes', '838080808080808080', '00'],
+])('a text whose length is %s where one would do is written as ClickHouse writes it', (_, head, tail) => {
+  const length = Buffer.from(head + tail, 'hex');
+  const blockOf = (text: Buffer) => {
+    const attribute = (number: number) => protoField(number, protoField(1, Buffer.from('k')), protoField(2, text));
+    const item = Buffer.concat([Buffer.from('090000000000000010', 'hex'), protoField(5, text), attribute(6)]);
+    const body = protoField(1, protoField(1, attribute(1)), protoField(2, protoField(2, item)));
+    const transcoder = new Transcoder();
+    expect(transcoder.add({ ...OWNER, signal: 'logs', body }, NOTHING).ok).toBe(true);
+    const blocks: string[] = [];
+    transcoder.finish(({ block }) => blocks.push(Buffer.from(block).toString('latin1')));
+    return blocks;
+  };
+  const abc = Buffer.from('abc');
+  const usual = blockOf(protoField(1, abc));
+  expect(usual).toHaveLength(1);
+  expect(blockOf(Buffer.concat([Buffer.from([0x0a]), length, abc]))).toEqual(usual);
 });
 
 /** Items of an export by their bytes, which letters keep. */

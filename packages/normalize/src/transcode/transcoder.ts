@@ -116,7 +116,7 @@ export class Transcoder {
     const ok = this.#writeRequest(reader, signal, body.length);
     if (ok) for (const table of this.#tables) table.settle();
     if (ok) this.#handOver(signal, onInvalid);
-    reader.buf = EMPTY;
+    reader.release();
     if (ok) return { ok, written: this.#written, invalid: this.#dead.count, renamed: origin.renamed.names };
     if (this.#repeated > this.#repeatedMax) return { ok, reason: 'expands_too_far' };
     return { ok, reason: reader.fault ?? 'truncated' };
@@ -273,5 +273,3 @@ export class Transcoder {
 function faultOf(code: number): number {
   return Math.min(code, ITEM_FAULTS.length) - 1;
 }
-
-const EMPTY = new Uint8Array(0);
