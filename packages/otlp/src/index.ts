@@ -46,4 +46,4 @@ export {
   traceIdValid,
   VALID,
 } from './validity.ts';
-export { WIRE, type WireFault, WireReader } from './wire.ts';
+export { SHORT, WIRE, type WireFault, WireReader } from './wire.ts';

@@ -1,7 +1,4 @@
-import { isAscii, WIRE, type WireReader } from './wire.ts';
-
-/** Tags, lengths and varints below it are one byte. */
-export const SHORT = 0x80;
+import { isAscii, SHORT, WIRE, type WireReader } from './wire.ts';
 
 export const KEY_TAG = (1 << 3) | WIRE.bytes;
 export const VALUE_TAG = (2 << 3) | WIRE.bytes;

@@ -1,11 +1,11 @@
 import { type ItemCheck, takeAttribute } from './item-check.ts';
-import { plainAttributeEnd, plainTextEnd, SHORT } from './plain-field.ts';
+import { plainAttributeEnd, plainTextEnd } from './plain-field.ts';
 import { ITEM_DEPTH, type ItemScanner, TIME_BYTES, timePresent, valueStart } from './scan-item.ts';
 import { messageIndex } from './schema.ts';
 import { checkField } from './structure.ts';
 import { countItem } from './totals.ts';
 import { INVALID_SPAN_ID, INVALID_TIME, INVALID_TRACE_ID, optionalIdValid, timeValid, VALID } from './validity.ts';
-import { isAscii, type WireReader } from './wire.ts';
+import { isAscii, SHORT, type WireReader } from './wire.ts';
 
 const LOG_RECORD = messageIndex('LogRecord');
 const SEVERITY_ERROR = 17;

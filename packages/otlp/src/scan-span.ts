@@ -1,5 +1,5 @@
 import { EVENT, type ItemCheck, LINK, takeAttribute, takeHolder } from './item-check.ts';
-import { plainAttributeEnd, SHORT } from './plain-field.ts';
+import { plainAttributeEnd } from './plain-field.ts';
 import { ITEM_DEPTH, type ItemScanner, TIME_BYTES, timePresent, valueStart } from './scan-item.ts';
 import { messageIndex } from './schema.ts';
 import { checkField } from './structure.ts';
@@ -14,7 +14,7 @@ import {
   traceIdValid,
   VALID,
 } from './validity.ts';
-import { isAscii, type WireReader } from './wire.ts';
+import { isAscii, SHORT, type WireReader } from './wire.ts';
 
 const SPAN = messageIndex('Span');
 const STATUS = messageIndex('Status');

@@ -1,6 +1,6 @@
-import { isPlainAttribute, KEY_TAG, SHORT, VALUE_TAG } from './plain-field.ts';
+import { isPlainAttribute, KEY_TAG, VALUE_TAG } from './plain-field.ts';
 import { CHILDREN, FIELD_MAX, KIND, KINDS, messageIndex } from './schema.ts';
-import { isAscii, isUtf8, type WireReader } from './wire.ts';
+import { isAscii, isUtf8, SHORT, type WireReader } from './wire.ts';
 
 /** Messages may nest this deep, the export itself included: what the reference decoder allows. */
 export const DEPTH_MAX = 100;

@@ -3,6 +3,9 @@ import { isUtf8 as isUtf8Native } from 'node:buffer';
 /** Protobuf wire types. Groups (3, 4) are refused: OTLP has none. */
 export const WIRE = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
 
+/** Tags, lengths and varints below it are one byte. */
+export const SHORT = 0x80;
+
 /** Why bytes are not an export. A closed list; offsets are told apart from it. */
 export type WireFault =
   | 'truncated'

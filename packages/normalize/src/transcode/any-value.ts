@@ -1,5 +1,5 @@
 import type { StringColumn } from '@weir/native';
-import { DEPTH_MAX, WIRE, type WireReader } from '@weir/otlp';
+import { DEPTH_MAX, SHORT, WIRE, type WireReader } from '@weir/otlp';
 
 const STRING = 1;
 const BOOL = 2;
@@ -11,8 +11,6 @@ const BYTES = 7;
 const NONE = 0;
 /** Above it are fields that this code does not know: they say nothing about the value. */
 const KIND_MAX = 8;
-/** Lengths below it are one byte. */
-const SHORT = 0x80;
 const STRING_TAG = (STRING << 3) | WIRE.bytes;
 
 const scratch = new DataView(new ArrayBuffer(8));

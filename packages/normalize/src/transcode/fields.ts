@@ -1,11 +1,9 @@
 import type { LowCardinalityColumn, StringColumn } from '@weir/native';
-import { WIRE, type WireReader } from '@weir/otlp';
+import { SHORT, WIRE, type WireReader } from '@weir/otlp';
 
 const FIELDS = 32;
 /** There is no field 0. */
 const TAG_MIN = 1 << 3;
-/** Tags, lengths and varints below it are one byte. */
-const SHORT = 0x80;
 
 /**
  * Where the fields of one message lie, found in a first walk so that validity is known before a row is begun. `start`

@@ -114,8 +114,10 @@ export class Transcoder {
     this.#repeated = 0;
     this.#repeatedMax = repeatedBytesMax(body.length);
     const ok = this.#writeRequest(reader, signal, body.length);
-    if (ok) for (const table of this.#tables) table.settle();
-    if (ok) this.#handOver(signal, onInvalid);
+    if (ok) {
+      for (const table of this.#tables) table.settle();
+      this.#handOver(signal, onInvalid);
+    }
     reader.release();
     if (ok) return { ok, written: this.#written, invalid: this.#dead.count, renamed: origin.renamed.names };
     if (this.#repeated > this.#repeatedMax) return { ok, reason: 'expands_too_far' };
