@@ -82,6 +82,8 @@ interface Seen {
 export class BacklogMeter {
   readonly #bounds: BacklogBounds;
   readonly #inflow = new Mean();
+  /** What was done over all looks, whether anything waited or not: no less can be done. Looks that found a backlog may be just those between two steps. */
+  readonly #throughput = new Mean();
   #drain = new Mean();
   /** The drain as it was when something was done last. */
   #drainSure = new Mean();
@@ -138,8 +140,10 @@ export class BacklogMeter {
     if (stalled) {
       this.#drain = this.#drainSure.copy();
       this.#measuredMs = nowMs;
-    } else if (seconds > 0 && sums.waitedBytes >= BYTES_MIN) {
-      this.#measure(sums.done / seconds, seconds, sums.workingBytes >= BYTES_MIN, nowMs);
+    } else if (seconds > 0) {
+      const rate = sums.done / seconds;
+      this.#throughput.add(rate, Math.min(seconds, LOOK_S_MAX));
+      if (sums.waitedBytes >= BYTES_MIN) this.#measure(rate, seconds, sums.workingBytes >= BYTES_MIN, nowMs);
     }
     return { ...this.#backlog(sums.bytes, stalled ? sums.bytes : sums.workingBytes, nowMs), stalled };
   }
@@ -157,7 +161,7 @@ export class BacklogMeter {
   /** @param drainingBytes of those that the drain is of */
   #backlog(bytes: number, drainingBytes: number, nowMs: number): Omit<Backlog, 'stalled'> {
     const isKnown = this.#drain.count >= LOOKS_MIN && nowMs - this.#measuredMs <= IDLE_MS;
-    const drain = isKnown ? this.#drain.value : 0;
+    const drain = isKnown ? Math.max(this.#drain.value, this.#throughput.value) : 0;
     const waiting = drainingBytes >= BYTES_MIN && drain > 0 ? Math.min(SECONDS_MAX, drainingBytes / drain) : null;
     return {
       bytes: Math.round(bytes),
