@@ -5,6 +5,7 @@ import { EDGE_CONFIG, EDGE_METRICS } from '@weir/edge';
 import { NORMALIZER_CONFIG, NORMALIZER_METRICS } from '@weir/normalizer';
 import { type ConfigSpec, PROCESS_CONFIG } from '@weir/process';
 import { SINK_CONFIG, SINK_METRICS } from '@weir/sink';
+import { processMetrics } from '@weir/telemetry';
 import { type ProgramConfig, renderConfigurationPage } from './configuration-page.ts';
 import { renderKubernetesEnvoy } from './kubernetes-envoy.ts';
 import { renderMetricsPage, type ServiceMetrics } from './metrics-page.ts';
@@ -43,7 +44,7 @@ export function docsPages(): readonly DocsPage[] {
     { path: 'k8s/base/envoy/envoy.yaml', text: envoy('envoy.yaml') },
     { path: 'k8s/base/envoy/otlp.yaml', text: envoy('routes/otlp.yaml') },
     { path: 'docs/REFUSALS.md', text: renderRefusalsPage() },
-    { path: 'docs/METRICS.md', text: renderMetricsPage(SERVICE_METRICS) },
+    { path: 'docs/METRICS.md', text: renderMetricsPage(SERVICE_METRICS, processMetrics()) },
     { path: 'docs/CONFIGURATION.md', text: renderConfigurationPage(PROGRAMS) },
   ];
 }

@@ -15,13 +15,15 @@ a histogram \`x\` is three series, \`x_bucket\` (label \`le\`), \`x_sum\` and \`
 where a tenant is a label, the first tenants seen (of active series: those with the most) keep their name and the rest are \`other\`.
 `;
 
-/** docs/METRICS.md, whole. */
-export function renderMetricsPage(services: readonly ServiceMetrics[]): string {
-  const sections = services.map(({ service, table }) => {
-    const rows = Object.values<MetricDeclaration>(table).map(renderRow);
-    return `## ${service}\n\n| metric | type | labels | what it is |\n|---|---|---|---|\n${rows.join('')}`;
-  });
-  return [INTRODUCTION, ...sections].join('\n');
+/** docs/METRICS.md, whole; `common` is what each service has besides. */
+export function renderMetricsPage(services: readonly ServiceMetrics[], common: readonly MetricDeclaration[]): string {
+  const sections = services.map(({ service, table }) => renderSection(service, Object.values(table)));
+  return [INTRODUCTION, ...sections, renderSection('every service, of its process', common)].join('\n');
+}
+
+function renderSection(title: string, metrics: readonly MetricDeclaration[]): string {
+  const rows = metrics.map(renderRow);
+  return `## ${title}\n\n| metric | type | labels | what it is |\n|---|---|---|---|\n${rows.join('')}`;
 }
 
 function renderRow(metric: MetricDeclaration): string {

@@ -1,25 +1,26 @@
-import type { MetricDeclaration } from '@weir/telemetry';
+import { type MetricDeclaration, processMetrics } from '@weir/telemetry';
 import { SERVICE_METRICS } from './docs-pages.ts';
 import { readPromql } from './promql.ts';
 
 /** Labels that Prometheus itself adds, and `le` and `alertname` of its own kinds of series. */
 const ADDED_LABELS = ['job', 'instance', 'le', 'alertname'];
 
-/** What prom-client and Prometheus add to every process. */
-const PROCESS_SERIES = new Set([
-  'up',
-  'process_cpu_seconds_total',
-  'process_resident_memory_bytes',
-  'nodejs_eventloop_lag_p99_seconds',
-]);
+/** What Prometheus adds to every target. */
+const TARGET_SERIES = 'up';
 
-const SERIES = new Map<string, readonly string[]>(
-  SERVICE_METRICS.flatMap(({ table }) => Object.values<MetricDeclaration>(table)).flatMap((metric) =>
+const DECLARED = [
+  ...SERVICE_METRICS.flatMap(({ table }) => Object.values<MetricDeclaration>(table)),
+  ...processMetrics(),
+];
+
+const SERIES = new Map<string, readonly string[]>([
+  [TARGET_SERIES, []],
+  ...DECLARED.flatMap((metric) =>
     metric.type === 'histogram'
       ? ['_bucket', '_sum', '_count'].map((end): [string, readonly string[]] => [metric.name + end, metric.labels])
-      : [[metric.name, metric.labels]],
+      : [[metric.name, metric.labels] as [string, readonly string[]]],
   ),
-);
+]);
 
 /**
  * What a PromQL expression reads that no service has: unknown series, and labels that none of its series carries.
@@ -27,7 +28,7 @@ const SERIES = new Map<string, readonly string[]>(
  */
 export function seriesFaults(expression: string): readonly string[] {
   const { selectors, groupings } = readPromql(expression);
-  const known = selectors.filter(({ metric }) => SERIES.has(metric) || PROCESS_SERIES.has(metric));
+  const known = selectors.filter(({ metric }) => SERIES.has(metric));
   const unknown = selectors.filter((selector) => !known.includes(selector)).map(({ metric }) => metric);
   const carried = new Set([...ADDED_LABELS, ...known.flatMap(({ metric }) => SERIES.get(metric) ?? [])]);
   const labels = [...groupings, ...known.flatMap((selector) => selector.labels)];

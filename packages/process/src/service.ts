@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type Clock, type Component, systemClock } from '@weir/pipeline';
-import { createLogger, LOG_LEVELS, type Logger, Registry } from '@weir/telemetry';
+import { createLogger, LOG_LEVELS, type Logger, measureProcess, Registry } from '@weir/telemetry';
 import { z } from 'zod';
 import {
   type ConfigOf,
@@ -127,7 +127,9 @@ async function serve<T extends ConfigSpec>(
   }
   process.on('uncaughtException', fatal);
   process.on('unhandledRejection', fatal);
-  const context = { clock: systemClock, logger, registry: new Registry(), version: VERSION, instance, fatal };
+  const registry = new Registry();
+  measureProcess(registry);
+  const context = { clock: systemClock, logger, registry, version: VERSION, instance, fatal };
   let app: Component;
   try {
     app = service.createApp(config, context);

@@ -10,3 +10,4 @@ export {
   type Metrics,
   type MetricTable,
 } from './metrics.ts';
+export { measureProcess, processMetrics } from './process-metrics.ts';
