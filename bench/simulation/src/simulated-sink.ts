@@ -9,9 +9,9 @@ import { logReading, memberReading, type Reading } from './simulated-reading.ts'
 /** Few, so that it is reached. */
 const SPLITS_MAX = 5;
 const LANE_ROWS_MIN = 2;
-const BOUNDS = { ageMsMax: 60, bytesMax: 120, rowsMax: 12, blockBytesMax: 1_000 };
+const BOUNDS = { ageMsMax: 60, bytesMax: 7_200, rowsMax: 12, blockBytesMax: 1_000 };
 /** More than one partition may have, so that several go together also where they are full. */
-const ROOM = { bytesMax: 300, rowsMax: 30, blockBytesMax: 2_500 };
+const ROOM = { bytesMax: 18_000, rowsMax: 30, blockBytesMax: 2_500 };
 
 /** Where a sink runs, and what it understands. */
 export interface SinkPlace {

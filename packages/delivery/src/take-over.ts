@@ -36,7 +36,7 @@ interface Position {
 }
 
 /**
- * Takes a rows partition over: reads the log's state, appends a fence of the next epoch, and reads back up to it. Where
+ * Takes a rows partition over: reads the log's state, appends a fence of an epoch above all before, and reads back up to it. Where
  * another fence came first the race is lost and it starts again. Returns once its own fence is the newest.
  *
  * @param owner random for each take-over, 16 hex digits
@@ -55,7 +55,7 @@ export async function takeOver(
       const bounds = await rows.log.bounds(rows.topic, rows.partition, signal);
       const position = startPosition(checkpoint, bounds.start, bounds.end);
       await readUpTo(rows, position, bounds.end, signal);
-      const epoch = position.reader.state.epoch + 1;
+      const epoch = nextEpoch(position.reader.state, bounds.end);
       const meta = encodeRowsMeta({ kind: 'fence', epoch, owner });
       const fenceOffset = await rows.log.append(rows.topic, rows.partition, [{ key: null, value: null, meta }], signal);
       faultPoint('normalizer.after_fence');
@@ -70,6 +70,14 @@ export async function takeOver(
     }
     await rows.clock.sleep(RETRY_DELAY_MS, signal);
   }
+}
+
+/**
+ * Above every epoch that there was, also where no retained record tells of one: each took a fence, so that none is above the end of the log. Who
+ * reads the partition remembers epochs for longer than Kafka keeps records, and would pass over all of a lower one.
+ */
+function nextEpoch({ epoch }: ReaderState, end: number): number {
+  return Math.max(epoch, end) + 1;
 }
 
 export function isOwned(state: ReaderState, epoch: number, owner: string): boolean {

@@ -84,8 +84,17 @@ export function encodeRowsMeta(meta: Fence | RowsMeta): Buffer {
   return out;
 }
 
-/** Decodes the `weir` header of a rows-topic record. `valueBytes` is the length of its value: sections must lie in it. */
-export function decodeRowsMeta(header: Buffer | null, valueBytes: number): Readable<Fence | RowsMeta> {
+/**
+ * Decodes the `weir` header of a rows-topic record.
+ *
+ * @param valueBytes length of its value: sections must lie in it
+ * @param withMarks false where nobody asks for the marks, which may be thousands: then there are none
+ */
+export function decodeRowsMeta(
+  header: Buffer | null,
+  valueBytes: number,
+  withMarks = true,
+): Readable<Fence | RowsMeta> {
   if (header === null || header[0] !== VERSION) return unknownVersion('rows', header?.[0]);
   if (header.length < HEAD) return corrupt('rows', 'length does not fit');
   const epoch = Number(header.readBigUInt64BE(2));
@@ -117,7 +126,7 @@ export function decodeRowsMeta(header: Buffer | null, valueBytes: number): Reada
     });
   }
   const marks: EdgeMark[] = [];
-  for (let i = 0; i < markCount; i++, at += MARK) {
+  for (let i = 0; withMarks && i < markCount; i++, at += MARK) {
     marks.push({
       edge: header.toString('hex', at, at + 8),
       seq: Number(header.readBigUInt64BE(at + 8)),

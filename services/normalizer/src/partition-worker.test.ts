@@ -1,4 +1,4 @@
-import type { Log, LogPage, LogRecord, Membership } from '@weir/delivery';
+import { encodeCommitMetadata, type Log, type LogPage, type LogRecord, type Membership } from '@weir/delivery';
 import { DependencyError } from '@weir/pipeline';
 import { FakeClock } from '@weir/testkit';
 import { expect, test } from 'vitest';
@@ -108,6 +108,20 @@ test.each([
     expect(lost).toEqual(expected);
   },
 );
+
+test('a partition that comes to a normalizer that stops is left as it is: the next one tells what Kafka let go of', async () => {
+  const { parts } = setUp();
+  const commits: unknown[] = [];
+  const metadata = encodeCommitMetadata({ mark: 3, state: { epoch: 1, owner: '0123456789abcdef', rawLast: 19 } });
+  const membership: Membership = {
+    ...parts.membership,
+    committed: async () => ({ offset: 20, metadata }),
+    commit: async (positions) => void commits.push(...positions),
+  };
+  const worker = new PartitionWorker(0, { ...parts, log: logThatTakes(parts.log), membership });
+  await worker.run(never, AbortSignal.abort());
+  expect(commits).toEqual([]);
+});
 
 /** Its rows log takes what is appended, and its raw log begins behind what was committed. */
 function logThatTakes(down: Log): Log {

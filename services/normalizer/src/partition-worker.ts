@@ -102,9 +102,11 @@ export class PartitionWorker implements PartitionWork {
     // What fails because the partition is another's now is no failure of ours.
     const failed = (retryInMs: number) => (session.aborted ? undefined : onFailed?.(retryInMs));
     const rows = { log, clock: this.#clock, topic: rowsTopic, partition: this.#partition, failed };
+    let isTaken = false;
     while (!session.aborted && !draining.aborted) {
       const ownership = await takeOver(rows, this.#parts.newOwner(), this.#checkpoint, session);
       this.#parts.onTakeOver();
+      isTaken = true;
       const bounds = await log.bounds(rawTopic, this.#partition, session);
       // What is committed is never ahead of the rows log; it is ahead of what is retained of it after a long pause.
       const stood = Math.max(ownership.rawLast + 1, committed?.offset ?? 0);
@@ -115,7 +117,8 @@ export class PartitionWorker implements PartitionWork {
       await this.#work(new RowsWriter(rows, ownership), ownership, start, session, draining);
     }
     await this.#committing;
-    if (!session.aborted) await this.#commit(session);
+    // Whoever takes it over tells what was lost by what is committed.
+    if (isTaken && !session.aborted) await this.#commit(session);
   }
 
   #tellLost(stood: number, start: number): void {

@@ -12,6 +12,8 @@ export interface RowsEntry {
   readonly poison: { readonly reason: DlqReason; readonly message: string } | undefined;
   readonly rows: number;
   readonly blockBytes: number;
+  /** What it holds in memory: its value, its header and what is made of it. */
+  readonly heldBytes: number;
   /** The reading rule's state after this record. */
   readonly stateAfter: ReaderState;
 }
@@ -19,6 +21,7 @@ export interface RowsEntry {
 /** The records of one partition that go in with a cut, all of them from `first` to `last`, in order. */
 export interface Batch extends CutRange {
   readonly entries: readonly RowsEntry[];
+  /** What they hold in memory. */
   readonly bytes: number;
   readonly rows: number;
 }

@@ -40,7 +40,7 @@ export const SINK_CONFIG = defineConfig({
     bytesMax: setting(
       'WEIR_SINK_BATCH_BYTES',
       z.string().default('16MiB').pipe(byteSizeBetween('1KiB', '240MiB')),
-      'What is inserted together holds at most this much, compressed, 1KiB to 240MiB.',
+      'What is inserted together holds at most this much, compressed and with the headers of its records, 1KiB to 240MiB.',
     ),
     rowsMax: setting(
       'WEIR_SINK_BATCH_ROWS',
@@ -51,7 +51,7 @@ export const SINK_CONFIG = defineConfig({
   bufferBytesMax: setting(
     'WEIR_SINK_BUFFER_BYTES',
     z.string().default('32MiB').pipe(byteSizeBetween('1KiB', '1TiB')),
-    'Batches that fill and batches that are inserted hold about this much together, compressed; at least 4MiB for each partition that a sink has.',
+    'Batches that fill and batches that are inserted hold about this much together, compressed and with the headers of their records; at least 4MiB for each partition that a sink has.',
   ),
   booksMs: setting(
     'WEIR_SINK_BOOKS_INTERVAL',

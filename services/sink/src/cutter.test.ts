@@ -69,7 +69,14 @@ function setUp({ revision = REVISIONS.several as number, insertMs = INSERT_MS } 
       );
     const put = (records: number) => {
       for (let at = 0; at < records; at++) {
-        const entry = { offset: offset++, value: Buffer.of(1), rows: 1, blockBytes: 1, stateAfter: INITIAL_STATE };
+        const entry = {
+          offset: offset++,
+          value: Buffer.of(1),
+          rows: 1,
+          blockBytes: 1,
+          heldBytes: 1,
+          stateAfter: INITIAL_STATE,
+        };
         buffer.push(entry as Partial<RowsEntry> as RowsEntry, clock.nowMs());
       }
       woken.abort();

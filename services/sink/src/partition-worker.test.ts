@@ -20,6 +20,8 @@ import { PartitionWorker, type WorkerParts } from './partition-worker.ts';
 
 const TOPIC = 'weir.rows.v1';
 const RECORD_BYTES = 1_000;
+/** What one holds in a sink. */
+const HELD_BYTES = RECORD_BYTES + 1_024;
 
 /** Positions on weir.progress, of the partitions from 0 on. */
 function progressPage(kept: readonly Committed[]) {
@@ -33,7 +35,7 @@ function progressPage(kept: readonly Committed[]) {
   return { records, nextOffset: kept.length, startOffset: 0, endOffset: kept.length };
 }
 
-const BOUNDS = { ageMsMax: 100, bytesMax: 10 * RECORD_BYTES, rowsMax: 1_000, blockBytesMax: 1e9 };
+const BOUNDS = { ageMsMax: 100, bytesMax: 10 * HELD_BYTES, rowsMax: 1_000, blockBytesMax: 1e9 };
 
 type Insert = (cut: BatchCut, signal: AbortSignal) => Promise<void>;
 
@@ -180,7 +182,7 @@ describe('a cut is made again by the rule by which it was recorded', () => {
         if (mark !== null) recorded.push(said);
       },
     };
-    const options = { paysApart: true, bounds: { ...BOUNDS, bytesMax: 5 * RECORD_BYTES } };
+    const options = { paysApart: true, bounds: { ...BOUNDS, bytesMax: 5 * HELD_BYTES } };
     const works = parts({ ...hangs, membership }, async (cut) => void inserted.push(cut.apart), options);
     const worker = new PartitionWorker(0, { ...works, revision });
     const session = new AbortController();
@@ -282,7 +284,7 @@ describe('a cut of several partitions that another sink recorded', () => {
   });
 });
 
-test('a partition that cannot be read does not end the process, and the others of its cut are taken up anew', async () => {
+test('a partition that cannot be read takes nothing from an insert under way: what was read of it and of the others is stored, and it alone fails', async () => {
   const { clock, state, hangs } = setUp();
   state.end = 5;
   let failing = false;
@@ -291,22 +293,31 @@ test('a partition that cannot be read does not end the process, and the others o
     return hangs.log.read(topic, partition, ...rest);
   };
   const log = { ...hangs.log, read };
-  const works = parts({ ...hangs, log }, (_cut, signal) => clock.sleep(1e9, signal));
+  const cuts: BatchCut[] = [];
+  const works = parts({ ...hangs, log }, async (cut, signal) => {
+    cuts.push(cut);
+    await clock.sleep(2_000, signal);
+  });
   const session = new AbortController();
-  const ended = [0, 1].map((partition) =>
-    new PartitionWorker(partition, works)
-      .run(session.signal, new AbortController().signal)
-      .catch((error: unknown) => error),
-  );
+  const ended: unknown[] = [];
+  const running = [0, 1].map((partition) => {
+    const worker = new PartitionWorker(partition, works);
+    const run = worker.run(session.signal, new AbortController().signal);
+    return { worker, done: run.catch((error: unknown) => void ended.push(partition, error)) };
+  });
   await clock.advance(1_000);
   failing = true;
-  await clock.advance(5_000);
-  expect(await Promise.all(ended)).toEqual([
-    expect.objectContaining({
-      name: 'DependencyError',
-      retryable: true,
-      message: expect.stringContaining('taken up anew'),
-    }),
-    expect.objectContaining({ name: 'DependencyError', message: 'no answer' }),
+  await clock.advance(1_000);
+  expect(ended).toEqual([]);
+  await clock.advance(3_000);
+  expect(ended).toEqual([1, expect.objectContaining({ name: 'DependencyError', message: 'no answer' })]);
+  expect(cuts.map(({ ranges }) => ranges.map(({ partition, first, last }) => [partition, first, last]))).toEqual([
+    [
+      [0, 0, 4],
+      [1, 0, 4],
+    ],
   ]);
+  expect(running.map(({ worker }) => worker.progress.doneTo)).toEqual([5, 5]);
+  session.abort();
+  await running[0]!.done;
 });

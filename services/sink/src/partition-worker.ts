@@ -79,8 +79,8 @@ export class PartitionWorker implements PartitionWork {
   }
 
   /**
-   * Runs until the signal aborts or the partition is lost. Aborting lets an insert under way finish by itself: its cut
-   * is recorded, and whoever takes over repeats it under the same token.
+   * Runs until the signal aborts or the partition is lost. What aborting cuts off of an insert under way is recorded as a cut, and
+   * whoever takes over repeats it under the same token.
    *
    * @param draining once it aborts, no more is read; what is buffered is stored, and the worker ends
    */
@@ -110,11 +110,19 @@ export class PartitionWorker implements PartitionWork {
     stop.addEventListener('abort', wake);
     const ending = new AbortController();
     const ended = AbortSignal.any([signal, ending.signal]);
-    const filling = this.#fill(source, buffer, AbortSignal.any([ended, draining]));
-    const storing = cutter.store(this.#contributor(buffer), ended, draining);
+    // What was read before reading failed is stored: the insert that it is in is that of other partitions, too.
+    const unread = new AbortController();
+    const filling = this.#fill(source, buffer, AbortSignal.any([ended, draining])).catch((error: unknown) => {
+      unread.abort();
+      this.#wake();
+      throw error;
+    });
+    // It is seen when it is awaited; until then it must not count as unhandled.
+    filling.catch(() => undefined);
+    const storing = cutter.store(this.#contributor(buffer), ended, AbortSignal.any([draining, unread.signal]));
     try {
-      // Reading ends early only by its failure; storing ends when it has drained.
-      await Promise.race([storing, filling.then(() => storing)]);
+      await storing;
+      await filling;
     } finally {
       ending.abort();
       this.#wake();

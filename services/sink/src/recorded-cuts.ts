@@ -126,7 +126,7 @@ export class RecordedCuts {
       ...{ partition, first, last, term, entries },
       stateBefore: state,
       stateAfter: entries.at(-1)?.stateAfter ?? state,
-      bytes: entries.reduce((sum, { value }) => sum + value.length, 0),
+      bytes: entries.reduce((sum, { heldBytes }) => sum + heldBytes, 0),
       rows: entries.reduce((sum, { rows }) => sum + rows, 0),
     };
   }

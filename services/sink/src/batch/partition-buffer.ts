@@ -48,6 +48,7 @@ export class PartitionBuffer {
     this.#state = state;
   }
 
+  /** What its records hold in memory. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -64,7 +65,7 @@ export class PartitionBuffer {
 
   push(entry: RowsEntry, nowMs: number): void {
     this.#entries.push({ entry, atMs: nowMs });
-    this.#bytes += entry.value.length;
+    this.#bytes += entry.heldBytes;
     this.#rows += entry.rows;
     this.#blockBytes += entry.blockBytes;
   }
@@ -88,7 +89,7 @@ export class PartitionBuffer {
     let blockBytes = 0;
     let count = 0;
     for (const { entry } of this.#entries) {
-      bytes += entry.value.length;
+      bytes += entry.heldBytes;
       rows += entry.rows;
       blockBytes += entry.blockBytes;
       const over = [this.#bounds, room].some(
@@ -104,7 +105,7 @@ export class PartitionBuffer {
     const entries = this.#entries.slice(0, count).map(({ entry }) => entry);
     const newest = entries.at(-1);
     if (newest === undefined) throw new InvariantError('a batch without a record');
-    const bytes = entries.reduce((sum, entry) => sum + entry.value.length, 0);
+    const bytes = entries.reduce((sum, entry) => sum + entry.heldBytes, 0);
     const rows = entries.reduce((sum, entry) => sum + entry.rows, 0);
     const batch: Batch = {
       partition: this.#partition,

@@ -3,6 +3,8 @@ import { decodeRowsMeta } from '@weir/records';
 import type { RowsEntry } from '../batches.ts';
 
 const EMPTY = Buffer.alloc(0);
+/** About what a record holds beside its bytes. */
+const RECORD_BYTES = 1_024;
 
 /** What one read gave. */
 export interface RowsPage {
@@ -44,8 +46,10 @@ export class RowsSource {
   }
 
   #entry(offset: number, header: Buffer | null, value: Buffer): RowsEntry {
-    const decoded = decodeRowsMeta(header, value.length);
-    const nothing = { offset, value: EMPTY, meta: undefined, rows: 0, blockBytes: 0 };
+    const decoded = decodeRowsMeta(header, value.length, false);
+    // All of it: whatever it is, the answer that it came in stays for as long as any record of that.
+    const heldBytes = RECORD_BYTES + value.length + (header?.length ?? 0);
+    const nothing = { offset, value: EMPTY, meta: undefined, rows: 0, blockBytes: 0, heldBytes };
     if (!decoded.ok) {
       const poison = { reason: decoded.reason, message: decoded.message };
       return { ...nothing, value, poison, stateAfter: this.#reader.state };
@@ -60,6 +64,6 @@ export class RowsSource {
       rows += section.rows;
       blockBytes += section.blockBytes;
     }
-    return { offset, value, meta, poison: undefined, rows, blockBytes, stateAfter };
+    return { offset, value, meta, poison: undefined, rows, blockBytes, heldBytes, stateAfter };
   }
 }
