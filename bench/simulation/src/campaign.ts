@@ -23,6 +23,8 @@ export interface CampaignOptions {
   readonly seeds: number;
   /** Runs with this rule switched off. */
   readonly without?: Rule | undefined;
+  /** Nobody sends for a while, and Kafka lets go of all rows. */
+  readonly fallsSilent?: boolean;
   /** Ends at the first seed in which something went wrong with an item. */
   readonly untilBad?: boolean;
   readonly onSeed?: (seed: number, verdict: Verdict) => void;
@@ -45,7 +47,7 @@ export function runSeeds({ from, seeds, untilBad, onSeed, ...options }: Campaign
     const sum = { ...ZEROS, seeds: 0, stuck: 0 };
     const bad: number[] = [];
     for (let seed = from; seed < from + seeds; seed++) {
-      const verdict = await new World(seed, { without: options.without }).run();
+      const verdict = await new World(seed, options).run();
       sum.seeds++;
       for (const key of COUNTS) sum[key] += verdict[key];
       if (verdict.stuck) sum.stuck++;

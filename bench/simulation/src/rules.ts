@@ -9,6 +9,7 @@ import { RecordedCuts } from '@weir/sink';
 export const RULES = [
   'seq',
   'epoch',
+  'retained',
   'range',
   'gap',
   'cut',
@@ -47,6 +48,16 @@ const SWITCHES: Readonly<Record<Rule, () => () => void>> = {
   seq: () => replace(EdgeMarks.prototype, 'takes', () => () => true),
   /** A former owner's record is taken. */
   epoch: () => replace(RowsReader.prototype, 'isOwners', () => () => true),
+  /** A new owner's epoch is above those that the retained log tells of, and no others. */
+  retained: () =>
+    replace(
+      RowsReader.prototype,
+      'epochAbove',
+      () =>
+        function (this: RowsReader) {
+          return this.state.epoch + 1;
+        },
+    ),
   /** A record whose source has been taken is taken again. */
   range: () => replace(RowsReader.prototype, 'isPassed', () => () => false),
   /** A writer does not look at what stands between its records. */

@@ -4,6 +4,7 @@ import { RULES } from './rules.ts';
 import { World } from './world.ts';
 
 const SEEDS = 2_000;
+const SILENT_SEEDS = 200;
 /** Where a rule is missing, one of so many seeds shows it. */
 const SEEDS_TO_BITE = 2_000;
 
@@ -13,6 +14,12 @@ test(`${SEEDS} seeds of kills, pauses, lost answers, late appends and refused ro
   expect(acked).toBeGreaterThan(SEEDS * 100);
   expect([together > SEEDS, togetherRefused > 0]).toEqual([true, true]);
 }, 300_000);
+
+test(`${SILENT_SEEDS} seeds with a silence after which Kafka has let go of all rows lose nothing either`, async () => {
+  const { acked, bad } = await runSeeds({ from: 1, seeds: SILENT_SEEDS, fallsSilent: true });
+  expect(bad).toEqual([]);
+  expect(acked).toBeGreaterThan(SILENT_SEEDS * 100);
+}, 120_000);
 
 test.each(RULES)(
   'with %s switched off something is lost, doubled or wrong in the books',

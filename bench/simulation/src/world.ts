@@ -60,6 +60,8 @@ const TROUBLED: readonly (readonly [end: string, share: number])[] = [
 /** Until some time before this the sinks that start know nothing of lanes, or of cuts of several partitions. */
 const UPGRADED_MS_MAX = 4_000;
 const REWIND_SHARE = 0.04;
+/** While nobody sends: how often normalizers come, before Kafka lets go of what they wrote, and after. */
+const SILENT_TAKE_OVERS = [4, 1];
 /** Exports that an edge does not let in, appends that Kafka refuses, and exports behind which an edge stands still. */
 const OVER_LIMIT_SHARE = 0.02;
 const REFUSED_SHARE = 0.01;
@@ -96,14 +98,22 @@ export class World {
   readonly #trace: (line: string) => void;
   #names = 0;
   #ids = 0;
+  readonly #fallsSilent: boolean;
   #calm = false;
+  #silent = false;
   #together = 0;
   #togetherRefused = 0;
 
   constructor(
     seed: number,
-    options: { readonly without?: Rule | undefined; readonly trace?: (line: string) => void } = {},
+    options: {
+      readonly without?: Rule | undefined;
+      readonly trace?: (line: string) => void;
+      /** Nobody sends for a while, and Kafka lets go of all rows. */
+      readonly fallsSilent?: boolean | undefined;
+    } = {},
   ) {
+    this.#fallsSilent = options.fallsSilent ?? options.without === 'retained';
     this.#time = new VirtualTime(seed);
     this.#without = options.without;
     this.#partitions = PARTITIONS[seed % PARTITIONS.length]!;
@@ -126,7 +136,9 @@ export class World {
   async run(): Promise<Verdict> {
     for (let i = 0; i < 2; i++) void this.#runEdges();
     for (const service of this.#services) void this.#trouble(service);
-    await this.#time.run(ACTIVE_MS);
+    if (this.#fallsSilent) void this.#fallSilent();
+    const activeMs = this.#fallsSilent ? 3 * ACTIVE_MS : ACTIVE_MS;
+    await this.#time.run(activeMs);
     this.#calm = true;
     this.#log.faults = NONE;
     this.#clickhouse.faults = NONE;
@@ -137,7 +149,7 @@ export class World {
       if (service.running.length === 0) this.#start(service);
     }
     // Late appends and late inserts arrive within this.
-    const settledMs = ACTIVE_MS + 4_000;
+    const settledMs = activeMs + 4_000;
     await this.#time.run(CALM_MS, () => this.#time.nowMs() > settledMs && this.#drained());
     return this.#verdict();
   }
@@ -220,7 +232,7 @@ export class World {
       await edge.start();
       const endsMs = this.#time.nowMs() + 300 + this.#time.random() * 2_000;
       while (!this.#calm && this.#time.nowMs() < endsMs) {
-        void edge.send(this.#newIds(), this.#time.random() < OVER_LIMIT_SHARE);
+        if (!this.#silent) void edge.send(this.#newIds(), this.#time.random() < OVER_LIMIT_SHARE);
         if (this.#time.random() < FREEZE_SHARE) {
           this.#tell(edge.process, 'is paused');
           edge.process.pause(50 + this.#time.random() * 1_000);
@@ -337,6 +349,24 @@ export class World {
         void chosen.workers.stop(new AbortController().signal).catch(() => undefined);
       }
     }
+  }
+
+  /** Nobody sends for so long that Kafka lets go of all rows, twice, while normalizers come and go; then all goes on. */
+  async #fallSilent(): Promise<void> {
+    await this.#time.sleep(ACTIVE_MS / 2);
+    this.#silent = true;
+    const normalizers = this.#services[0]!;
+    for (const takeOvers of SILENT_TAKE_OVERS) {
+      while (!this.#drained()) await this.#time.sleep(20);
+      this.#say('kafka', 'lets go of all rows');
+      for (const partition of this.#partitions) this.#log.letGo(ROWS, partition);
+      for (let i = 0; i < takeOvers; i++) {
+        for (const { process } of normalizers.running.splice(0)) process.kill();
+        this.#start(normalizers);
+        await this.#time.sleep(300);
+      }
+    }
+    this.#silent = false;
   }
 
   /** All sinks are ended, and before any starts again the group's offset is put back. */

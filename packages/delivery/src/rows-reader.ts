@@ -44,6 +44,16 @@ export class RowsReader {
     return true;
   }
 
+  /**
+   * Above every epoch that there was, also where no retained record tells of one: each took a fence, so that none is above the end of the
+   * log. Others that read it remember epochs for longer than Kafka keeps records, and would pass over all of a lower one.
+   *
+   * @param end of the log
+   */
+  epochAbove(end: number): number {
+    return Math.max(this.#epoch, end) + 1;
+  }
+
   /** The rule of epochs: whether the record is the newest owner's. */
   isOwners(meta: RowsMeta): boolean {
     return meta.epoch === this.#epoch && meta.owner === this.#owner;

@@ -55,7 +55,7 @@ export async function takeOver(
       const bounds = await rows.log.bounds(rows.topic, rows.partition, signal);
       const position = startPosition(checkpoint, bounds.start, bounds.end);
       await readUpTo(rows, position, bounds.end, signal);
-      const epoch = nextEpoch(position.reader.state, bounds.end);
+      const epoch = position.reader.epochAbove(bounds.end);
       const meta = encodeRowsMeta({ kind: 'fence', epoch, owner });
       const fenceOffset = await rows.log.append(rows.topic, rows.partition, [{ key: null, value: null, meta }], signal);
       faultPoint('normalizer.after_fence');
@@ -70,14 +70,6 @@ export async function takeOver(
     }
     await rows.clock.sleep(RETRY_DELAY_MS, signal);
   }
-}
-
-/**
- * Above every epoch that there was, also where no retained record tells of one: each took a fence, so that none is above the end of the log. Who
- * reads the partition remembers epochs for longer than Kafka keeps records, and would pass over all of a lower one.
- */
-function nextEpoch({ epoch }: ReaderState, end: number): number {
-  return Math.max(epoch, end) + 1;
 }
 
 export function isOwned(state: ReaderState, epoch: number, owner: string): boolean {

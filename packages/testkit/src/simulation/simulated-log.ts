@@ -20,6 +20,8 @@ const LATE_MS_MAX = 400;
 export class SimulatedLog implements Log {
   readonly #time: VirtualTime;
   readonly #partitions = new Map<string, LogRecord[]>();
+  /** First offset that is retained, where that is not 0. */
+  readonly #starts = new Map<string, number>();
   faults: LogFaults;
 
   constructor(time: VirtualTime, faults: LogFaults) {
@@ -31,17 +33,24 @@ export class SimulatedLog implements Log {
     return this.#log(topic, partition);
   }
 
+  /** Lets go of all that a partition has, as after its retention; its end stays. */
+  letGo(topic: string, partition: number): void {
+    this.#starts.set(`${topic}/${partition}`, this.#log(topic, partition).length);
+  }
+
   async read(topic: string, partition: number, offset: number, options: { maxWaitMs: number }, signal: AbortSignal) {
     const log = this.#log(topic, partition);
     await this.#time.sleep(this.#time.random() * LATENCY_MS, signal);
     if (log.length <= offset) await this.#time.sleep(Math.min(options.maxWaitMs, 50), signal);
+    const startOffset = this.#start(topic, partition);
+    if (offset < startOffset) throw new DependencyError('kafka', 'rejected', 'out of range', { retryable: false });
     const records = log.slice(offset, offset + 1 + Math.floor(this.#time.random() * 4));
-    return { records, nextOffset: offset + records.length, startOffset: 0, endOffset: log.length };
+    return { records, nextOffset: offset + records.length, startOffset, endOffset: log.length };
   }
 
   async bounds(topic: string, partition: number, signal: AbortSignal) {
     await this.#time.sleep(this.#time.random() * LATENCY_MS, signal);
-    return { start: 0, end: this.#log(topic, partition).length };
+    return { start: this.#start(topic, partition), end: this.#log(topic, partition).length };
   }
 
   async append(topic: string, partition: number, records: readonly NewRecord[]): Promise<number> {
@@ -63,6 +72,10 @@ export class SimulatedLog implements Log {
     else if (chance < answerLost + late) this.#time.at(this.#time.random() * LATE_MS_MAX, put);
     await this.#time.sleep(CLIENT_TIMEOUT_MS);
     throw new DependencyError('kafka', 'timeout', 'no answer', { retryable: true });
+  }
+
+  #start(topic: string, partition: number): number {
+    return this.#starts.get(`${topic}/${partition}`) ?? 0;
   }
 
   #log(topic: string, partition: number): LogRecord[] {
