@@ -1,19 +1,20 @@
 import type { KafkaLog } from '@weir/kafka';
 import { CONTROL_TOPICS } from '@weir/records';
-import { TenantDirectory } from '@weir/tenancy';
+import { ReadPlace, TenantDirectory } from '@weir/tenancy';
 
 const PARTITION = 0;
-const READ = { maxBytes: 1024 ** 2, maxWaitMs: 1_000 };
+const READ_BYTES_MAX = 1024 ** 2;
 
 /** Reads all tenants out of the topic. */
 export async function readDirectory(log: KafkaLog, signal: AbortSignal): Promise<TenantDirectory> {
   const directory = new TenantDirectory('');
   const { start, end } = await log.bounds(CONTROL_TOPICS.tenants, PARTITION, signal);
-  for (let offset = start; offset < end; ) {
-    const page = await log.read(CONTROL_TOPICS.tenants, PARTITION, offset, READ, signal);
+  const place = new ReadPlace(start);
+  while (place.offset < end) {
+    const wait = { maxBytes: READ_BYTES_MAX, maxWaitMs: place.waitMs };
+    const page = await log.read(CONTROL_TOPICS.tenants, PARTITION, place.offset, wait, signal);
     for (const record of page.records) directory.apply(record.key?.toString('utf8') ?? '', record.value);
-    // Compaction can leave nothing between here and the end.
-    offset = page.records.length === 0 ? end : page.nextOffset;
+    place.move(page);
   }
   directory.markComplete();
   return directory;

@@ -3,7 +3,7 @@ import type { Clock } from '@weir/pipeline';
 import { DependencyError } from '@weir/pipeline';
 import { batchExpansion, openedBatches, sawPlainPage } from './batch-zstd.ts';
 import type { KafkaConnection } from './connection.ts';
-import { type KafkaFetchedPartition, READ_COMMITTED } from './internals.ts';
+import { type KafkaFetchedMessage, type KafkaFetchedPartition, READ_COMMITTED } from './internals.ts';
 
 /** The header that every record of ours has. */
 export const META_HEADER = 'weir';
@@ -109,7 +109,7 @@ export class Fetcher {
     }
     const made = toPage(page, read.offset);
     if (made.records.length > 0 || this.#clock.nowMs() >= read.untilMs) read.resolve(made);
-    else if (!abandoned(read)) this.#enqueue(nodeId, read);
+    else if (!abandoned(read)) this.#enqueue(nodeId, { ...read, offset: made.nextOffset });
   }
 
   async #request(nodeId: string, reads: readonly Waiting[]): Promise<Map<string, KafkaFetchedPartition>> {
@@ -174,8 +174,17 @@ function toPage(page: KafkaFetchedPartition, offset: number): LogPage {
   }
   return {
     records,
-    nextOffset,
+    nextOffset: Math.max(nextOffset, batchEnd(page.messages.at(-1))),
     startOffset: Math.max(0, Number(page.lastStartOffset ?? 0)),
     endOffset: Number(page.highWatermark),
   };
+}
+
+/**
+ * One past the last offset of a record's batch. Compaction may have taken the records at the end of it: Kafka answers a read there
+ * with the same batch, again and again.
+ */
+function batchEnd(message: KafkaFetchedMessage | undefined): number {
+  const batch = message?.batchContext;
+  return batch === undefined ? 0 : Number(batch.firstOffset) + batch.lastOffsetDelta + 1;
 }

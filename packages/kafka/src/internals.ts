@@ -111,6 +111,8 @@ export interface KafkaFetchedMessage {
   readonly value: Buffer | null;
   readonly headers?: Record<string, Buffer | undefined>;
   readonly isControlRecord?: boolean;
+  /** Of its batch; none where it is of a format before batches. */
+  readonly batchContext?: { readonly firstOffset: string; readonly lastOffsetDelta: number };
 }
 
 export interface KafkaMessage {

@@ -10,6 +10,7 @@ import {
 } from '@weir/testkit';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { UNLIMITED } from './item-limits.ts';
 import { Scanner } from './scan.ts';
 import { createTotals, ROW_BYTES, repeatedBytesMax } from './totals.ts';
 import { ITEM_FAULTS } from './validity.ts';
@@ -185,6 +186,40 @@ describe('what rows will repeat', () => {
   test('may be several times an ordinary export, but not without end', () => {
     expect(repeatedBytesMax(0)).toBe(16 * 1024 * 1024);
     expect(repeatedBytesMax(1_000)).toBe(16 * 1024 * 1024 + 4_000);
+  });
+});
+
+describe('a scan with a bound on what rows repeat', () => {
+  /** A scope of empty spans, each of which is two bytes. */
+  const emptySpans = (count: number) => nested(nested(Buffer.alloc(2 * count, bytesOf(0x12, 0)), 0x12, 1), 0x0a, 1);
+  const unlimited = [SLOW_NS, totals, UNLIMITED] as const;
+
+  test('stops soon after it is passed, however many items come behind', () => {
+    const body = emptySpans(1_000_000);
+    const result = scanner.scan('traces', body, ...unlimited, 1_000 * ROW_BYTES);
+    expect(result).toMatchObject({ ok: false, reason: 'rows_too_large' });
+    expect(totals.items).toBeGreaterThan(1_000);
+    expect(totals.items).toBeLessThan(40_000);
+    expect(!result.ok && result.offset).toBeLessThan(80_100);
+  });
+
+  test('stops in the next scope or resource where the one before it passed the bound', () => {
+    const scope = emptySpans(1_000);
+    const body = Buffer.concat(Array.from({ length: 100 }, () => scope));
+    expect(scanner.scan('traces', body, ...unlimited, 1_500 * ROW_BYTES)).toMatchObject({ reason: 'rows_too_large' });
+    expect(totals.items).toBe(2_000);
+  });
+
+  test('refuses what passes it only in the end, and takes what just reaches it', () => {
+    const body = emptySpans(1_000);
+    const scan = (bytesMax: number) => scanner.scan('traces', body, ...unlimited, bytesMax);
+    expect(scan(1_000 * ROW_BYTES - 1)).toMatchObject({ ok: false, reason: 'rows_too_large' });
+    expect(scan(1_000 * ROW_BYTES)).toEqual({ ok: true });
+    expect(totals.items).toBe(1_000);
+    const broken = Buffer.concat([body, bytesOf(0x0a)]);
+    expect(scanner.scan('traces', broken, ...unlimited, Number.POSITIVE_INFINITY)).toMatchObject({
+      reason: 'truncated',
+    });
   });
 });
 

@@ -11,10 +11,10 @@ import { clearTotals, rejectAllFrom, type ScanTotals } from './totals.ts';
 import { VALID } from './validity.ts';
 import { type WireFault, WireReader } from './wire.ts';
 
-/** Why the bytes are not an export, and where that was seen. */
+/** Why the bytes are not an export, or one whose rows would repeat more than they may, and where that was seen. */
 export interface ScanFault {
   readonly ok: false;
-  readonly reason: WireFault;
+  readonly reason: WireFault | 'rows_too_large';
   readonly offset: number;
 }
 
@@ -23,6 +23,8 @@ export type ScanResult = { readonly ok: true } | ScanFault;
 const OK: ScanResult = { ok: true };
 const HEAD = (1 << 3) | 2;
 const LIST = (2 << 3) | 2;
+/** How far a scope is read before what its rows repeat is looked at again: some 30,000 of the smallest items. */
+const STRIDE_BYTES = 64 * 1024;
 
 interface Shape {
   readonly request: number;
@@ -56,6 +58,7 @@ export class Scanner {
    * @param slowThresholdNs spans that take longer count as slow
    * @param totals set to what was found; undefined content after a fault
    * @param limits what is over one of them is rejected
+   * @param repeatedMax most `repeatedBytes`: what has more is not read much further, but for a metric, which is read whole
    */
   scan(
     signal: SignalKind,
@@ -63,19 +66,30 @@ export class Scanner {
     slowThresholdNs: number,
     totals: ScanTotals,
     limits: ItemLimits = UNLIMITED,
+    repeatedMax = Number.POSITIVE_INFINITY,
   ): ScanResult {
     clearTotals(totals);
     const reader = this.#reader;
     reader.open(bytes);
     this.#check.open(slowThresholdNs, limits);
     if (signal !== 'metrics') this.#check.series = undefined;
-    const ok = scanRequest(reader, SHAPES[signal], bytes.length, this.#check, totals);
+    const ok = scanRequest(reader, SHAPES[signal], bytes.length, this.#check, totals, repeatedMax);
     reader.release();
+    if (reader.fault === undefined && totals.repeatedBytes > repeatedMax) {
+      return { ok: false, reason: 'rows_too_large', offset: reader.pos };
+    }
     return ok ? OK : { ok: false, reason: reader.fault ?? 'truncated', offset: reader.faultAt };
   }
 }
 
-function scanRequest(reader: WireReader, shape: Shape, end: number, check: ItemCheck, totals: ScanTotals): boolean {
+function scanRequest(
+  reader: WireReader,
+  shape: Shape,
+  end: number,
+  check: ItemCheck,
+  totals: ScanTotals,
+  repeatedMax: number,
+): boolean {
   while (reader.pos < end) {
     const tag = reader.tag(end);
     if (tag < 0) return false;
@@ -84,12 +98,19 @@ function scanRequest(reader: WireReader, shape: Shape, end: number, check: ItemC
       continue;
     }
     const stop = reader.length(end);
-    if (stop < 0 || !scanResource(reader, shape, stop, check, totals)) return false;
+    if (stop < 0 || !scanResource(reader, shape, stop, check, totals, repeatedMax)) return false;
   }
   return true;
 }
 
-function scanResource(reader: WireReader, shape: Shape, end: number, check: ItemCheck, totals: ScanTotals): boolean {
+function scanResource(
+  reader: WireReader,
+  shape: Shape,
+  end: number,
+  check: ItemCheck,
+  totals: ScanTotals,
+  repeatedMax: number,
+): boolean {
   const { items: before, errorItems, slowItems } = totals;
   let headBytes = 0;
   check.resourceFault = VALID;
@@ -101,7 +122,7 @@ function scanResource(reader: WireReader, shape: Shape, end: number, check: Item
     if (tag < 0) return false;
     if (tag === LIST) {
       const stop = reader.length(end);
-      if (stop < 0 || !scanScope(reader, shape, stop, check, totals)) return false;
+      if (stop < 0 || !scanScope(reader, shape, stop, check, totals, repeatedMax)) return false;
       continue;
     }
     if (tag === HEAD) {
@@ -116,26 +137,37 @@ function scanResource(reader: WireReader, shape: Shape, end: number, check: Item
   return true;
 }
 
-function scanScope(reader: WireReader, shape: Shape, end: number, check: ItemCheck, totals: ScanTotals): boolean {
+function scanScope(
+  reader: WireReader,
+  shape: Shape,
+  end: number,
+  check: ItemCheck,
+  totals: ScanTotals,
+  repeatedMax: number,
+): boolean {
   const { items: before, errorItems, slowItems } = totals;
   let headBytes = 0;
   check.scopeFault = VALID;
   if (check.series?.beginScope(reader, end) === false) return false;
   while (reader.pos < end) {
-    const at = reader.pos;
-    const tag = reader.tag(end);
-    if (tag < 0) return false;
-    if (tag === LIST) {
-      const stop = reader.length(end);
-      if (stop < 0 || !shape.item(reader, stop, check, totals)) return false;
-      continue;
+    if (totals.repeatedBytes > repeatedMax) return false;
+    const pause = Math.min(end, reader.pos + STRIDE_BYTES);
+    while (reader.pos < pause) {
+      const at = reader.pos;
+      const tag = reader.tag(end);
+      if (tag < 0) return false;
+      if (tag === LIST) {
+        const stop = reader.length(end);
+        if (stop < 0 || !shape.item(reader, stop, check, totals)) return false;
+        continue;
+      }
+      if (tag === HEAD) {
+        const fault = scanHead(reader, SCOPE, end, 4, check);
+        if (fault === READER_FAULT) return false;
+        if (fault !== VALID) check.scopeFault = fault;
+      } else if (!checkField(reader, shape.scope, tag, end, 3)) return false;
+      headBytes += reader.pos - at;
     }
-    if (tag === HEAD) {
-      const fault = scanHead(reader, SCOPE, end, 4, check);
-      if (fault === READER_FAULT) return false;
-      if (fault !== VALID) check.scopeFault = fault;
-    } else if (!checkField(reader, shape.scope, tag, end, 3)) return false;
-    headBytes += reader.pos - at;
   }
   if (check.scopeFault !== VALID) rejectAllFrom(totals, before, check.scopeFault, errorItems, slowItems);
   totals.repeatedBytes += headBytes * (totals.items - before);

@@ -18,15 +18,28 @@ class MemoryLog implements Log {
 
   /** Where reading stalls: what is behind does not come. */
   stallAt = Number.POSITIVE_INFINITY;
+  /** An offset at which nothing is read, though records lie behind it: compaction took it from the end of its batch. */
+  gapAt = Number.POSITIVE_INFINITY;
+  /** Reads to come that bring nothing, wherever they are. */
+  starved = 0;
+  /** Whether the next read is refused, as of an offset that is gone. */
+  rejects = false;
 
   async read(_topic: string, _partition: number, offset: number, _options: object, signal: AbortSignal) {
     this.asked.push(offset);
     await systemClock.sleep(1, signal);
     this.#check();
+    if (this.rejects) {
+      this.rejects = false;
+      throw new DependencyError('kafka', 'rejected', 'out of range', { retryable: false });
+    }
     if (offset >= this.stallAt) throw new DependencyError('kafka', 'timeout', 'stalls', { retryable: true });
-    const records = this.records.filter((record) => record.offset >= offset && record.offset < this.stallAt);
     const endOffset = this.#end();
-    const nextOffset = Math.min(this.stallAt, Math.max(offset, endOffset));
+    if (offset === this.gapAt || this.starved-- > 0)
+      return { records: [], nextOffset: offset, startOffset: 0, endOffset };
+    const until = Math.min(this.stallAt, offset < this.gapAt ? this.gapAt : endOffset);
+    const records = this.records.filter((record) => record.offset >= offset && record.offset < until);
+    const nextOffset = Math.min(until, Math.max(offset, endOffset));
     return { records, nextOffset, startOffset: 0, endOffset };
   }
 
@@ -168,7 +181,7 @@ describe('following weir.tenants', () => {
     await vi.waitFor(() => expect(second.directory.names()).toEqual(['acme', 'new']));
   });
 
-  test('goes on where it stood after a failure: a replay would bring revoked keys back for a while', async () => {
+  test('goes on where it stood after a failure, and does not read the topic anew', async () => {
     log.put('acme', QUIET);
     log.put('acme', null);
     const { directory, follower } = follow();
@@ -180,6 +193,67 @@ describe('following weir.tenants', () => {
     log.put('globex', QUIET);
     await vi.waitFor(() => expect(directory.names()).toEqual(['globex']), { timeout: 5_000 });
     expect(Math.min(...log.asked)).toBe(2);
+  });
+
+  test('knows a tenant whose record lies behind a place where compaction has left nothing', async () => {
+    for (const name of ['acme', 'gone', 'globex']) log.put(name, QUIET);
+    log.records.splice(1, 1);
+    log.gapAt = 1;
+    const { directory, follower } = follow();
+    await follower.start(NEVER);
+    expect(directory.names()).toEqual(['acme', 'globex']);
+  });
+
+  test('comes past such a place in what is new as well', async () => {
+    log.put('acme', QUIET);
+    const { directory, follower } = follow();
+    await follower.start(NEVER);
+    log.gapAt = 1;
+    log.put('gone', QUIET);
+    log.put('globex', QUIET);
+    log.records.splice(1, 1);
+    await vi.waitFor(() => expect(directory.names()).toEqual(['acme', 'globex']));
+  });
+
+  test('passes over no record because a broker answered with nothing for a while', async () => {
+    log.put('acme', QUIET);
+    log.put('globex', QUIET);
+    log.starved = 8;
+    const { directory, follower } = follow();
+    await follower.start(NEVER);
+    expect(directory.names()).toEqual(['acme', 'globex']);
+  });
+
+  test('takes a topic that was made anew as a whole, and goes on with the old tenants until then', async () => {
+    log.put('acme', QUIET);
+    log.put('globex', QUIET);
+    const { directory, follower } = follow();
+    await follower.start(NEVER);
+    const seen = new Set<string>();
+    const read = log.read.bind(log);
+    log.read = (...asked) => {
+      seen.add(directory.names().join());
+      return read(...asked);
+    };
+    log.rejects = true;
+    log.records.splice(1, 1);
+    await vi.waitFor(() => expect(directory.names()).toEqual(['acme']), { timeout: 5_000 });
+    expect([...seen].filter((names) => names !== 'acme')).toEqual(['acme,globex']);
+    log.put('initech', QUIET);
+    await vi.waitFor(() => expect(directory.names()).toEqual(['acme', 'initech']));
+  });
+
+  test('keeps the tenants it knows while a topic that was made anew is empty', async () => {
+    log.put('acme', QUIET);
+    const { directory, follower } = follow();
+    await follower.start(NEVER);
+    log.records.splice(0);
+    const bounds = vi.spyOn(log, 'bounds');
+    log.rejects = true;
+    await vi.waitFor(() => expect(bounds.mock.calls.length).toBeGreaterThan(1), { timeout: 5_000 });
+    expect(directory.names()).toEqual(['acme']);
+    log.put('globex', QUIET);
+    await vi.waitFor(() => expect(directory.names()).toEqual(['globex']), { timeout: 5_000 });
   });
 
   test('cannot say that a key is unknown while the topic cannot be read: it may have been made meanwhile', async () => {
@@ -236,4 +310,19 @@ test('a key that was revoked stays so while the topic is read again, were it to 
   await vi.waitFor(() => expect(log.asked.filter((offset) => offset === 1).length).toBeGreaterThan(0));
   expect(after.directory.complete).toBe(false);
   expect(after.directory.get('acme')?.keys[0]?.revoked).toBe(true);
+});
+
+test('a key that was revoked stays so while the topic is read anew', async () => {
+  const good = { keys: [{ prefix: '0123abcd', hash: `hmac-sha256:${'0'.repeat(64)}` }] };
+  log.put('acme', good);
+  log.put('acme', { keys: [{ ...good.keys[0], revoked: true }] });
+  const { directory, follower } = follow();
+  await follower.start(NEVER);
+  expect(directory.get('acme')?.keys[0]?.revoked).toBe(true);
+  log.stallAt = 1;
+  log.rejects = true;
+  log.asked.length = 0;
+  await vi.waitFor(() => expect(log.asked.lastIndexOf(1)).toBeGreaterThan(log.asked.indexOf(0)), { timeout: 5_000 });
+  expect(log.asked).toContain(0);
+  expect(directory.get('acme')?.keys[0]?.revoked).toBe(true);
 });

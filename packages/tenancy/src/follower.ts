@@ -3,6 +3,13 @@ import { type Clock, type Component, DependencyError } from '@weir/pipeline';
 import { CONTROL_TOPICS } from '@weir/records';
 import type { TenantDirectory } from './directory.ts';
 import { DirectoryCopy } from './directory-copy.ts';
+import { ReadPlace } from './read-place.ts';
+
+/** Who removes tenants leaves a record of each for a day: a topic without any was made anew, and is to be filled. */
+function emptied(): DependencyError {
+  const why = 'kafka: weir.tenants holds no record at all: the tenants known so far stay (ingestctl tenants apply)';
+  return new DependencyError('kafka', 'rejected', why, { retryable: true });
+}
 
 /** What a follower tells; one line each. */
 export interface FollowerEvents {
@@ -15,7 +22,6 @@ export interface FollowerEvents {
 }
 
 const READ_BYTES_MAX = 1024 ** 2;
-const READ_WAIT_MS = 500;
 const RETRY_DELAY_MS = 500;
 const PARTITION = 0;
 
@@ -48,44 +54,51 @@ export function followTenants(log: Log, directory: TenantDirectory, options: Fol
     if (directory.complete) copy.saveLater();
   };
 
+  // A tenant known so far that the topic no longer has was removed meanwhile.
+  const takeAll = (replay: ReadonlyMap<string, Buffer | null>): void => {
+    for (const key of records.keys()) if (!replay.has(key)) take(key, null);
+    for (const [key, value] of replay) take(key, value);
+    directory.markComplete();
+    directory.markReachable(true);
+    copy.saveLater();
+  };
+
   const follow = async (caughtUp: () => void): Promise<void> => {
-    // What the topic says is taken as a whole once it has been read: taken record by record, it would bring back keys that
-    // were revoked since, until their newest record is reached.
-    const replay = new Map<string, Buffer | null>();
-    let offset = -1;
-    let end = -1;
+    // What the topic says is taken as a whole once it has been read from its start: taken record by record, it would bring
+    // back keys that were revoked since, until their newest record is reached, and keep tenants that it no longer has.
+    let replay: Map<string, Buffer | null> | undefined;
+    let place: ReadPlace | undefined;
+    let end = 0;
     while (!stopping.signal.aborted) {
       try {
-        if (offset < 0) {
+        if (place === undefined) {
           const bounds = await log.bounds(CONTROL_TOPICS.tenants, PARTITION, stopping.signal);
-          offset = bounds.start;
+          place = new ReadPlace(bounds.start);
           end = bounds.end;
+          replay = new Map();
         }
-        if (!directory.complete && offset >= end) {
-          // A tenant of the old copy that the topic no longer has was removed meanwhile.
-          for (const key of records.keys()) if (!replay.has(key)) take(key, null);
-          for (const [key, value] of replay) take(key, value);
-          replay.clear();
-          directory.markComplete();
-          copy.saveLater();
+        if (replay !== undefined && place.offset >= end) {
+          if (replay.size === 0 && records.size > 0) throw emptied();
+          takeAll(replay);
+          replay = undefined;
           caughtUp();
         }
-        const wait = { maxBytes: READ_BYTES_MAX, maxWaitMs: READ_WAIT_MS };
-        const page = await log.read(CONTROL_TOPICS.tenants, PARTITION, offset, wait, stopping.signal);
+        const wait = { maxBytes: READ_BYTES_MAX, maxWaitMs: place.waitMs };
+        const page = await log.read(CONTROL_TOPICS.tenants, PARTITION, place.offset, wait, stopping.signal);
         for (const record of page.records) {
           const key = record.key?.toString('utf8') ?? '';
-          if (directory.complete) take(key, record.value);
+          if (replay === undefined) take(key, record.value);
           else replay.set(key, record.value);
         }
-        directory.markReachable(true);
-        offset = page.nextOffset;
-        if (page.records.length === 0 && offset < end && page.endOffset === end) offset = end;
+        // Until the replay is through, a key that is not known may be in what has been read of it.
+        if (replay === undefined) directory.markReachable(true);
+        place.move(page);
       } catch (error) {
         if (stopping.signal.aborted) return;
         directory.markReachable(false);
         options.events.failed(error);
-        // From the start again only where the offset is gone: a replay brings revoked keys back until it is through.
-        if (error instanceof DependencyError && error.code === 'rejected') offset = -1;
+        // From the start again only where the offset is gone: else it would cost a read of the whole topic.
+        if (error instanceof DependencyError && error.code === 'rejected') place = undefined;
         await options.clock.sleep(RETRY_DELAY_MS, stopping.signal).catch(() => undefined);
       }
     }

@@ -11,6 +11,7 @@ export {
   type Rate,
 } from './limits.ts';
 export { type LimitShare, type OverRate, type OverUnread, RateLimiter, WHOLE } from './rate-limiter.ts';
+export { ReadPlace } from './read-place.ts';
 export { ShardMap, type Shards } from './shards.ts';
 export {
   effectiveTenant,

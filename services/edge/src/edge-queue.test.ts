@@ -85,6 +85,23 @@ describe('the fair share of a tenant', () => {
     expect(light.uploads.length).toBeLessThan(alone / 2);
   });
 
+  test('follows a weight that changes while something is held, from the next export on', () => {
+    const hold = () => {
+      const made = setUp();
+      for (const of of ['a', 'b']) made.queue.take(tenant(of), 0, 1_024, 1);
+      return made;
+    };
+    expect(hold().queue.take(tenant('a', 1), 0, 1, 0)).toBeUndefined();
+    const { queue, budget } = hold();
+    expect(queue.take(tenant('a', 0.001), 0, 1, 0)).toMatchObject({ reason: 'edge_full' });
+    expect(queue.take(tenant('a', 1), 0, 1, 0)).toBeUndefined();
+    expect(queue.take(tenant('a', 0.001), 0, 1, 0)).toMatchObject({ reason: 'edge_full' });
+    queue.give(tenant('a', 0.001), 1_025, 1);
+    // Alone again it has what one alone has: nothing of the other's weights is left in the sum.
+    flood(queue, tenant('b'), 64);
+    expect(budget.bytes / BYTES_MAX).toBeCloseTo(2 / 3, 2);
+  });
+
   test('leaves free a fifth of what others do not hold, whatever the weights', () => {
     const weight = fc.double({ min: 0.001, max: 1_000, noNaN: true });
     const others = fc.array(fc.record({ weight, bytes: fc.integer({ min: 1, max: BYTES_MAX / 64 }) }), {

@@ -6,7 +6,7 @@ import { LIMITS } from './limits.ts';
 type Holder = { readonly name: string; readonly limits: Pick<Tenant['limits'], 'weight'> };
 
 interface Account {
-  readonly weight: number;
+  weight: number;
   zone: Zone;
   bytes: number;
   items: number;
@@ -62,6 +62,7 @@ export class EdgeQueue {
     const { budget } = this;
     if (bytes === 0 && items === 0) return undefined;
     const account = this.#accounts.get(tenant.name);
+    if (account !== undefined) this.#weigh(account, tenant.limits.weight);
     if (account !== undefined && this.#isOver(account, ownBytes, bytes, items)) {
       return refuse('edge_full', "the edge's queue fills up, and the tenant holds its fair share of it");
     }
@@ -110,6 +111,13 @@ export class EdgeQueue {
   #share({ weight }: Account): number {
     const weighted = (LIMITS.queueShareAlpha * weight * this.#accounts.size) / this.#weights;
     return Math.min(LIMITS.queueShareMax, weighted);
+  }
+
+  /** A weight may change while something is held, and holds from the next export. */
+  #weigh(account: Account, weight: number): void {
+    if (account.weight === weight) return;
+    this.#weights += weight - account.weight;
+    account.weight = weight;
   }
 
   #open({ name, limits }: Holder): Account {

@@ -14,14 +14,17 @@ export function caseTenant(number: number): string {
   return `case-${number}`;
 }
 
+/** Of tenants that send bombs: each counts as all that it might have been inflated to. */
+const BOMBS = { perSecond: 1024 ** 3, burst: 8 * 1024 ** 3 };
+
 /** Tenants of every test stack: one whose load reaches every partition, three with a small rate, some for single tests. */
 export const TEST_TENANTS: Readonly<Record<string, object>> = {
-  demo: { partitions: 4 },
+  demo: { partitions: 4, bytes: BOMBS },
   limited: { items: { perSecond: 10, burst: 20 } },
   debtor: { items: { perSecond: 10, burst: 20 } },
   throttled: { items: { perSecond: 1, burst: 5 } },
   // Who sends bad input, and who must not notice.
-  attacker: {},
+  attacker: { bytes: BOMBS },
   neighbour: {},
   // Kept for other times than the rest, and so in other partitions of the tables.
   weekly: { retentionDays: 7 },

@@ -48,6 +48,19 @@ function skippedFrame(bytes: number): Buffer {
   return frame;
 }
 
+/** A scope of spans with nothing in them, each of two bytes. */
+function emptySpans(count: number): Buffer {
+  const length = (bytes: number) => [(bytes & 0x7f) | 0x80, ((bytes >> 7) & 0x7f) | 0x80, bytes >> 14];
+  const scope = Buffer.concat([Buffer.from([0x12, ...length(2 * count)]), Buffer.alloc(2 * count, Buffer.of(0x12, 0))]);
+  return Buffer.concat([Buffer.from([0x0a, ...length(scope.length)]), scope]);
+}
+
+/** More spans than a queue of 1,000 holds, in nearly so many bytes. */
+function manySpans(bytes: number): Buffer {
+  const name = 'n'.repeat(Math.floor(bytes / 1_001) - 100);
+  return Buffer.from(encodeExport('traces', spans(1_001, { name }) as never));
+}
+
 interface SetUp {
   fill?: number;
   retryAfterS?: number;
@@ -419,11 +432,87 @@ describe('an export that is refused', () => {
     ['JSON that is none', { format: 'json' }, Buffer.from('{"resourceSpans":['), 'malformed'],
     ['gzip that is none', { encoding: 'gzip' }, Buffer.from('no gzip'), 'malformed'],
     ['a bomb', { encoding: 'gzip' }, gzipSync(Buffer.alloc(1024 ** 2 + 1)), 'too_large'],
-  ])('for its body takes nothing from rate or queue: %s', async (_what, fields, body, reason) => {
-    const { admission, parts, budget, next } = setUp();
-    expect(await admission.consume(export_(body, fields), signal)).toMatchObject({ kind: 'refused', reason });
-    expect([budget.items, next.items.length]).toEqual([0, 0]);
-    expect(parts.limiter.tryTake(tenant, 100, 1)).toBeUndefined();
+  ])(
+    'for its body takes nothing from the rate of items, or from the queue: %s',
+    async (_what, fields, body, reason) => {
+      const { admission, parts, budget, next } = setUp();
+      expect(await admission.consume(export_(body, fields), signal)).toMatchObject({ kind: 'refused', reason });
+      expect([budget.items, next.items.length]).toEqual([0, 0]);
+      expect(parts.limiter.tryTake(tenant, 100, 1)).toBeUndefined();
+    },
+  );
+});
+
+describe('what was read in vain', () => {
+  const MIB = 1024 ** 2;
+  const metered = effectiveTenant(
+    'metered',
+    { keys: [], limits: { bytes: { perSecond: MIB, burst: 2 * MIB }, items: { perSecond: 1e9 } } },
+    undefined,
+  );
+  const zeros = Buffer.alloc(MIB);
+  const badCrc = gzipSync(zeros);
+  badCrc.writeUInt32LE(1, badCrc.length - 8);
+
+  test.each<[string, Partial<RawExport>, Buffer, RefusalReason]>([
+    ['protobuf that is none, behind gzip', { encoding: 'gzip' }, gzipSync(zeros), 'malformed'],
+    ['JSON that is none, behind gzip', { encoding: 'gzip', format: 'json' }, gzipSync(zeros), 'malformed'],
+    ['a bomb', { encoding: 'gzip' }, gzipSync(Buffer.alloc(MIB + 1)), 'too_large'],
+    ['gzip that is none in its end', { encoding: 'gzip' }, badCrc, 'malformed'],
+    ['zstd that is cut short', { encoding: 'zstd' }, zstdCompressSync(zeros).subarray(0, -1), 'malformed'],
+    ['empty items without end', { encoding: 'gzip' }, gzipSync(emptySpans(MIB / 2 - 8)), 'too_large'],
+    ['more items than the queue holds', { encoding: 'gzip' }, gzipSync(manySpans(MIB)), 'too_large'],
+  ])('is paid for: one after another is soon refused unread, %s', async (_what, fields, body, reason) => {
+    const { admission, next } = setUp();
+    const reasons: string[] = [];
+    for (let i = 0; i < 40; i++) {
+      const answer = await admission.consume(export_(body, { tenant: metered, ...fields }), signal);
+      reasons.push(answer.kind === 'refused' ? answer.reason : answer.kind);
+      // Where it was not read for items the books know of none.
+      if (reason === 'malformed') expect([answer.items, answer.bytes]).toEqual([undefined, undefined]);
+    }
+    const read = reasons.indexOf('tenant_bytes_rate');
+    // A tenant is far over its rate where it offers ten seconds of it at once.
+    expect(read).toBeGreaterThan(2);
+    expect(read).toBeLessThanOrEqual(22);
+    expect(new Set(reasons.slice(0, read))).toEqual(new Set([reason]));
+    expect(new Set(reasons.slice(read))).toEqual(new Set(['tenant_bytes_rate']));
+    expect(next.items).toHaveLength(0);
+  });
+
+  test('is read and named for what it is where it comes within the rate', async () => {
+    const { admission, clock } = setUp();
+    const body = gzipSync(zeros);
+    const send = (of: typeof metered) => admission.consume(export_(body, { tenant: of, encoding: 'gzip' }), signal);
+    for (let i = 0; i < 60; i++) {
+      await clock.advance(1_000);
+      expect(await send(metered)).toMatchObject({ reason: 'malformed' });
+    }
+    for (let i = 0; i < 60; i++) expect(await send(unlimited)).toMatchObject({ reason: 'malformed' });
+  });
+
+  test('puts the bucket in debt by one body and no more, so that its tenant is served again soon', async () => {
+    const { admission, clock, parts } = setUp();
+    const send = (body: Uint8Array) => admission.consume(export_(body, { tenant: metered, encoding: 'gzip' }), signal);
+    parts.limiter.tryTake(metered, 0, MIB / 2);
+    for (let i = 0; i < 40; i++) await send(gzipSync(zeros));
+    await clock.advance(400);
+    expect(await send(gzipSync(plainSpans))).toMatchObject({ reason: 'tenant_bytes_rate' });
+    await clock.advance(200);
+    expect(await send(gzipSync(plainSpans))).toMatchObject({ kind: 'accepted' });
+  });
+
+  test('is paid for where the next stage finds it too large', async () => {
+    const ofPipe: number[] = [];
+    const { parts } = setUp({ shares: { giveBack: (_tenant, bytes) => ofPipe.push(bytes) } });
+    const admission = createAdmission(parts, new RefusingConsumer<AdmittedExport>('too_large'));
+    const before = parts.limiter.tryTake(metered, 0, 2 * MIB - plainSpans.length);
+    expect(before).toBeUndefined();
+    expect(await admission.consume(export_(plainSpans, { tenant: metered }), signal)).toMatchObject({
+      reason: 'too_large',
+    });
+    expect(parts.limiter.tryTake(metered, 0, 1)).toMatchObject({ what: 'bytes' });
+    expect(ofPipe).toEqual([plainSpans.length]);
   });
 });
 

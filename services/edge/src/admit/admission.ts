@@ -5,12 +5,14 @@ import {
   jsonToProtobuf,
   limitFaults,
   repeatedBytesMax,
+  type ScanFault,
   Scanner,
 } from '@weir/otlp';
 import {
   type Clock,
   type Consumer,
   freeBytes,
+  type RefusalReason,
   type Refused,
   refuse,
   type SignalKind,
@@ -23,7 +25,7 @@ import type { EdgeQueue } from '../edge-queue.ts';
 import type { AdmittedExport, Answer, BodyEncoding, PipeFill, RawExport, Shares } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { type StoredValue, toStoredValue } from '../stored-value.ts';
-import { Inflater } from './inflate.ts';
+import { Inflater, type NotInflated } from './inflate.ts';
 import { itemLimits, rejectedMessage } from './item-limits.ts';
 
 /** What admission is told to do. */
@@ -58,7 +60,8 @@ interface ReadExport {
 
 /**
  * Decides on each export: readable, within the tenant's rate, room in the sinks and in the queue. In that order, since
- * what cannot be read must not count against a rate, and what is over its rate must not take room.
+ * only what was read has items to count, and what is over its rate must not take room. What cannot be read counts against
+ * the rate of bytes alone.
  */
 export function createAdmission(
   parts: AdmissionParts,
@@ -79,11 +82,9 @@ export function createAdmission(
       plain = converted.bytes;
     }
     const limits = itemLimits(tenant, signal, receivedAtNs, parts.series);
-    const scan = scanner.scan(signal, plain, tenant.slowThresholdNs, totals, limits);
-    if (!scan.ok) return refuse('malformed', `the body is not an OTLP export: ${scan.reason} at byte ${scan.offset}`);
-    if (totals.repeatedBytes > repeatedBytesMax(plain.length)) {
-      return refuse('too_large', 'a resource, scope or metric head is too large for the number of items that share it');
-    }
+    const repeatedMax = repeatedBytesMax(plain.length);
+    const scan = scanner.scan(signal, plain, tenant.slowThresholdNs, totals, limits, repeatedMax);
+    if (!scan.ok) return refuseScan(scan);
     const forward = export_.format === 'json' ? undefined : forwardable(export_.encoding);
     const priority = totals.errorItems > 0 || totals.slowItems > 0;
     const { items, rejectedItems } = totals;
@@ -112,7 +113,7 @@ export function createAdmission(
     return next
       .consume(admitted, signal)
       .then((answer) => {
-        if (answer.kind === 'refused') giveBack(parts, tenant, items, plainBytes);
+        if (answer.kind === 'refused') giveBack(parts, tenant, items, plainBytes, answer.reason);
         else if (rejected !== undefined) reportRejected(parts, kind, rejected);
         return { ...answer, items, bytes: plainBytes };
       })
@@ -141,9 +142,11 @@ export function createAdmission(
       if (unread !== undefined) return unread;
       const bytesMax = limitOf(export_.tenant.limits.requestBytes);
       return inflater.inflate(export_.body, export_.encoding, bytesMax).then((inflated): Answer | Promise<Answer> => {
-        if (inflated.kind === 'refused') return inflated;
+        if (inflated.kind === 'refused') return refuseInflated(parts, export_, inflated);
         try {
-          return decide(export_, read(export_, inflated.plain, receivedAtNs), receivedAtNs, signal);
+          const found = read(export_, inflated.plain, receivedAtNs);
+          if ('kind' in found) charge(parts, export_, inflated.plain.length);
+          return decide(export_, found, receivedAtNs, signal);
         } finally {
           inflated.release();
           freePlain(export_, inflated.plain);
@@ -151,6 +154,17 @@ export function createAdmission(
       });
     },
   };
+}
+
+function refuseInflated(parts: AdmissionParts, export_: RawExport, { costBytes, ...refused }: NotInflated): Refused {
+  charge(parts, export_, costBytes);
+  return refused;
+}
+
+function refuseScan({ reason, offset }: ScanFault): Refused {
+  return reason === 'rows_too_large'
+    ? refuse('too_large', 'a resource, scope or metric head is too large for the number of items that share it')
+    : refuse('malformed', `the body is not an OTLP export: ${reason} at byte ${offset}`);
 }
 
 /** An export without items goes nowhere, but was read as any other: its bytes, if any, are the tenant's. The books do not know it. */
@@ -223,7 +237,10 @@ function admit(
 ): Refused | undefined {
   const { tenant, body } = export_;
   const { itemsMax } = parts.queue.budget.limits;
-  if (items > itemsMax) return refuse('too_large', `the export has more than ${itemsMax} items`);
+  if (items > itemsMax) {
+    charge(parts, export_, bytes);
+    return refuse('too_large', `the export has more than ${itemsMax} items`);
+  }
   const over = parts.limiter.tryTake(tenant, items, bytes, body.length, parts.shares.ofLimits(tenant));
   if (over !== undefined) return refuseOver(over);
   const pipe = parts.pipeFill();
@@ -255,9 +272,26 @@ function giveBack(
   tenant: RawExport['tenant'],
   items: number,
   bytes: number,
+  reason?: RefusalReason,
 ): void {
-  limiter.giveBack(tenant, items, bytes);
+  // What cannot be split was read in vain, and its bytes stay the tenant's.
+  limiter.giveBack(tenant, items, reason === 'too_large' ? 0 : bytes);
   shares.giveBack(tenant, bytes);
+}
+
+/**
+ * What was read in vain counts against the rate of bytes all the same: whoever sends such bodies again and again is over it,
+ * and refused unread. A bucket that has less than that goes into debt, but not further where it is: its tenant is to be
+ * served again. The books do not know these bytes.
+ */
+function charge({ limiter, shares }: AdmissionParts, { tenant, body }: RawExport, bytes: number): void {
+  if (bytes === 0) return;
+  const share = shares.ofLimits(tenant);
+  const over = limiter.tryTake(tenant, 0, bytes, body.length, share);
+  if (over === undefined) return;
+  const { perSecond, burst } = over.limit;
+  const left = Math.min(bytes, burst * share.bytes) - over.retryAfterS * perSecond * share.bytes;
+  if (left > 0) limiter.giveBack(tenant, 0, -bytes);
 }
 
 /** Reading costs as much as all the rest: who is far over its rate must not have that for every export that is refused. */

@@ -61,10 +61,45 @@ describe.each(ENCODINGS)('a %s body', (encoding) => {
   });
 });
 
+test.each(['gzip', 'zstd'] as const)(
+  'all members of a %s body come back, of whatever sizes they are',
+  async (encoding) => {
+    for (const sizes of [
+      [1, 3, 7],
+      [12_345, 16_384, 333],
+      [LIMITS.inflateSyncBytesMax + 1, 77_777],
+    ]) {
+      const plains = sizes.map(noise);
+      const found = await inflateBody(Buffer.concat(plains.map((plain) => COMPRESS[encoding](plain))), encoding, MAX);
+      expect(Buffer.isBuffer(found) && found.equals(Buffer.concat(plains))).toBe(true);
+    }
+  },
+);
+
 test('a bomb of many gzip members is too large', async () => {
   const member = gzipSync(Buffer.alloc(MAX / 2));
   const bomb = Buffer.concat(Array.from({ length: 100 }, () => member));
   expect(await inflateBody(bomb, 'gzip', MAX)).toMatchObject({ kind: 'refused', reason: 'too_large' });
+});
+
+test('what is refused says what it may have cost: little where it does not even look like its encoding', async () => {
+  const inflater = new Inflater(systemClock, MAX);
+  const costOf = async (body: Buffer, encoding: BodyEncoding) => {
+    const found = await inflater.inflate(body, encoding);
+    return found.kind === 'refused' ? found.costBytes : undefined;
+  };
+  const plain = Buffer.from('{"resourceSpans":[]}');
+  for (const encoding of ['gzip', 'deflate', 'zstd'] as const) {
+    expect(await costOf(plain, encoding), encoding).toBe(plain.length);
+    const whole = COMPRESS[encoding](Buffer.alloc(MAX));
+    expect(await costOf(whole.subarray(0, -1), encoding), encoding).toBeGreaterThan(MAX / 2);
+    expect(await costOf(COMPRESS[encoding](Buffer.alloc(MAX + 1)), encoding), encoding).toBe(MAX);
+  }
+  expect(await costOf(gzipSync(noise(10)).subarray(0, 20), 'gzip')).toBeLessThan(MAX / 50);
+  expect(await costOf(Buffer.alloc(MAX + 1), 'identity')).toBe(0);
+  expect(await costOf(Buffer.alloc(0), 'snappy')).toBe(0);
+  const snappy = Buffer.from(compressSync(Buffer.alloc(MAX + 1)));
+  expect(await costOf(snappy, 'snappy')).toBe(snappy.length);
 });
 
 test('an identity body is the same buffer, within the limit', async () => {

@@ -37,7 +37,7 @@ export interface CallRoom {
   readonly calls: EdgeQueue;
   /** After `LIMITS.bodyTimeoutMs`. */
   readonly deadlines: Deadlines;
-  /** Called when a call that was counted is over and its stream closed. */
+  /** Called when a call that was counted has been answered and its stream closed. */
   readonly onClosed: () => void;
 }
 
@@ -64,6 +64,7 @@ export class GrpcCall {
   /** What came before it was known whose it is. */
   #earlyBytes = 0;
   #cancel: () => void = () => undefined;
+  #closed = false;
 
   constructor(call: ServerInterceptingCallInterface, signal: SignalKind, parts: ReceiverParts, room: CallRoom) {
     const internals = call as unknown as Internals;
@@ -128,7 +129,8 @@ export class GrpcCall {
   finish(): void {
     this.#state = 'over';
     this.#hold(0);
-    if (!this.#stream.closed)
+    if (this.#closed) this.#leave();
+    else if (!this.#stream.closed)
       this.#cancel = this.#room.deadlines.set(() => this.#stream.close(constants.NGHTTP2_CANCEL));
   }
 
@@ -152,14 +154,19 @@ export class GrpcCall {
 
   #onClose(): void {
     this.#cancel();
-    if (this.#tenant !== undefined) {
-      this.#room.calls.give(this.#tenant, 0, 1);
-      this.#room.onClosed();
-    }
-    // What the handler has stays in the queue until it is done with it.
+    this.#closed = true;
+    // What the handler has stays in the queue, and the call among the others, until it is done with it.
     if (this.#state === 'handling') return;
     this.#state = 'over';
     this.#hold(0);
+    this.#leave();
+  }
+
+  /** The stream is closed and nothing is handled: the call is no longer among those that are held. */
+  #leave(): void {
+    if (this.#tenant === undefined) return;
+    this.#room.calls.give(this.#tenant, 0, 1);
+    this.#room.onClosed();
   }
 
   /** Makes the room that this call has so many bytes, or leaves it as it is and says why. */

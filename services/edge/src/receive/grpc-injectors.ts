@@ -13,6 +13,10 @@ interface Internals {
   readonly http2Servers: ReadonlyMap<Http2Server, unknown>;
 }
 
+const KEY_HEADERS = ['authorization', 'x-api-key'];
+/** What the library does not allow in a header. */
+const NOT_ALLOWED = /[^ -~]/g;
+
 /**
  * Lets TLS connections into a gRPC server. One whose certificate was verified is a proxy's and carries the calls of many
  * clients: it may reset more streams before it is closed, since closing it would end the calls of all of them, and have
@@ -33,16 +37,23 @@ export function openInjectors(server: Server): (socket: TLSSocket) => void {
     settings: { ...commonServerOptions.settings, maxConcurrentStreams: LIMITS.proxyStreamsMax },
   });
   const proxies = server.createConnectionInjector(plain);
-  for (const http2 of http2Servers.keys()) http2.prependListener('stream', joinKeys);
+  for (const http2 of http2Servers.keys()) http2.prependListener('stream', showKeys);
   return (socket) => (socket.authorized ? proxies : clients).injectConnection(socket);
 }
 
-/** Node keeps the first of several authorization headers. All of them are to be seen, as one list, which is no key. */
-function joinKeys(_stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: string[]): void {
+/**
+ * Node keeps the first of several authorization headers, and the library drops a header whose bytes it does not allow.
+ * All of them are to be seen: several as one list, and such bytes as what no key has, so that neither is a key.
+ */
+function showKeys(_stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: string[]): void {
   let found: string | undefined;
   for (let at = 0; at < raw.length; at += 2) {
     if (raw[at] !== 'authorization') continue;
     if (found !== undefined) headers.authorization = `${found}, ${raw[at + 1]}`;
     found = headers.authorization;
+  }
+  for (const name of KEY_HEADERS) {
+    const value = headers[name];
+    if (typeof value === 'string') headers[name] = value.replace(NOT_ALLOWED, '?');
   }
 }

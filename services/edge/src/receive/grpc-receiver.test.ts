@@ -14,11 +14,12 @@ import { connect as connectTls } from 'node:tls';
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { ensureCertificates } from '@weir/local';
-import { Budget, refuse, ZoneGauge } from '@weir/pipeline';
-import { effectiveTenant, RateLimiter, WHOLE } from '@weir/tenancy';
+import { Budget, ZoneGauge } from '@weir/pipeline';
+import { effectiveTenant, RateLimiter, type TenantDirectory, WHOLE } from '@weir/tenancy';
 import { encodeExport, FakeClock, RecordingConsumer } from '@weir/testkit';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createAdmission } from '../admit/admission.ts';
+import { authenticate } from '../admit/authenticate.ts';
 import { EdgeQueue } from '../edge-queue.ts';
 import type { AdmittedExport, Answer } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
@@ -40,6 +41,10 @@ const SETTINGS: GrpcSettings = {
 };
 const tenant = effectiveTenant('acme', { keys: [] }, undefined);
 const small = effectiveTenant('small', { keys: [], limits: { bodyBytes: 1_000 } }, undefined);
+const tenants: Readonly<Record<string, typeof tenant>> = { good: tenant, other: { ...tenant, name: 'other' }, small };
+const directory = {
+  byKey: (key: string) => (tenants[key] === undefined ? { kind: 'unknown' } : { kind: 'tenant', tenant: tenants[key] }),
+} as TenantDirectory;
 const span = { traceId: new Uint8Array(16).fill(7), spanId: new Uint8Array(8).fill(9), startTimeUnixNano: 1n };
 const spans = Buffer.from(encodeExport('traces', { resourceSpans: [{ scopeSpans: [{ spans: [span, span] }] }] }));
 
@@ -98,11 +103,7 @@ async function setUp(
       bodyBytesMax,
       queue,
       clock,
-      authenticate: ({ apiKey: [key] }) => {
-        const found = { good: tenant, other: { ...tenant, name: 'other' }, small }[key ?? ''];
-        if (found === undefined) return refuse('unauthenticated', 'the key is not known');
-        return { kind: 'tenant', tenant: found };
-      },
+      authenticate: (headers) => authenticate(directory, headers),
       events: {
         received: () => undefined,
         failed: () => undefined,
@@ -371,6 +372,33 @@ test.each([
   expect(refused).toHaveLength(3);
 });
 
+describe('a header with bytes that gRPC does not allow', () => {
+  test('is dropped without a word to stderr, whoever sends it', async () => {
+    const { port } = await setUp();
+    const written = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    ending.push(() => written.mockRestore());
+    const http2 = session(port);
+    const stranger = open(http2, { 'x-api-key': 'wk_secret\x80' });
+    expect((await stranger.answer)['grpc-status']).toBe('16');
+    const call = open(http2, { 'x-anything': 'secret\x80' });
+    call.stream.end(frame(spans));
+    expect((await call.answer)['grpc-status']).toBe('0');
+    expect(written).not.toHaveBeenCalled();
+  });
+
+  test.each([
+    ['authorization beside a good x-api-key', { authorization: 'Bearer good\x80' }],
+    ['x-api-key beside a good authorization', { authorization: 'Bearer good', 'x-api-key': 'good\xff' }],
+    ['x-api-key with a tab in it', { authorization: 'Bearer good', 'x-api-key': 'go\tod' }],
+  ])('is a bad key where it would be one: %s', async (_name, headers) => {
+    const { port, refused, next } = await setUp();
+    const call = open(session(port), headers);
+    call.stream.end(frame(spans));
+    expect((await call.answer)['grpc-status']).toBe('16');
+    expect([refused, next.items.length]).toEqual([['unauthenticated'], 0]);
+  });
+});
+
 test('a client that does not take its answer is cut off', async () => {
   const { port, clock, next, budget } = await setUp();
   const call = open(session(port, { initialWindowSize: 0 }));
@@ -421,6 +449,44 @@ describe('bounds', () => {
     for (const { stream } of held) stream.close();
     await until(() => budget.bytes === 0);
     const call = open(http2);
+    call.stream.end(frame(spans));
+    expect((await call.answer)['grpc-status']).toBe('0');
+  });
+
+  test('calls whose clients went away count until their exports are answered', async () => {
+    const answered = Promise.withResolvers<Answer>();
+    const { port, refused, budget, next } = await setUp({ callsMax: 2 }, () => answered.promise);
+    const http2 = session(port);
+    const left = [open(http2), open(http2)];
+    for (const { stream } of left) stream.end(frame(spans));
+    await until(() => next.items.length === 2);
+    for (const { stream } of left) stream.close(constants.NGHTTP2_CANCEL);
+    await Promise.all(left.map(({ closed }) => closed));
+    await new Promise((resolve) => http2.ping(() => resolve(undefined)));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect((await open(http2).answer)['grpc-status']).toBe('14');
+    expect([refused, next.items.length]).toEqual([['edge_full'], 2]);
+    answered.resolve({ kind: 'accepted', acceptedItems: 2, rejectedItems: 0 });
+    await until(() => budget.bytes === 0);
+    for (let i = 0; i < 3; i++) {
+      const call = open(http2);
+      call.stream.end(frame(spans));
+      expect((await call.answer)['grpc-status']).toBe('0');
+      await call.closed;
+    }
+  });
+
+  test('calls whose answers are not taken count until their streams are closed', async () => {
+    const { port, clock, refused, budget, next } = await setUp({ callsMax: 2 });
+    const http2 = session(port, { initialWindowSize: 0 });
+    const stuck = [open(http2), open(http2)];
+    for (const { stream } of stuck) stream.end(frame(spans));
+    await until(() => next.items.length === 2 && budget.bytes === 0);
+    expect((await open(session(port)).answer)['grpc-status']).toBe('14');
+    expect(refused).toEqual(['edge_full']);
+    await clock.advance(LIMITS.bodyTimeoutMs);
+    await Promise.all(stuck.map(({ closed }) => closed));
+    const call = open(session(port));
     call.stream.end(frame(spans));
     expect((await call.answer)['grpc-status']).toBe('0');
   });

@@ -1,11 +1,13 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import {
   type handleUnaryCall,
+  logVerbosity,
   Metadata,
   Server,
   ServerInterceptingCall,
   type ServerInterceptor,
   type ServiceDefinition,
+  setLogVerbosity,
 } from '@grpc/grpc-js';
 import { encodeExportResponse } from '@weir/otlp';
 import { Budget, type Component, type Consumer, InvariantError, refuse, type SignalKind } from '@weir/pipeline';
@@ -47,7 +49,7 @@ export interface GrpcBounds extends SessionBounds {
   readonly connectionAgeMaxMs: number;
   readonly connectionAgeGraceMs: number;
   readonly connectionsMax: number;
-  /** Over all connections, from a call's headers to the end of its stream. */
+  /** Over all connections, from a call's headers to the end of its stream and of its export, which may be later. */
   readonly callsMax: number;
   readonly handshakeTimeoutMs: number;
 }
@@ -88,6 +90,8 @@ export class GrpcReceiver implements Component {
     const bodyBytesMax = receiveMib === undefined ? parts.bodyBytesMax : receiveMib * 1024 ** 2;
     this.#parts = { ...parts, bodyBytesMax };
     this.#next = next;
+    // For a header that it does not allow the library would write a line with all of it, a key too, and wait for stderr.
+    setLogVerbosity(logVerbosity.NONE);
     this.#bounds = { ...BOUNDS, ...bounds };
     this.#room = {
       calls: new EdgeQueue(new Budget({ bytesMax: 1, itemsMax: this.#bounds.callsMax })),

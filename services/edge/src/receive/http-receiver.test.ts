@@ -319,6 +319,35 @@ test('a tenant whose requests do not end leaves some to the others, and has them
   await receiver.stop(AbortSignal.abort());
 });
 
+test('requests whose clients went away count until their exports are answered', async () => {
+  const answered = Promise.withResolvers<Answer>();
+  let came = 0;
+  const next: Consumer<RawExport, Answer> = {
+    consume: () => {
+      came++;
+      return answered.promise;
+    },
+  };
+  const { budget, receiver, told, port } = await setUp(next, { requestsMax: 2 });
+  const options = { port, host: '127.0.0.1', servername: 'localhost', ca: readFileSync(files.ca) };
+  const request =
+    'POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}';
+  // The second stands behind the first on one connection: its response is not told when that is gone.
+  const socket = connect(options, () => socket.write(request));
+  socket.on('error', () => undefined);
+  await expect.poll(() => came).toBe(1);
+  socket.write(request);
+  await expect.poll(() => came).toBe(2);
+  socket.destroy();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(await sendRaw(port, 2, '{}')).toMatch(/^HTTP\/1.1 503 .*edge_full: the edge/is);
+  expect([told, came]).toEqual([['edge_full'], 2]);
+  answered.resolve({ kind: 'accepted', acceptedItems: 0, rejectedItems: 0 });
+  await expect.poll(() => budget.bytes).toBe(0);
+  for (let i = 0; i < 3; i++) expect(await sendRaw(port, 2, '{}')).toMatch(/^HTTP\/1.1 200 /);
+  await receiver.stop(AbortSignal.abort());
+});
+
 test('a request without a host is answered 400 with a Status', async () => {
   const { receiver, port } = await setUp(refusing);
   const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca: readFileSync(files.ca) }, () =>

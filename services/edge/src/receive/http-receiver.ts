@@ -2,12 +2,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { Budget, type Component, type Consumer, type Refused, refuse } from '@weir/pipeline';
+import type { Tenant } from '@weir/tenancy';
 import { EdgeQueue } from '../edge-queue.ts';
 import type { Answer, RawExport } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { Deadlines } from './deadlines.ts';
 import { type AnswerForm, acceptsGzip, rawRefusal, refuseEarly, sendAccepted, sendRefused } from './http-answer.ts';
-import { formatOf, readBody, readHead, signalOf } from './http-request.ts';
+import { formatOf, type RequestHead, readBody, readHead, signalOf } from './http-request.ts';
 import { admit, bodyBytesOf, type ReceiverParts } from './receiver.ts';
 import { hasBadCertificate, openTlsPort, tlsOptions } from './tls-port.ts';
 
@@ -18,8 +19,19 @@ export interface HttpSettings {
 
 /** What a receiver holds at once. */
 export interface HttpBounds extends HttpSettings {
-  /** Over all connections, from a good key to the end of the answer. */
+  /** Over all connections, from a good key to the end of the answer and of the export, which may be later. */
   readonly requestsMax: number;
+}
+
+/** Refuses a request whose body has not been read. */
+type Early = (refusal: Refused) => void;
+
+/** A request that is served. */
+interface Request {
+  readonly tenant: Tenant;
+  readonly head: RequestHead;
+  readonly form: AnswerForm;
+  readonly early: Early;
 }
 
 /** OTLP/HTTP: protobuf and JSON on one port, over TLS. */
@@ -132,7 +144,7 @@ export class HttpReceiver implements Component {
     response.once('close', over.resolve);
     message.socket.once('close', over.resolve);
     try {
-      await this.#handle(message, response);
+      await this.#handle(message, response, over.promise);
       await over.promise;
     } finally {
       message.socket.off('close', over.resolve);
@@ -141,11 +153,11 @@ export class HttpReceiver implements Component {
     }
   }
 
-  async #handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #handle(message: IncomingMessage, response: ServerResponse, over: Promise<void>): Promise<void> {
     const { headers } = message;
     const form: AnswerForm = { format: formatOf(headers), gzip: acceptsGzip(headers) };
     const signal = signalOf(message.url ?? '');
-    const early = (refusal: Refused) => {
+    const early: Early = (refusal) => {
       if (signal !== undefined) this.#parts.events.answered(signal, 'http', undefined, refusal, undefined);
       refuseEarly(message, response, form, { refusal, lingers: this.#lingers, closing: this.#stopping });
     };
@@ -153,8 +165,7 @@ export class HttpReceiver implements Component {
     if (headers.host === undefined) return early(refuse('malformed', 'the request has no host header'));
     if (signal === undefined) return early(refuse('not_found', 'there are /v1/traces, /v1/logs and /v1/metrics'));
     if (message.method !== 'POST') return early(refuse('method_not_allowed', 'use POST'));
-    const { authenticate, bodyBytesMax, queue } = this.#parts;
-    const who = authenticate({
+    const who = this.#parts.authenticate({
       authorization: message.headersDistinct.authorization ?? [],
       apiKey: message.headersDistinct['x-api-key'] ?? [],
     });
@@ -162,12 +173,24 @@ export class HttpReceiver implements Component {
     const { tenant } = who;
     const full = this.#requests.take(tenant, 0, 0, 1);
     if (full !== undefined) return early(full);
-    response.once('close', () => this.#requests.give(tenant, 0, 1));
-    const head = readHead(message, signal);
-    if ('kind' in head) return early(head);
+    try {
+      const head = readHead(message, signal);
+      if ('kind' in head) early(head);
+      else await this.#take(message, response, { tenant, head, form, early });
+      await over;
+    } finally {
+      // Not before: an export goes on where its client does not.
+      this.#requests.give(tenant, 0, 1);
+    }
+  }
+
+  /** Reads the body, and answers when the export is over. */
+  async #take(message: IncomingMessage, response: ServerResponse, request: Request): Promise<void> {
+    const { tenant, head, form, early } = request;
+    const { bodyBytesMax, queue } = this.#parts;
     const bytesMax = bodyBytesOf(tenant, head.encoding, bodyBytesMax);
     const onWanted = () => {
-      if (headers.expect?.toLowerCase() === '100-continue') response.writeContinue();
+      if (message.headers.expect?.toLowerCase() === '100-continue') response.writeContinue();
     };
     const bounds = { bytesMax, queue, tenant, deadlines: this.#deadlines, onWanted };
     const received = await readBody(message, bounds);
@@ -179,7 +202,7 @@ export class HttpReceiver implements Component {
       const export_: RawExport = { tenant, transport: 'http', body, ownsBody, ...head };
       const answer = await admit(this.#parts, this.#next, export_);
       if (answer.kind === 'refused') sendRefused(response, form, answer);
-      else sendAccepted(response, signal, form, answer);
+      else sendAccepted(response, head.signal, form, answer);
     } finally {
       queue.give(tenant, heldBytes, 0);
     }

@@ -21,7 +21,7 @@ export interface TlsPaths {
 
 /**
  * The TLS files, read again when they change. What does not fit together (a new certificate whose key is not there yet)
- * is left alone until it does: the old ones stay in use.
+ * is left alone until it does, and so are authorities that are not certificates all of them: the old ones stay in use.
  */
 export class TlsFiles implements Component {
   readonly name = 'tls files';
@@ -82,8 +82,27 @@ function read(paths: TlsPaths): TlsMaterial {
   const cert = readFileSync(paths.certFile);
   const key = readFileSync(paths.keyFile);
   const clientCa = paths.clientCaFile === undefined ? undefined : readFileSync(paths.clientCaFile);
+  if (paths.clientCaFile !== undefined && clientCa !== undefined) checkAuthorities(paths.clientCaFile, clientCa);
   createSecureContext({ cert, key, ca: clientCa });
   return { cert, key, clientCa, expiresS: Date.parse(new X509Certificate(cert).validTo) / 1_000 };
+}
+
+/**
+ * Node passes over what it cannot read of authorities, and then refuses the clients that they signed.
+ *
+ * @throws when the file holds none, or a block that is not a whole certificate: it may be half written
+ */
+function checkAuthorities(file: string, pem: Buffer): void {
+  const parts = pem.toString('latin1').split(/^(?=-----BEGIN )/m);
+  const blocks = parts.filter((part) => part.startsWith('-----BEGIN '));
+  if (blocks.length === 0) throw new Error(`${file} holds no authorities in PEM`);
+  for (const [index, block] of blocks.entries()) {
+    try {
+      new X509Certificate(block);
+    } catch (cause) {
+      throw new Error(`${file}: block ${index + 1} of its authorities is not a whole certificate`, { cause });
+    }
+  }
 }
 
 function same(a: TlsMaterial, b: TlsMaterial): boolean {
