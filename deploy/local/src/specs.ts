@@ -21,10 +21,10 @@ export interface StackParts {
 export const DATABASE = 'weir';
 
 /**
- * Of the services, as in deploy/docker/Dockerfile. Young objects get 8 MiB a half instead of 16: at 20,000 spans a second in small
- * exports the edge holds 200 MiB instead of 257, and answers no later.
+ * Of the services, as in deploy/docker/Dockerfile. Young objects get 4 MiB a half instead of 16: most of what lives for long is no object
+ * but a buffer (docs/adr/0024).
  */
-const NODE_FLAGS = ['--max-semi-space-size=8'];
+const NODE_FLAGS = ['--max-semi-space-size=4'];
 
 /** Names the data directory in the environment of each process, so that leftovers can be told from strangers. */
 export const STACK_VARIABLE = 'WEIR_STACK';

@@ -50,7 +50,7 @@ export const SINK_CONFIG = defineConfig({
   },
   bufferBytesMax: setting(
     'WEIR_SINK_BUFFER_BYTES',
-    z.string().default('32MiB').pipe(byteSizeBetween('1KiB', '1TiB')),
+    z.string().default('24MiB').pipe(byteSizeBetween('1KiB', '1TiB')),
     'Batches that fill and batches that are inserted hold about this much together, compressed and with the headers of their records; at least 4MiB for each partition that a sink has.',
   ),
   booksMs: setting(
