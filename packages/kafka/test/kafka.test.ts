@@ -214,7 +214,7 @@ test('of many that take a partition over only the newest owner can write', async
     expect(offset !== undefined).toBe(owner.epoch === newest);
   }
   const next = await takeOver(rows, randomBytes(8).toString('hex'), null, NEVER);
-  expect([next.epoch, next.rawLast]).toEqual([newest + 1, 0]);
+  expect([next.epoch > newest, next.rawLast]).toEqual([true, 0]);
 });
 
 interface Member {
