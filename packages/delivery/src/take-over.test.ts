@@ -71,3 +71,11 @@ test.each([
     expect(taken).toEqual([false, true]);
   },
 );
+
+test('an epoch is above that of the commit where the log has lost its end', async () => {
+  const { signal } = new AbortController();
+  const { log } = emptied(9);
+  const rows = { log, clock: new FakeClock(), topic: 'rows', partition: 0 };
+  const checkpoint: CommitMetadata = { mark: 20, state: { epoch: 15, owner: FORMER, rawLast: 3 } };
+  expect((await takeOver(rows, 'a'.repeat(16), checkpoint, signal)).epoch).toBe(16);
+});

@@ -55,7 +55,8 @@ export async function takeOver(
       const bounds = await rows.log.bounds(rows.topic, rows.partition, signal);
       const position = startPosition(checkpoint, bounds.start, bounds.end);
       await readUpTo(rows, position, bounds.end, signal);
-      const epoch = position.reader.epochAbove(bounds.end);
+      // The commit's epoch counts also where the log lacks what it was committed with.
+      const epoch = position.reader.epochAbove(Math.max(bounds.end, checkpoint?.state.epoch ?? 0));
       const meta = encodeRowsMeta({ kind: 'fence', epoch, owner });
       const fenceOffset = await rows.log.append(rows.topic, rows.partition, [{ key: null, value: null, meta }], signal);
       faultPoint('normalizer.after_fence');

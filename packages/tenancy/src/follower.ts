@@ -78,7 +78,7 @@ export function followTenants(log: Log, directory: TenantDirectory, options: Fol
           replay = new Map();
         }
         if (replay !== undefined && place.offset >= end) {
-          if (replay.size === 0 && records.size > 0) throw emptied();
+          if (replay.size === 0 && directory.size > 0) throw emptied();
           takeAll(replay);
           replay = undefined;
           caughtUp();

@@ -159,6 +159,16 @@ describe('an export of a tenant that is far over its rate', () => {
     expect(limiter.overUnread(tenant, 100)).toBeDefined();
   });
 
+  test('need not be read, however small its body is, where no byte is left', async () => {
+    const { limiter, tenant } = await farOver();
+    const { perSecond } = tenant.limits.bytes;
+    limiter.tryTake(tenant, 0, 20 * perSecond, 100);
+    limiter.giveBack(tenant, 0, -20 * perSecond);
+    expect(limiter.overUnread(tenant, 99)).toMatchObject({ what: 'bytes' });
+    expect(limiter.overUnread(tenant, 1)).toMatchObject({ what: 'bytes' });
+    expect(limiter.overUnread(tenant, 0)).toBeUndefined();
+  });
+
   test('is read again after a pause, and so are all of a tenant that is only a little over its rate', async () => {
     const { clock, limiter, tenant } = await farOver();
     await clock.advance(11_000);

@@ -95,10 +95,12 @@ export class RateLimiter {
     if (this.#accounts.get(name) === undefined) return undefined;
     const account = this.#account(tenant, share);
     const { smallest } = account;
-    if (!smallest.knows(account.atMs, wireBytes)) return undefined;
+    const isKnown = smallest.knows(account.atMs, wireBytes);
+    if (!isKnown && wireBytes === 0) return undefined;
     const over =
-      farOver('items', account.items, limits.items, share.items, smallest.items) ??
-      farOver('bytes', account.bytes, limits.bytes, share.bytes, smallest.bytes);
+      (isKnown ? farOver('items', account.items, limits.items, share.items, smallest.items) : undefined) ??
+      // A body that is smaller than all others may fit, but not where there is no byte left.
+      farOver('bytes', account.bytes, limits.bytes, share.bytes, isKnown ? smallest.bytes : 1);
     if (over === undefined) return undefined;
     const part = wireBytes / account.offeredWire;
     const items = account.items.offered * part;

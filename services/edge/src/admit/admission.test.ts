@@ -502,6 +502,16 @@ describe('what was read in vain', () => {
     expect(await send(gzipSync(plainSpans))).toMatchObject({ kind: 'accepted' });
   });
 
+  test('costs a tenant of a small rate no more than its burst', async () => {
+    const { admission, clock } = setUp();
+    const bytes = { perSecond: MIB / 64, burst: MIB / 32 };
+    const modest = effectiveTenant('modest', { keys: [], limits: { bytes } }, undefined);
+    const send = (body: Uint8Array) => admission.consume(export_(body, { tenant: modest, encoding: 'gzip' }), signal);
+    expect(await send(gzipSync(zeros))).toMatchObject({ reason: 'malformed' });
+    await clock.advance(500);
+    expect(await send(gzipSync(plainSpans))).toMatchObject({ kind: 'accepted' });
+  });
+
   test('is paid for where the next stage finds it too large', async () => {
     const ofPipe: number[] = [];
     const { parts } = setUp({ shares: { giveBack: (_tenant, bytes) => ofPipe.push(bytes) } });

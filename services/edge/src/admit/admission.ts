@@ -281,16 +281,16 @@ function giveBack(
 
 /**
  * What was read in vain counts against the rate of bytes all the same: whoever sends such bodies again and again is over it,
- * and refused unread. A bucket that has less than that goes into debt, but not further where it is: its tenant is to be
- * served again. The books do not know these bytes.
+ * and refused unread. A bucket that has less than that goes into debt, by no more than its burst and not further where it is: its
+ * tenant is to be served again soon. The books do not know these bytes.
  */
-function charge({ limiter, shares }: AdmissionParts, { tenant, body }: RawExport, bytes: number): void {
-  if (bytes === 0) return;
+function charge({ limiter, shares }: AdmissionParts, { tenant, body }: RawExport, readBytes: number): void {
+  if (readBytes === 0) return;
   const share = shares.ofLimits(tenant);
+  const bytes = Math.min(readBytes, tenant.limits.bytes.burst * share.bytes);
   const over = limiter.tryTake(tenant, 0, bytes, body.length, share);
   if (over === undefined) return;
-  const { perSecond, burst } = over.limit;
-  const left = Math.min(bytes, burst * share.bytes) - over.retryAfterS * perSecond * share.bytes;
+  const left = bytes - over.retryAfterS * over.limit.perSecond * share.bytes;
   if (left > 0) limiter.giveBack(tenant, 0, -bytes);
 }
 
