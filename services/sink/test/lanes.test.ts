@@ -8,7 +8,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 /** Of 7, 30 and 90 days. */
 const TENANTS = ['weekly', caseTenant(1), 'quarterly'];
 const TABLES = ['otel_traces', 'otel_logs'] as const;
-const SPANS = 2_000;
+/** Of one export: enough that it goes in apart by itself, however the services come to divide what they read. */
+const SPANS = 4_500;
 const EXPORTS = 3;
 
 const scratch = mkdtempSync(join(tmpdir(), 'weir-lanes-'));
