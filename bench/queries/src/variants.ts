@@ -38,7 +38,19 @@ const FORMER_STATISTICS = "auto_statistics_types = 'basic, uniq_v2'";
 const setAll = (db: string, settings: string) =>
   [...TABLES, 'otel_traces_trace_id_ts'].map((table) => `ALTER TABLE ${db}.${table} MODIFY SETTING ${settings}`);
 
+/** Granules of so many rows; the index on bodies is for as many rows as before. */
+const granules = (rows: number): Variant => ({
+  name: `granule-${rows}`,
+  statements: () => [],
+  rewrite: (statement) =>
+    statement
+      .replace('index_granularity = 8192', `index_granularity = ${rows}`)
+      .replace('tokenbf_v1(32768, 3, 0) GRANULARITY 8', `tokenbf_v1(32768, 3, 0) GRANULARITY ${65_536 / rows}`),
+});
+
 export const VARIANTS: readonly Variant[] = [
+  granules(4_096),
+  granules(2_048),
   { name: 'no-service-index', statements: dropService },
   { name: 'no-lookup-index', statements: dropLookup },
   {

@@ -1,3 +1,6 @@
+import type { LogRecord } from '@weir/delivery';
+import { InvariantError } from '@weir/pipeline';
+import { decodeDlqMeta, dlqKey } from '@weir/records';
 import type { BookedId } from './simulated-books.ts';
 import type { SimulatedEdge } from './simulated-edge.ts';
 
@@ -45,4 +48,20 @@ function toldInVain(edge: SimulatedEdge, booked: AuditParts['booked']): number {
 
 function isTold({ acked, unanswered, refused }: BookedId): boolean {
   return acked || unanswered || refused;
+}
+
+/** Ids in the DLQ, and whether their letter says whose they are. Of letters with the same key all must be the same. */
+export function deadIdsOf(records: readonly LogRecord[]): ReadonlyMap<string, boolean> {
+  const letters = new Map<string, string>();
+  const ids = new Map<string, boolean>();
+  for (const { meta, value } of records) {
+    const decoded = decodeDlqMeta(meta);
+    if (!decoded.ok) continue;
+    const key = dlqKey(decoded.value);
+    const known = letters.get(key) ?? String(value);
+    if (known !== String(value)) throw new InvariantError(`two letters ${key}: ${known} and ${String(value)}`);
+    letters.set(key, known);
+    for (const id of known.split(',')) ids.set(id, decoded.value.tenant !== '');
+  }
+  return ids;
 }

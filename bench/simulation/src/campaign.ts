@@ -25,6 +25,8 @@ export interface CampaignOptions {
   readonly without?: Rule | undefined;
   /** Nobody sends for a while, and Kafka lets go of all rows. */
   readonly fallsSilent?: boolean;
+  /** All processes end at once, and Kafka loses the ends of logs. */
+  readonly losesPower?: boolean;
   /** Ends at the first seed in which something went wrong with an item. */
   readonly untilBad?: boolean;
   readonly onSeed?: (seed: number, verdict: Verdict) => void;

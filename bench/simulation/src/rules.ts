@@ -10,6 +10,7 @@ export const RULES = [
   'seq',
   'epoch',
   'retained',
+  'filled',
   'range',
   'gap',
   'cut',
@@ -58,6 +59,8 @@ const SWITCHES: Readonly<Record<Rule, () => () => void>> = {
           return this.state.epoch + 1;
         },
     ),
+  /** After a power failure logs are left as short as they are. */
+  filled: () => () => undefined,
   /** A record whose source has been taken is taken again. */
   range: () => replace(RowsReader.prototype, 'isPassed', () => () => false),
   /** A writer does not look at what stands between its records. */

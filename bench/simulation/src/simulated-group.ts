@@ -1,5 +1,5 @@
 import { type Committed, type Membership, type MembershipEvents, type Positions, REVISIONS } from '@weir/delivery';
-import { DependencyError } from '@weir/pipeline';
+import { DependencyError, InvariantError } from '@weir/pipeline';
 import type { VirtualTime } from '@weir/testkit';
 import type { SimulatedProcess } from './simulated-process.ts';
 
@@ -102,6 +102,18 @@ export class SimulatedGroup {
       else this.#committed.set(partition, { offset, metadata: '' });
     }
     return true;
+  }
+
+  /** The broker was started anew: what was on its way to it is gone, and nobody owns anything. */
+  restart(): void {
+    this.#generation++;
+    this.#owners = [];
+  }
+
+  /** Commits without a member, as who repairs something does. */
+  place(partition: number, position: Committed): void {
+    if (this.#members.some(({ process }) => !process.dead)) throw new InvariantError('the group has members');
+    this.#committed.set(partition, position);
   }
 
   /** @param revision what the process understands */

@@ -5,6 +5,7 @@ import { World } from './world.ts';
 
 const SEEDS = 2_000;
 const SILENT_SEEDS = 200;
+const POWER_SEEDS = 300;
 /** Where a rule is missing, one of so many seeds shows it. */
 const SEEDS_TO_BITE = 2_000;
 
@@ -19,6 +20,12 @@ test(`${SILENT_SEEDS} seeds with a silence after which Kafka has let go of all r
   const { acked, bad } = await runSeeds({ from: 1, seeds: SILENT_SEEDS, fallsSilent: true });
   expect(bad).toEqual([]);
   expect(acked).toBeGreaterThan(SILENT_SEEDS * 100);
+}, 120_000);
+
+test(`${POWER_SEEDS} seeds with a power failure, after which Kafka lacks the ends of logs, lose nothing that was left and nothing later`, async () => {
+  const { acked, bad } = await runSeeds({ from: 1, seeds: POWER_SEEDS, losesPower: true });
+  expect(bad).toEqual([]);
+  expect(acked).toBeGreaterThan(POWER_SEEDS * 100);
 }, 120_000);
 
 test.each(RULES)(

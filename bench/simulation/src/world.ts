@@ -1,20 +1,21 @@
 import { GroupWorkers, type Log, REVISIONS } from '@weir/delivery';
 import { PartitionWorker as NormalizerWorker } from '@weir/normalizer';
-import { InvariantError } from '@weir/pipeline';
-import { CONTROL_TOPICS, decodeDlqMeta, dlqKey } from '@weir/records';
+import { CONTROL_TOPICS } from '@weir/records';
 import type { PartitionWorker as SinkWorker } from '@weir/sink';
 import { SimulatedLog, VirtualTime } from '@weir/testkit';
-import { misbookedOf } from './audit.ts';
+import { deadIdsOf, misbookedOf } from './audit.ts';
+import { PowerFailure } from './power-failure.ts';
 import type { Rule } from './rules.ts';
-import { CORRUPT, idNumber } from './simulated-blocks.ts';
+import { idNumber } from './simulated-blocks.ts';
 import { bookedOf, isBooked } from './simulated-books.ts';
-import { BAD, DOUBTFUL, OFFENDING, PASSING, SimulatedClickHouse } from './simulated-clickhouse.ts';
+import { SimulatedClickHouse } from './simulated-clickhouse.ts';
 import { SimulatedEdge } from './simulated-edge.ts';
 import { SimulatedGroup } from './simulated-group.ts';
 import { normalizeIds } from './simulated-normalizer.ts';
 import { SimulatedProcess } from './simulated-process.ts';
 import { readingOf } from './simulated-reading.ts';
 import { createSimulatedSink } from './simulated-sink.ts';
+import { endOf } from './troubled-ids.ts';
 
 /** What one run of a world showed. */
 export interface Verdict {
@@ -49,14 +50,6 @@ const LOG_FAULTS = { answerLost: 0.08, late: 0.06, lost: 0.04 };
 const INSERT_FAULTS = { answerLost: 0.06, late: 0.05, lost: 0.04 };
 const COMMIT_FAULTS = { answerLost: 0.01, late: 0.01 };
 const NONE = { answerLost: 0, late: 0, lost: 0 };
-/** Ends of names of items that ClickHouse refuses, and how many of all items have them. */
-const TROUBLED: readonly (readonly [end: string, share: number])[] = [
-  [BAD, 0.01],
-  [DOUBTFUL, 0.01],
-  [PASSING, 0.005],
-  [OFFENDING, 0.005],
-  [CORRUPT, 0.002],
-];
 /** Until some time before this the sinks that start know nothing of lanes, or of cuts of several partitions. */
 const UPGRADED_MS_MAX = 4_000;
 const REWIND_SHARE = 0.04;
@@ -94,11 +87,16 @@ export class World {
   readonly #without: Rule | undefined;
   readonly #upgradedMs: number;
   readonly #formerRevision: number;
+  /** Of services, all that were started, those too that are told to stop. */
+  readonly #processes: SimulatedProcess[] = [];
   readonly #edges: { readonly edge: SimulatedEdge; killed: boolean }[] = [];
   readonly #trace: (line: string) => void;
   #names = 0;
   #ids = 0;
   readonly #fallsSilent: boolean;
+  readonly #losesPower: boolean;
+  #failure: PowerFailure | undefined;
+  #dark = false;
   #calm = false;
   #silent = false;
   #together = 0;
@@ -111,9 +109,12 @@ export class World {
       readonly trace?: (line: string) => void;
       /** Nobody sends for a while, and Kafka lets go of all rows. */
       readonly fallsSilent?: boolean | undefined;
+      /** All processes end at once, and Kafka loses the ends of logs. */
+      readonly losesPower?: boolean | undefined;
     } = {},
   ) {
     this.#fallsSilent = options.fallsSilent ?? options.without === 'retained';
+    this.#losesPower = options.losesPower ?? options.without === 'filled';
     this.#time = new VirtualTime(seed);
     this.#without = options.without;
     this.#partitions = PARTITIONS[seed % PARTITIONS.length]!;
@@ -137,6 +138,7 @@ export class World {
     for (let i = 0; i < 2; i++) void this.#runEdges();
     for (const service of this.#services) void this.#trouble(service);
     if (this.#fallsSilent) void this.#fallSilent();
+    if (this.#losesPower) void this.#losePower();
     const activeMs = this.#fallsSilent ? 3 * ACTIVE_MS : ACTIVE_MS;
     await this.#time.run(activeMs);
     this.#calm = true;
@@ -156,16 +158,18 @@ export class World {
 
   #verdict(): Verdict {
     const { counts } = this.#clickhouse;
-    const dead = this.#deadIds();
+    const dead = deadIdsOf(this.#log.records(CONTROL_TOPICS.dlq, 0));
     const answers = this.#edges.flatMap(({ edge }) => [...edge.answers]);
     const acked = answers.filter(([, answer]) => answer === true);
-    const lost = acked.filter(([id]) => !counts.has(id) && !dead.has(id)).length;
-    const doubled = [...counts.values()].filter((count) => count > 1).length;
-    const both = [...dead.keys()].filter((id) => counts.has(id)).length;
-    const unbooked = this.#unbooked([...dead.values()].filter(Boolean).length);
+    const lost = acked.filter(([id]) => (this.#failure?.isOwed(id) ?? true) && !counts.has(id) && !dead.has(id)).length;
+    const doubled = [...counts].filter(([id, count]) => (this.#failure?.isOnce(id) ?? true) && count > 1).length;
+    const both = [...dead.keys()].filter((id) => (this.#failure?.isOnce(id) ?? true) && counts.has(id)).length;
+    // What the books say of the time before a power failure is gone with the records that said it.
+    const isBookedAll = this.#failure === undefined;
+    const unbooked = isBookedAll ? this.#unbooked([...dead.values()].filter(Boolean).length) : 0;
     const sent = new Set(answers.map(([id]) => id));
     const alien = [...counts.keys()].filter((id) => !sent.has(id) && !isBooked(id)).length;
-    const misbooked = this.#misbooked([...dead.keys()]);
+    const misbooked = isBookedAll ? this.#misbooked([...dead.keys()]) : 0;
     const [together, togetherRefused] = [this.#together, this.#togetherRefused];
     const showed = { together, togetherRefused, stuck: !this.#drained() };
     return { acked: acked.length, lost, doubled, both, unbooked, alien, misbooked, ...showed };
@@ -180,22 +184,6 @@ export class World {
       say: (what: string) => this.#say('books', what),
     };
     return this.#edges.reduce((sum, { edge, killed }) => sum + misbookedOf(edge, killed, parts), 0);
-  }
-
-  /** Ids in the DLQ, and whether their letter says whose they are. Of letters with the same key all must be the same. */
-  #deadIds(): ReadonlyMap<string, boolean> {
-    const letters = new Map<string, string>();
-    const ids = new Map<string, boolean>();
-    for (const { meta, value } of this.#log.records(CONTROL_TOPICS.dlq, 0)) {
-      const decoded = decodeDlqMeta(meta);
-      if (!decoded.ok) continue;
-      const key = dlqKey(decoded.value);
-      const known = letters.get(key) ?? String(value);
-      if (known !== String(value)) throw new InvariantError(`two letters ${key}: ${known} and ${String(value)}`);
-      letters.set(key, known);
-      for (const id of known.split(',')) ids.set(id, decoded.value.tenant !== '');
-    }
-    return ids;
   }
 
   /** How far the books are from that many dead rows, which were all booked as stored before. */
@@ -231,7 +219,7 @@ export class World {
       this.#edges.push(entry);
       await edge.start();
       const endsMs = this.#time.nowMs() + 300 + this.#time.random() * 2_000;
-      while (!this.#calm && this.#time.nowMs() < endsMs) {
+      while (!this.#calm && !edge.process.dead && this.#time.nowMs() < endsMs) {
         if (!this.#silent) void edge.send(this.#newIds(), this.#time.random() < OVER_LIMIT_SHARE);
         if (this.#time.random() < FREEZE_SHARE) {
           this.#tell(edge.process, 'is paused');
@@ -239,7 +227,8 @@ export class World {
         }
         await this.#time.sleep(this.#time.random() * 60);
       }
-      if (this.#calm) return;
+      // Where the power failed others take its place.
+      if (this.#calm || edge.process.dead) return;
       entry.killed = this.#time.random() < 0.5;
       this.#tell(edge.process, entry.killed ? 'is killed' : 'is told to stop');
       if (entry.killed) edge.process.kill();
@@ -331,6 +320,7 @@ export class World {
     while (!this.#calm) {
       await this.#time.sleep(50 + this.#time.random() * 700);
       if (this.#calm) return;
+      if (this.#dark) continue;
       const { running } = service;
       const chosen = running[Math.floor(this.#time.random() * running.length)];
       const chance = this.#time.random();
@@ -369,6 +359,30 @@ export class World {
     this.#silent = false;
   }
 
+  /** Everything ends at once, logs lose their ends, and before anything starts again they are filled up. */
+  async #losePower(): Promise<void> {
+    await this.#time.sleep(ACTIVE_MS / 2);
+    this.#dark = true;
+    this.#say('everything', 'ends');
+    for (const process of this.#processes.splice(0)) process.kill();
+    for (const { group, running } of this.#services) {
+      running.length = 0;
+      group.restart();
+    }
+    for (const entry of this.#edges) {
+      entry.killed ||= !entry.edge.process.dead;
+      entry.edge.process.kill();
+    }
+    const [raw, rows] = this.#services.map(({ group }) => group);
+    const logs = { log: this.#log, time: this.#time, rawTopic: RAW, rowsTopic: ROWS, partitions: this.#partitions };
+    const say = (what: string) => this.#say('kafka', what);
+    this.#failure = new PowerFailure({ ...logs, raw: raw!, rows: rows!, say }, this.#ids);
+    if (this.#without !== 'filled') await this.#failure.fill();
+    this.#dark = false;
+    for (const service of this.#services) this.#start(service);
+    for (let i = 0; i < 2; i++) void this.#runEdges();
+  }
+
   /** All sinks are ended, and before any starts again the group's offset is put back. */
   async #rewind(service: Service): Promise<void> {
     for (const { process } of service.running.splice(0)) process.kill();
@@ -380,17 +394,8 @@ export class World {
   #start(service: Service): void {
     const process = new SimulatedProcess(this.#name(service.name), this.#time);
     const workers = service.create(process);
+    this.#processes.push(process);
     service.running.push({ process, workers });
     void workers.start(new AbortController().signal).catch(() => undefined);
   }
-}
-
-/** End of an item's name, by chance. */
-function endOf(chance: number): string {
-  let from = 0;
-  for (const [end, share] of TROUBLED) {
-    from += share;
-    if (chance < from) return end;
-  }
-  return '';
 }

@@ -87,7 +87,12 @@ async function runIncident(
 }
 
 test('each incident is run here', () => {
-  const run = ['Stored values are wrong', 'Dead letters go in again', 'A tenant is shifted to another track'];
+  const run = [
+    'Stored values are wrong',
+    'Dead letters go in again',
+    'Kafka has lost the end of a log',
+    'A tenant is shifted to another track',
+  ];
   expect(incidents.map(({ name }) => name)).toEqual(run);
 });
 
@@ -181,4 +186,11 @@ test('A tenant is shifted to another track, and back', { timeout: TEST_MS }, asy
     expect((await client.export('traces', span(1), { key: stack.key(tenant) })).status).toBe(200);
     return { TENANT: tenant };
   });
+});
+
+test('Kafka has lost the end of a log: where it has not, all of it can be run, and changes nothing', {
+  timeout: TEST_MS,
+}, async () => {
+  const tenant = stack.freshTenant();
+  await runIncident('Kafka has lost the end of a log', async () => ({ TENANT: tenant, DAY: YESTERDAY }));
 });

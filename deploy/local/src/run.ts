@@ -9,9 +9,16 @@ export class CommandFailed extends Error {
 
 /**
  * Runs a command to its end and returns what it printed on standard output.
+ *
+ * @param told what it printed on standard error, where it ended well
  * @throws CommandFailed when it cannot be started or exits with another status than 0
  */
-export function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<string> {
+export function run(
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+  told: (text: string) => void = () => undefined,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     let out = '';
@@ -24,8 +31,10 @@ export function run(command: string, args: readonly string[], env: NodeJS.Proces
     });
     child.on('error', (error) => reject(new CommandFailed(`${command} cannot be started: ${error.message}`)));
     child.on('close', (code) => {
-      if (code === 0) resolve(out);
-      else reject(new CommandFailed(`${command} ended with status ${code}:\n${(errors || out).slice(-OUTPUT_MAX)}`));
+      if (code === 0) {
+        told(errors);
+        resolve(out);
+      } else reject(new CommandFailed(`${command} ended with status ${code}:\n${(errors || out).slice(-OUTPUT_MAX)}`));
     });
   });
 }

@@ -137,10 +137,14 @@ export class Stack {
   async #setUp(parts: StackParts): Promise<void> {
     const partitions = process.env.WEIR_KAFKA_PARTITIONS || String(partitionsFor(this.#options.counts));
     const env = { ...process.env, ...commonEnv(parts), WEIR_KAFKA_PARTITIONS: partitions };
+    const tell = (text: string) => {
+      for (const line of text.split('\n').filter((part) => part !== '')) this.#say(line);
+    };
     const ingestctl = (...args: string[]) =>
-      run(process.execPath, [join(ROOT, 'packages/ingestctl/src/main.ts'), ...args], env);
+      run(process.execPath, [join(ROOT, 'packages/ingestctl/src/main.ts'), ...args], env, tell);
     const tracks = this.#options.tracks.join(',');
-    const topics = ingestctl('topics', 'apply', '--tracks', tracks);
+    // Nothing runs that appends: after a power failure the one broker may have lost the end of a log.
+    const topics = ingestctl('topics', 'apply', '--tracks', tracks, '--recover');
     await Promise.all([
       this.#step('topics are in place', topics),
       this.#step('tables are in place', ingestctl('schema', 'apply')),

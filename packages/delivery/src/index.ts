@@ -29,6 +29,16 @@ export {
   type Positions,
   REVISIONS,
 } from './log.ts';
+export {
+  fillLostEnd,
+  findLostEnd,
+  LOST_RECORDS_MAX,
+  type LostEnd,
+  lostEndError,
+  type RecordedPositions,
+  type SourceAndRows,
+  withoutBrokenCuts,
+} from './lost-end.ts';
 export { type LaneOptions, PartitionLane, type Published, type RawRecord } from './partition-lane.ts';
 export { ProgressLog, sinkPosition } from './progress-log.ts';
 export { RefusedUnits, type Unit, type UnitState } from './refused-units.ts';

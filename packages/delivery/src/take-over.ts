@@ -33,6 +33,8 @@ interface Position {
   readonly reader: RowsReader;
   offset: number;
   marks: readonly EdgeMark[];
+  /** Where the last record stands that was taken, and the state before it: what a commit says. */
+  last: CommitMetadata | null;
 }
 
 /**
@@ -73,6 +75,21 @@ export async function takeOver(
   }
 }
 
+/**
+ * What the log's records say at its end, where the next owner would go on, and the checkpoint from which that can be read again; null
+ * where no record counts. Nothing is written.
+ */
+export async function readToEnd(
+  rows: RowsPartition,
+  checkpoint: CommitMetadata | null,
+  signal: AbortSignal,
+): Promise<{ readonly state: ReaderState; readonly last: CommitMetadata | null }> {
+  const { start, end } = await rows.log.bounds(rows.topic, rows.partition, signal);
+  const position = startPosition(checkpoint, start, end);
+  await readUpTo(rows, position, end, signal);
+  return { state: position.reader.state, last: position.last };
+}
+
 export function isOwned(state: ReaderState, epoch: number, owner: string): boolean {
   return state.epoch === epoch && state.owner === owner;
 }
@@ -80,9 +97,9 @@ export function isOwned(state: ReaderState, epoch: number, owner: string): boole
 function startPosition(checkpoint: CommitMetadata | null, start: number, end: number): Position {
   const mark = checkpoint?.mark ?? null;
   if (checkpoint === null || mark === null || mark > end) {
-    return { reader: new RowsReader(INITIAL_STATE), offset: start, marks: [] };
+    return { reader: new RowsReader(INITIAL_STATE), offset: start, marks: [], last: null };
   }
-  return { reader: new RowsReader(checkpoint.state), offset: Math.max(start, mark), marks: [] };
+  return { reader: new RowsReader(checkpoint.state), offset: Math.max(start, mark), marks: [], last: null };
 }
 
 /** Reads by the rule until `end` (exclusive). */
@@ -95,7 +112,10 @@ async function readUpTo(rows: RowsPartition, position: Position, end: number, si
       const decoded = decodeRowsMeta(record.meta, record.value?.length ?? 0);
       // What cannot be read was not written by an owner; the sink dead-letters it.
       if (!decoded.ok) continue;
-      if (position.reader.takes(decoded.value) && decoded.value.kind === 'rows') position.marks = decoded.value.marks;
+      const { state } = position.reader;
+      if (!position.reader.takes(decoded.value) || decoded.value.kind !== 'rows') continue;
+      position.marks = decoded.value.marks;
+      position.last = { mark: record.offset, state };
     }
     position.offset = Math.max(position.offset, Math.min(page.nextOffset, end));
     // A long log takes long to take over: each page is a sign of life.
@@ -111,7 +131,7 @@ export async function stillOwned(
   to: number,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const position: Position = { reader: new RowsReader(state), offset: from, marks: [] };
+  const position: Position = { reader: new RowsReader(state), offset: from, marks: [], last: null };
   await readUpTo(rows, position, to, signal);
   return isOwned(position.reader.state, state.epoch, state.owner);
 }

@@ -1,5 +1,12 @@
 import { type ClickHouse, createClickHouse } from '@weir/clickhouse';
-import { createKafkaAdmin, createKafkaLog, type KafkaAdmin, type KafkaLog } from '@weir/kafka';
+import {
+  createGroupPositions,
+  createKafkaAdmin,
+  createKafkaLog,
+  type GroupPositions,
+  type KafkaAdmin,
+  type KafkaLog,
+} from '@weir/kafka';
 import { systemClock } from '@weir/pipeline';
 import {
   CLICKHOUSE_CONFIG,
@@ -101,6 +108,16 @@ export class Context {
     const log = createKafkaLog({ ...this.#kafka(), clientId: 'ingestctl' }, this.#logger, systemClock);
     this.#closing.push(() => log.close());
     return log;
+  }
+
+  groupPositions(groupId: string, topic: string): GroupPositions {
+    const positions = createGroupPositions(
+      { ...this.#kafka(), clientId: 'ingestctl' },
+      { groupId, topic },
+      this.#logger,
+    );
+    this.#closing.push(() => positions.close());
+    return positions;
   }
 
   /** @param silenceMs where statements may take long, as {@link createClickHouse} has it */

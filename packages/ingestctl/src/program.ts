@@ -168,8 +168,11 @@ function addTopics(program: Command, act: Act, env: Outside['env']): void {
       .action((options: TopicsOptions) => act((context) => topics(context, options, check)));
   const about =
     'Creates and configures what is missing; takes nothing away, a longer retention neither. Safe to run twice.';
-  add('apply', about, false).option('--shorten', 'shorten a longer retention: Kafka drops what is older, read or not');
-  add('status', 'Shows which topics are there, whatever their settings.', true);
+  add('apply', about, false)
+    .option('--shorten', 'shorten a longer retention: Kafka drops what is older, read or not')
+    .option('--recover', 'fill up logs whose end Kafka has lost; no service may run');
+  const what = 'Shows which topics are there, whatever their settings, and whether Kafka has lost the end of one.';
+  add('status', what, true);
 }
 
 function addLag(program: Command, act: Act, env: Outside['env']): void {

@@ -1,6 +1,7 @@
 import type { TopicSpec } from '@weir/kafka';
 import { CONTROL_TOPICS, isTrack, trackTopics } from '@weir/records';
 import { type Context, UsageError } from './context.ts';
+import { describeShortLog, lostEnds, type ShortLog } from './lost-ends.ts';
 import { printRows } from './output.ts';
 
 export interface TopicsOptions {
@@ -8,6 +9,7 @@ export interface TopicsOptions {
   readonly partitions: string;
   readonly replicationFactor: string;
   readonly shorten?: boolean;
+  readonly recover?: boolean;
 }
 
 const HOUR_MS = 3_600_000;
@@ -58,7 +60,10 @@ export function topicSpecs(tracks: readonly string[], partitions: number, replic
   ];
 }
 
-/** Creates what is missing; `check` only looks. Status 1 where a topic is missing. */
+const RECOVER =
+  'what is appended there from now on is passed over: stop edges, normalizers and sinks, then ingestctl topics apply --recover';
+
+/** Creates what is missing; `check` only looks. Status 1 where a topic is missing, or has lost its end. */
 export async function topics(context: Context, options: TopicsOptions, check: boolean): Promise<number> {
   const tracks = options.tracks.split(',');
   if (!tracks.every(isTrack)) throw new UsageError('--tracks (WEIR_TRACK) must be v1, v2, … with commas between');
@@ -74,7 +79,18 @@ export async function topics(context: Context, options: TopicsOptions, check: bo
   ]);
   printRows(context.outside, context.options.json === true, ['topic', 'partitions', 'state'], rows);
   if (states.some(({ state }) => state === 'kept longer')) context.outside.err(`${KEPT_LONGER}\n`);
-  return states.some(({ state }) => state === 'missing') ? 1 : 0;
+  if (states.some(({ state }) => state === 'missing')) return 1;
+  if (!check && options.recover !== true) return 0;
+  const partitionsOf = new Map(states.map(({ name, partitions }) => [name, partitions]));
+  const short: ShortLog[] = [];
+  for (const track of tracks) {
+    const { raw, rows } = trackTopics(track);
+    const partitions = Math.min(partitionsOf.get(raw)!, partitionsOf.get(rows)!);
+    short.push(...(await lostEnds(context, track, partitions, !check)));
+  }
+  for (const log of short) context.outside.err(`${describeShortLog(log, !check)}\n`);
+  if (check && short.length > 0) context.outside.err(`${RECOVER}\n`);
+  return check && short.length > 0 ? 1 : 0;
 }
 
 function count(text: string): number {

@@ -1,3 +1,4 @@
+export { createGroupPositions, type GroupPositions } from './group-positions.ts';
 export type { KafkaConfig } from './kafka-config.ts';
 export { createKafkaLog, type KafkaLog } from './kafka-log.ts';
 export type { KafkaLogger } from './kafka-logger.ts';

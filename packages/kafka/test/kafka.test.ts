@@ -6,7 +6,14 @@ import { sharedStack } from '@weir/testkit/vitest';
 import { Kafka, logLevel, type PartitionAssigner, PartitionAssigners } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { batchExpansion, openedBatches } from '../src/batch-zstd.ts';
-import { createKafkaAdmin, createKafkaLog, createMembership, type KafkaConfig, type KafkaLog } from '../src/index.ts';
+import {
+  createGroupPositions,
+  createKafkaAdmin,
+  createKafkaLog,
+  createMembership,
+  type KafkaConfig,
+  type KafkaLog,
+} from '../src/index.ts';
 
 const QUIET = { warn: () => undefined, debug: () => undefined };
 const NEVER = new AbortController().signal;
@@ -293,6 +300,24 @@ test('of several positions the broker takes those within its bound: one whose me
   expect(await membership.committed(0, NEVER)).toBeNull();
   expect(await membership.committed(1, NEVER)).toEqual(good);
   await membership.leave(NEVER);
+});
+
+test('who is in no group reads its positions, and puts them only while nobody is in it', async () => {
+  const groupId = `${TOPIC}.nobody`;
+  const positions = createGroupPositions(config, { groupId, topic: TOPIC }, QUIET);
+  expect(await positions.read([0, 3])).toEqual(new Map());
+  const { membership, owned } = member(groupId);
+  await until(() => owned()?.length === 8);
+  const theirs = { offset: 5, metadata: 'theirs' };
+  await membership.commit(new Map([[3, theirs]]), NEVER);
+  expect(await positions.read([0, 3])).toEqual(new Map([[3, theirs]]));
+  const ours = { offset: 4, metadata: 'ours' };
+  expect(await codeOf(positions.put(new Map([[3, ours]])))).toBe('fenced');
+  await membership.leave(NEVER);
+  await positions.put(new Map());
+  await positions.put(new Map([[3, ours]]));
+  expect(await positions.read([3])).toEqual(new Map([[3, ours]]));
+  await positions.close();
 });
 
 const { roundRobin } = PartitionAssigners;

@@ -109,6 +109,16 @@ test.each([
   },
 );
 
+test('a raw log that ends before what was committed of it is refused: what comes there would be passed over', async () => {
+  const { parts } = setUp();
+  const committed = { offset: RAW_END + 1, metadata: '' };
+  const membership: Membership = { ...parts.membership, committed: async () => committed };
+  const worker = new PartitionWorker(0, { ...parts, log: logThatTakes(parts.log), membership });
+  await expect(worker.run(never, never)).rejects.toThrow(
+    `${RAW}/0 ends at ${RAW_END}, but reached ${RAW_END + 1}: acknowledged records are lost`,
+  );
+});
+
 test('a partition that comes to a normalizer that stops is left as it is: the next one tells what Kafka let go of', async () => {
   const { parts } = setUp();
   const commits: unknown[] = [];

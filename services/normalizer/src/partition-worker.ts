@@ -4,6 +4,7 @@ import {
   EdgeMarks,
   encodeCommitMetadata,
   type Log,
+  lostEndError,
   type Membership,
   type Ownership,
   type PartitionWork,
@@ -110,6 +111,7 @@ export class PartitionWorker implements PartitionWork {
       const bounds = await log.bounds(rawTopic, this.#partition, session);
       // What is committed is never ahead of the rows log; it is ahead of what is retained of it after a long pause.
       const stood = Math.max(ownership.rawLast + 1, committed?.offset ?? 0);
+      if (stood > bounds.end) throw lostEndError(rawTopic, this.#partition, { end: bounds.end, recorded: stood });
       const start = Math.max(stood, bounds.start);
       // Where nobody has read anything yet, nothing was ours to read.
       if (stood > 0) this.#tellLost(stood, start);

@@ -132,6 +132,20 @@ describe('sees its backlog grow while ClickHouse hangs', () => {
   });
 });
 
+test.each([
+  ['what was stored of it', { offset: 51, metadata: encodeCommitMetadata({ mark: null, state: INITIAL_STATE }) }, 51],
+  ['a cut that was recorded', { offset: 48, metadata: encodeCommitMetadata({ mark: 52, state: INITIAL_STATE }) }, 53],
+])(
+  'a rows log that ends before %s is refused: what comes there would be passed over',
+  async (_what, committed, reached) => {
+    const { worker } = setUp(committed);
+    const never = new AbortController().signal;
+    await expect(worker.run(never, never)).rejects.toThrow(
+      `${TOPIC}/0 ends at 50, but reached ${reached}: acknowledged records are lost`,
+    );
+  },
+);
+
 test('begins with what the worker that failed knew of the backlog, and with nothing of what it held', () => {
   const { clock, hangs } = setUp();
   const known = { doneTo: 30, endOffset: 40, lostTo: 20, endSeenMs: -3, recordBytes: 77, movedMs: -2 };

@@ -1,4 +1,4 @@
-import type { PartitionWork, SinkStart } from '@weir/delivery';
+import { lostEndError, type PartitionWork, type SinkStart } from '@weir/delivery';
 import { type Clock, heardClock } from '@weir/pipeline';
 import { type BatchBounds, PartitionBuffer } from './batch/partition-buffer.ts';
 import type { Batch } from './batches.ts';
@@ -98,6 +98,7 @@ export class PartitionWorker implements PartitionWork {
     const taken = await recorded.takeUp(this.#partition, limits.start, signal, draining, onFound);
     if (taken === undefined) return;
     const { start } = taken;
+    await this.#expectReached(start.offset, limits.end, signal);
     this.#parts.onTakeOver(start.cut !== null);
     const cut = start.cut === null ? undefined : await this.#redo(taken, recorded, signal);
     const { term } = start;
@@ -129,6 +130,15 @@ export class PartitionWorker implements PartitionWork {
       stop.removeEventListener('abort', wake);
       await Promise.allSettled([filling, storing]);
     }
+  }
+
+  /** @throws DependencyError where the log ends before what was stored of it: what comes next would be passed over */
+  async #expectReached(offset: number, endBefore: number, signal: AbortSignal): Promise<void> {
+    if (offset <= endBefore) return;
+    const { log, topic } = this.#parts;
+    // Taking up may have waited for another partition's cut.
+    const { end } = await log.bounds(topic, this.#partition, signal);
+    if (offset > end) throw lostEndError(topic, this.#partition, { end, recorded: offset });
   }
 
   /** The size of the newest records: the backlog counts before any is read, while a recorded cut is inserted or waited for. */

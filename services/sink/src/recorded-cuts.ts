@@ -4,6 +4,7 @@ import {
   isCommitMetadata,
   type LeaderOfCut,
   type Log,
+  lostEndError,
   type Membership,
   type ProgressLog,
   type SinkStart,
@@ -115,6 +116,7 @@ export class RecordedCuts {
     const { offset: first, cut, state, term } = start;
     const last = cut ?? first - 1;
     const bounds = await log.bounds(topic, partition, signal);
+    if (last >= bounds.end) throw lostEndError(topic, partition, { end: bounds.end, recorded: last + 1 });
     const source = new RowsSource(log, topic, partition, Math.max(first, bounds.start), state);
     const entries: RowsEntry[] = [];
     while (source.offset <= last) {

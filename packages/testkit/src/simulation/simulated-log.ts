@@ -22,6 +22,8 @@ export class SimulatedLog implements Log {
   readonly #partitions = new Map<string, LogRecord[]>();
   /** First offset that is retained, where that is not 0. */
   readonly #starts = new Map<string, number>();
+  /** What was on its way to a broker that fails does not arrive. */
+  #failures = 0;
   faults: LogFaults;
 
   constructor(time: VirtualTime, faults: LogFaults) {
@@ -36,6 +38,13 @@ export class SimulatedLog implements Log {
   /** Lets go of all that a partition has, as after its retention; its end stays. */
   letGo(topic: string, partition: number): void {
     this.#starts.set(`${topic}/${partition}`, this.#log(topic, partition).length);
+  }
+
+  /** The broker loses power: the last records of a partition are gone, and so is what was on its way. */
+  loseEnd(topic: string, partition: number, records: number): void {
+    const log = this.#log(topic, partition);
+    log.length = Math.max(this.#start(topic, partition), log.length - records);
+    this.#failures++;
   }
 
   async read(topic: string, partition: number, offset: number, options: { maxWaitMs: number }, signal: AbortSignal) {
@@ -54,10 +63,12 @@ export class SimulatedLog implements Log {
   }
 
   async append(topic: string, partition: number, records: readonly NewRecord[]): Promise<number> {
+    const failures = this.#failures;
     const chance = this.#time.random();
     const { answerLost, late, lost } = this.faults;
     await this.#time.sleep(this.#time.random() * LATENCY_MS);
     const put = () => {
+      if (this.#failures !== failures) throw new DependencyError('kafka', 'timeout', 'no answer', { retryable: true });
       const log = this.#log(topic, partition);
       const first = log.length;
       for (const record of records) log.push({ ...record, offset: log.length, timestampMs: 0 });
@@ -69,7 +80,11 @@ export class SimulatedLog implements Log {
       return first;
     }
     if (chance < answerLost) put();
-    else if (chance < answerLost + late) this.#time.at(this.#time.random() * LATE_MS_MAX, put);
+    else if (chance < answerLost + late) {
+      this.#time.at(this.#time.random() * LATE_MS_MAX, () => {
+        if (this.#failures === failures) put();
+      });
+    }
     await this.#time.sleep(CLIENT_TIMEOUT_MS);
     throw new DependencyError('kafka', 'timeout', 'no answer', { retryable: true });
   }

@@ -1,0 +1,107 @@
+import {
+  type Committed,
+  fillLostEnd,
+  findLostEnd,
+  type LostEnd,
+  ProgressLog,
+  type SourceAndRows,
+  sinkPosition,
+  withoutBrokenCuts,
+} from '@weir/delivery';
+import { CONTROL_TOPICS, isNote } from '@weir/records';
+import type { SimulatedLog, VirtualTime } from '@weir/testkit';
+import { idNumber } from './simulated-blocks.ts';
+import { isBooked } from './simulated-books.ts';
+import type { SimulatedGroup } from './simulated-group.ts';
+import { SimulatedProcess } from './simulated-process.ts';
+
+/** How often a log loses nothing, and how many records one loses at most. */
+const KEPT_SHARE = 0.3;
+const LOST_MAX = 30;
+
+/** What fails. */
+export interface Powered {
+  readonly log: SimulatedLog;
+  readonly time: VirtualTime;
+  readonly rawTopic: string;
+  readonly rowsTopic: string;
+  readonly partitions: readonly number[];
+  readonly raw: SimulatedGroup;
+  readonly rows: SimulatedGroup;
+  readonly say: (what: string) => void;
+}
+
+/** A broker that loses the ends of its logs with the power, while no process runs; and who fills them up before any does. */
+export class PowerFailure {
+  readonly #powered: Powered;
+  /** Ids from this on are of exports that were made later. */
+  readonly #idsBefore: number;
+  /** Of the others, those that the raw logs still have. */
+  readonly #left: ReadonlySet<number>;
+
+  constructor(powered: Powered, idsBefore: number) {
+    this.#powered = powered;
+    this.#idsBefore = idsBefore;
+    const { log, rawTopic, rowsTopic, partitions } = powered;
+    for (const topic of [rawTopic, rowsTopic]) for (const partition of partitions) this.#loseEnd(topic, partition);
+    this.#loseEnd(CONTROL_TOPICS.progress, 0);
+    const left = partitions.flatMap((partition) => log.records(rawTopic, partition));
+    const ids = left.filter(({ meta }) => !isNote(meta)).flatMap(({ value }) => String(value).split(','));
+    this.#left = new Set(ids.map(idNumber));
+  }
+
+  /** As the operator's command does. */
+  async fill(): Promise<void> {
+    const { log, time, rawTopic, rowsTopic, partitions, raw, rows, say } = this.#powered;
+    const { signal } = new AbortController();
+    const { clock } = new SimulatedProcess('operator', time);
+    const edge = Math.floor(time.random() * 2 ** 52)
+      .toString(16)
+      .padStart(16, '0');
+    const progress = new ProgressLog(log, rowsTopic);
+    const kept = await progress.read(partitions, signal);
+    const stored = new Map<number, Committed>();
+    const found = new Map<number, LostEnd>();
+    const places = (partition: number): SourceAndRows => ({ log, clock, rawTopic, rowsTopic, partition });
+    for (const partition of partitions) {
+      const position = sinkPosition(rows.committed(partition), kept.get(partition) ?? null);
+      if (position !== null) stored.set(partition, position);
+      const recorded = { raw: raw.committed(partition), rows: position };
+      found.set(partition, await findLostEnd(places(partition), recorded, signal));
+    }
+    const ends = new Map([...found].map(([partition, lost]) => [partition, lost.rows]));
+    const broken = withoutBrokenCuts(stored, ends);
+    for (const [partition, position] of broken) rows.place(partition, position);
+    // Its topic may lose answers, too, and what is said twice is said once.
+    for (let isKept = broken.size === 0; !isKept; )
+      isKept = await progress.put(broken, signal).then(
+        () => true,
+        () => false,
+      );
+    for (const [partition, lost] of found) {
+      say(`${partition} is filled up: ${JSON.stringify(lost)}`);
+      await fillLostEnd(places(partition), lost, edge, async (from) => raw.place(partition, from), signal);
+    }
+  }
+
+  /** Whether an id must be there if it was acknowledged: all but what went with the power. */
+  isOwed(id: string): boolean {
+    return this.#isLater(id) || this.#left.has(idNumber(id));
+  }
+
+  /** Whether it must not be there twice: what was being stored when the power failed may be. */
+  isOnce(id: string): boolean {
+    return !isBooked(id) && this.#isLater(id);
+  }
+
+  #isLater(id: string): boolean {
+    return idNumber(id) >= this.#idsBefore;
+  }
+
+  #loseEnd(topic: string, partition: number): void {
+    const { log, time, say } = this.#powered;
+    const records = Math.floor(Math.max(0, time.random() - KEPT_SHARE) * LOST_MAX);
+    log.loseEnd(topic, partition, records);
+    say(`loses the last ${records} records of ${topic}/${partition}`);
+  }
+}

@@ -1,0 +1,177 @@
+import { DependencyError } from '@weir/pipeline';
+import { encodeNote, encodeRowsMeta } from '@weir/records';
+import {
+  type CommitMetadata,
+  decodeCommitMetadata,
+  encodeCommitMetadata,
+  isCommitMetadata,
+} from './commit-metadata.ts';
+import type { Committed, NewRecord, Positions } from './log.ts';
+import { INITIAL_STATE } from './rows-reader.ts';
+import { type RowsPartition, readToEnd } from './take-over.ts';
+
+/** A rows partition, and the raw partition that it is made of. */
+export interface SourceAndRows extends Omit<RowsPartition, 'topic'> {
+  readonly rawTopic: string;
+  readonly rowsTopic: string;
+}
+
+/** What was recorded of both beside the logs themselves. */
+export interface RecordedPositions {
+  /** The normalizers' position in the raw partition. */
+  readonly raw: Committed | null;
+  /** The sinks' position in the rows partition, by their group and weir.progress together. */
+  readonly rows: Committed | null;
+}
+
+/** One log. */
+export interface LogEnd {
+  /** One past its newest record. */
+  readonly end: number;
+  /** What `end` was at least, by what is recorded: where that is more, acknowledged records are gone. */
+  readonly recorded: number;
+}
+
+/** What a Kafka that lost acknowledged records left of a partition. */
+export interface LostEnd {
+  readonly raw: LogEnd;
+  readonly rows: LogEnd;
+  /**
+   * Where normalizers go on: behind the raw records whose rows are left, or were stored. What they had committed may be ahead of it, as the
+   * rows are gone, or behind. Undefined where no rows are gone.
+   */
+  readonly restart: Committed | undefined;
+}
+
+/** More records than this are no end that was lost in a power failure: the topic is another one. */
+export const LOST_RECORDS_MAX = 10_000_000;
+
+/** Of a partition that is taken over, and ends before what was recorded of it. What is appended there meanwhile must not be passed over. */
+export function lostEndError(topic: string, partition: number, { end, recorded }: LogEnd): DependencyError {
+  const message = `kafka: ${topic}/${partition} ends at ${end}, but reached ${recorded}: acknowledged records are lost (ingestctl topics status)`;
+  return new DependencyError('kafka', 'rejected', message, { retryable: false });
+}
+
+const NOTHING: CommitMetadata = { mark: null, state: INITIAL_STATE };
+const RECORDS_OF_APPEND = 1_000;
+const ATTEMPTS_MAX = 10;
+const RETRY_DELAY_MS = 500;
+const NOBODY = '0'.repeat(16);
+
+/**
+ * Looks whether a raw partition and its rows partition reach as far as was recorded of them. Positions, epochs, source ranges and
+ * insert tokens all rest on offsets that are given once: where a broker lost the end of a log, what is appended next gets offsets
+ * that count as passed, and would be passed over in silence.
+ *
+ * @throws DependencyError; the signal's reason
+ */
+export async function findLostEnd(
+  { rawTopic, rowsTopic, ...places }: SourceAndRows,
+  recorded: RecordedPositions,
+  signal: AbortSignal,
+): Promise<LostEnd> {
+  const { log, partition } = places;
+  const checkpoint = recorded.raw === null ? NOTHING : decodeCommitMetadata(recorded.raw.metadata);
+  const stored = recorded.rows === null ? NOTHING : decodeCommitMetadata(recorded.rows.metadata);
+  const raw = await log.bounds(rawTopic, partition, signal);
+  const rows = await log.bounds(rowsTopic, partition, signal);
+  const { state, last } = await readToEnd({ ...places, topic: rowsTopic }, checkpoint, signal);
+  const rowsRecorded = Math.max(
+    recorded.rows?.offset ?? 0,
+    ...[stored, checkpoint].map(({ mark }) => (mark ?? -1) + 1),
+  );
+  const taken = Math.max(state.rawLast, stored.state.rawLast) + 1;
+  const rawRecorded = Math.max(recorded.raw?.offset ?? 0, taken);
+  // What normalizers commit is in the rows log; what an operator's hand does says nothing of it.
+  const committed = recorded.raw !== null && isCommitMetadata(recorded.raw.metadata) ? recorded.raw.offset : 0;
+  return {
+    raw: { end: raw.end, recorded: rawRecorded },
+    rows: { end: rows.end, recorded: rowsRecorded },
+    restart:
+      rowsRecorded > rows.end || committed > taken
+        ? { offset: taken, metadata: last === null ? '' : encodeCommitMetadata(last) }
+        : undefined,
+  };
+}
+
+/**
+ * Positions of the sinks without the recorded cuts that lack records: which rows go in together, and which of them were refused, follows
+ * from all that a cut holds, so that what is left is cut anew. What of it had been inserted when everything ended is there twice then.
+ *
+ * @param stored the sinks' positions, by partition
+ * @param rows the ends of the rows partitions, before anything is filled up
+ */
+export function withoutBrokenCuts(stored: Positions, rows: ReadonlyMap<number, LogEnd>): Positions {
+  const positions = new Map<number, Committed>();
+  for (const [partition, position] of stored) {
+    const { mark, leader, members = [] } = decodeCommitMetadata(position.metadata);
+    if (mark === null || leader !== undefined) continue;
+    const isOfIt = (member: number) => {
+      const led = decodeCommitMetadata(stored.get(member)?.metadata ?? '').leader;
+      return led?.partition === partition && led.first === position.offset;
+    };
+    const all = [partition, ...members.filter(isOfIt)];
+    const markOf = (at: number) => decodeCommitMetadata(stored.get(at)!.metadata).mark ?? -1;
+    if (all.every((at) => markOf(at) < (rows.get(at)?.end ?? 0))) continue;
+    for (const at of all) {
+      const { offset, metadata } = stored.get(at)!;
+      const { state, term = 0 } = decodeCommitMetadata(metadata);
+      // As a later owner: weir.progress may still tell of the cut.
+      positions.set(at, { offset, metadata: encodeCommitMetadata({ mark: null, state, term: term + 1 }) });
+    }
+  }
+  return positions;
+}
+
+/**
+ * Appends records that say nothing until each log reaches as far as was recorded, so that no offset is given twice. Nobody may append
+ * to the raw partition before: an export that stands where others stood is passed over.
+ *
+ * @param edge a random id, 16 hex digits, by which the records of the raw partition go
+ * @param restart commits the normalizers' position; their group must have no member
+ * @throws DependencyError; the signal's reason
+ */
+export async function fillLostEnd(
+  places: SourceAndRows,
+  lost: LostEnd,
+  edge: string,
+  restart: (from: Committed) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  await fill(
+    places,
+    places.rawTopic,
+    lost.raw,
+    (at) => ({ key: null, ...encodeNote({ edge, seq: at + 1, settled: [], doubtful: [] }) }),
+    signal,
+  );
+  // Before the rows, by whose missing end it is known: whoever is cut off here finds the same again.
+  if (lost.restart !== undefined) await restart(lost.restart);
+  // A fence of no epoch: it is below all that there were.
+  const fence = encodeRowsMeta({ kind: 'fence', epoch: 0, owner: NOBODY });
+  await fill(places, places.rowsTopic, lost.rows, () => ({ key: null, value: null, meta: fence }), signal);
+}
+
+async function fill(
+  { log, clock, partition, failed }: SourceAndRows,
+  topic: string,
+  { end, recorded }: LogEnd,
+  recordAt: (offset: number) => NewRecord,
+  signal: AbortSignal,
+): Promise<void> {
+  let failures = 0;
+  for (let next = end; next < recorded; ) {
+    const records = Array.from({ length: Math.min(RECORDS_OF_APPEND, recorded - next) }, (_, at) =>
+      recordAt(next + at),
+    );
+    try {
+      next = (await log.append(topic, partition, records, signal)) + records.length;
+    } catch (error) {
+      if (!(error instanceof DependencyError) || !error.retryable || ++failures >= ATTEMPTS_MAX) throw error;
+      failed?.(RETRY_DELAY_MS);
+      await clock.sleep(RETRY_DELAY_MS, signal);
+      // It may have been appended: more than enough does no harm.
+      next = (await log.bounds(topic, partition, signal)).end;
+    }
+  }
+}

@@ -1,0 +1,140 @@
+import { randomBytes } from 'node:crypto';
+import {
+  type Committed,
+  fillLostEnd,
+  findLostEnd,
+  LOST_RECORDS_MAX,
+  type LostEnd,
+  ProgressLog,
+  type SourceAndRows,
+  sinkPosition,
+  withoutBrokenCuts,
+} from '@weir/delivery';
+import { DependencyError, systemClock } from '@weir/pipeline';
+import { trackGroups, trackTopics } from '@weir/records';
+import { type Context, UsageError } from './context.ts';
+
+/** A log that ends before what was recorded of it. */
+export interface ShortLog {
+  readonly topic: string;
+  readonly partition: number;
+  readonly end: number;
+  readonly recorded: number;
+  /** Raw offset from which records that are still there are normalized once more, as the rows of them are gone. */
+  readonly again: number | undefined;
+}
+
+const PATIENCE_MS = 30_000;
+const RETRY_MS = 200;
+
+/**
+ * The raw and rows logs of a track that lack records which Kafka had acknowledged, as after a power failure of a single broker.
+ *
+ * @param fill they are filled up with records that say nothing; no service may run
+ * @throws UsageError where normalizers or sinks run, or what lacks is no mere end
+ */
+export async function lostEnds(
+  context: Context,
+  track: string,
+  partitions: number,
+  fill: boolean,
+): Promise<readonly ShortLog[]> {
+  const { raw: rawTopic, rows: rowsTopic } = trackTopics(track);
+  const groups = trackGroups(track);
+  const log = context.kafkaLog();
+  const normalizers = context.groupPositions(groups.normalizer, rawTopic);
+  const sinks = context.groupPositions(groups.sink, rowsTopic);
+  const progress = new ProgressLog(log, rowsTopic);
+  const { signal } = new AbortController();
+  const all = Array.from({ length: partitions }, (_, partition) => partition);
+  const [raw, rows, kept] = await Promise.all([
+    patiently(() => normalizers.read(all)),
+    patiently(() => sinks.read(all)),
+    patiently(() => progress.read(all, signal)),
+  ]);
+  const stored = new Map(
+    all.flatMap((partition) => {
+      const position = sinkPosition(rows.get(partition) ?? null, kept.get(partition) ?? null);
+      return position === null ? [] : [[partition, position] as const];
+    }),
+  );
+  const found = new Map<number, LostEnd>();
+  for (const partition of all) {
+    const places: SourceAndRows = { log, clock: systemClock, rawTopic, rowsTopic, partition };
+    const recorded = { raw: raw.get(partition) ?? null, rows: stored.get(partition) ?? null };
+    found.set(partition, await patiently(() => findLostEnd(places, recorded, signal)));
+  }
+  const short = [...found].flatMap(([partition, lost]) => shortLogs(rawTopic, rowsTopic, partition, lost));
+  if (!fill || short.length === 0) return short;
+  for (const { topic, partition, end, recorded } of short) {
+    if (recorded - end <= LOST_RECORDS_MAX) continue;
+    throw new UsageError(
+      `${topic}/${partition} ends at ${end}, and ${recorded} is recorded: that is another topic, not one that lost its end`,
+    );
+  }
+  await asNobody(async () => {
+    // As they are: Kafka takes it only where nobody is in the group.
+    await normalizers.put(raw);
+    await sinks.put(rows);
+    const ends = new Map([...found].map(([partition, lost]) => [partition, lost.rows]));
+    const broken = withoutBrokenCuts(stored, ends);
+    if (broken.size > 0) {
+      await sinks.put(broken);
+      await patiently(() => progress.put(broken, signal));
+    }
+    for (const [partition, lost] of found) {
+      const places: SourceAndRows = { log, clock: systemClock, rawTopic, rowsTopic, partition };
+      const restart = (from: Committed) => normalizers.put(new Map([[partition, from]]));
+      await fillLostEnd(places, lost, randomBytes(8).toString('hex'), restart, signal);
+    }
+  });
+  return short;
+}
+
+function shortLogs(
+  rawTopic: string,
+  rowsTopic: string,
+  partition: number,
+  { raw, rows, restart }: LostEnd,
+): ShortLog[] {
+  const again = restart !== undefined && restart.offset < raw.end ? restart.offset : undefined;
+  return [
+    { topic: rawTopic, partition, ...raw, again: undefined },
+    { topic: rowsTopic, partition, ...rows, again },
+  ].filter(({ end, recorded, again: from }) => end < recorded || from !== undefined);
+}
+
+/** Commits for groups that have no member. */
+async function asNobody(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (error instanceof DependencyError && error.code === 'fenced')
+      throw new UsageError('normalizers or sinks are running: stop them, and the edges, and try again');
+    throw error;
+  }
+}
+
+/** What a line says of a short log. */
+export function describeShortLog({ topic, partition, end, recorded, again }: ShortLog, filled: boolean): string {
+  const name = `${topic}/${partition}`;
+  const gone =
+    end < recorded
+      ? `${name} ended at ${end}, but reached ${recorded}: Kafka lost ${recorded - end} records that it had acknowledged`
+      : `${name} lacks records that Kafka had acknowledged`;
+  const redo = again === undefined ? '' : `; raw records from ${again} on are normalized once more`;
+  return filled ? `${gone}. Filled up, so that no offset is given twice${redo}.` : `${gone}.`;
+}
+
+/** A broker that was just started does not know its groups and leaders at once. */
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  const deadlineMs = systemClock.nowMs() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof DependencyError) || !error.retryable || systemClock.nowMs() > deadlineMs) throw error;
+      await systemClock.sleep(RETRY_MS);
+    }
+  }
+}
