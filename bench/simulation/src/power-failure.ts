@@ -4,9 +4,9 @@ import {
   findLostEnd,
   type LostEnd,
   ProgressLog,
+  recutBroken,
   type SourceAndRows,
   sinkPosition,
-  withoutBrokenCuts,
 } from '@weir/delivery';
 import { CONTROL_TOPICS, isNote } from '@weir/records';
 import type { SimulatedLog, VirtualTime } from '@weir/testkit';
@@ -70,11 +70,12 @@ export class PowerFailure {
       found.set(partition, await findLostEnd(places(partition), recorded, signal));
     }
     const ends = new Map([...found].map(([partition, lost]) => [partition, lost.rows]));
-    const broken = withoutBrokenCuts(stored, ends);
-    for (const [partition, position] of broken) rows.place(partition, position);
-    // Its topic may lose answers, too, and what is said twice is said once.
-    for (let isKept = broken.size === 0; !isKept; )
-      isKept = await progress.put(broken, signal).then(
+    const recut = recutBroken(stored, ends);
+    for (const [partition, position] of recut) rows.place(partition, position);
+    const positions = new Map([...stored, ...recut]);
+    // An append of it may have no answer; what is said twice is said once.
+    for (let isKept = positions.size === 0; !isKept; )
+      isKept = await progress.put(positions, signal).then(
         () => true,
         () => false,
       );

@@ -36,8 +36,8 @@ export {
   type LostEnd,
   lostEndError,
   type RecordedPositions,
+  recutBroken,
   type SourceAndRows,
-  withoutBrokenCuts,
 } from './lost-end.ts';
 export { type LaneOptions, PartitionLane, type Published, type RawRecord } from './partition-lane.ts';
 export { ProgressLog, sinkPosition } from './progress-log.ts';

@@ -2,10 +2,11 @@ import { DependencyError } from '@weir/pipeline';
 import { decodeNote, decodeRowsMeta, isNote } from '@weir/records';
 import { FakeClock } from '@weir/testkit';
 import { expect, test } from 'vitest';
-import { decodeCommitMetadata, encodeCommitMetadata } from './commit-metadata.ts';
+import { type CommitMetadata, decodeCommitMetadata, encodeCommitMetadata } from './commit-metadata.ts';
 import { sinkStart } from './cut-ledger.ts';
 import type { Committed, Log, LogRecord, NewRecord } from './log.ts';
-import { fillLostEnd, findLostEnd, type SourceAndRows } from './lost-end.ts';
+import { fillLostEnd, findLostEnd, recutBroken, type SourceAndRows } from './lost-end.ts';
+import { sinkPosition } from './progress-log.ts';
 import { RowsReader } from './rows-reader.ts';
 import { RowsWriter } from './rows-writer.ts';
 import { takeOver } from './take-over.ts';
@@ -115,13 +116,13 @@ test('offsets that were given are not given again, and what fills them says noth
   for (let failed = 0; failed < 2; failed++) await clock.advance(1_000);
   await filling;
   expect(committed).toEqual([lost.restart]);
-  expect([logs.raw.length, logs.rows.length]).toEqual([6, 7]);
+  expect([logs.raw.length, logs.rows.length]).toEqual([6, 8]);
   expect(logs.raw.slice(3).every(({ meta }) => isNote(meta))).toBe(true);
   expect(logs.raw.slice(3).map(({ meta, value }) => decodeNote(meta, value))).toMatchObject(
     [4, 5, 6].map((seq) => ({ ok: true, value: { edge: EDGE, seq, settled: [], doubtful: [] } })),
   );
   expect(await findLostEnd(places, recorded, signal)).toEqual({
-    ...{ raw: { end: 6, recorded: 6 }, rows: { end: 7, recorded: 7 } },
+    ...{ raw: { end: 6, recorded: 6 }, rows: { end: 8, recorded: 7 } },
     restart: undefined,
   });
 });
@@ -183,4 +184,37 @@ test('who is cut off while it fills finds the same again', async () => {
   const found = await findLostEnd(places, recorded, signal);
   expect(found).toEqual({ ...lost, raw: { end: 6, recorded: 6 } });
   expect(found.restart?.offset).toBe(3);
+});
+
+test('a cut that lacks records gives way to one for each of its partitions, under a token that no cut had', () => {
+  const position = (offset: number, what: Partial<CommitMetadata>): Committed => ({
+    offset,
+    metadata: encodeCommitMetadata({ mark: null, state: { epoch: 1, owner: FIRST, rawLast: 0 }, term: 2, ...what }),
+  });
+  const refused = new Map([[0, 'ff']]);
+  const positions = new Map([
+    // Of three partitions, the last of which lacks a record; and one that is no more of it.
+    [0, position(5, { mark: 9, members: [1, 2, 3], refused })],
+    [1, position(7, { mark: 7, leader: { partition: 0, first: 5 } })],
+    [2, position(4, { mark: 8, leader: { partition: 0, first: 5 } })],
+    [3, position(6, { mark: null })],
+    // Another cut, that is whole.
+    [4, position(1, { mark: 2, refused })],
+  ]);
+  const ends = new Map([20, 20, 8, 2, 20].map((end, partition) => [partition, { end, recorded: end }]));
+  const made = recutBroken(positions, ends);
+  expect(
+    [...made].map(([partition, { offset, metadata }]) => [partition, offset, decodeCommitMetadata(metadata)]),
+  ).toEqual(
+    [
+      [0, 5, 8],
+      [1, 7, 8],
+      [2, 4, 7],
+    ].map(([partition, offset, mark]) => [
+      partition,
+      offset,
+      { mark, state: { epoch: 1, owner: FIRST, rawLast: 0 }, term: 3 },
+    ]),
+  );
+  for (const [partition, recut] of made) expect(sinkPosition(recut, positions.get(partition)!)).toBe(recut);
 });

@@ -95,13 +95,14 @@ export async function findLostEnd(
 }
 
 /**
- * Positions of the sinks without the recorded cuts that lack records: which rows go in together, and which of them were refused, follows
- * from all that a cut holds, so that what is left is cut anew. What of it had been inserted when everything ended is there twice then.
+ * Positions of the sinks with other cuts in place of those that were recorded and lack records. Which rows go in together, and which of
+ * them were refused, follows from all that a cut holds: under its tokens what is left would be taken for what was inserted. So each
+ * of its partitions has a cut of its own, that ends elsewhere. What had been inserted when everything ended is there twice then.
  *
  * @param stored the sinks' positions, by partition
  * @param rows the ends of the rows partitions, before anything is filled up
  */
-export function withoutBrokenCuts(stored: Positions, rows: ReadonlyMap<number, LogEnd>): Positions {
+export function recutBroken(stored: Positions, rows: ReadonlyMap<number, LogEnd>): Positions {
   const positions = new Map<number, Committed>();
   for (const [partition, position] of stored) {
     const { mark, leader, members = [] } = decodeCommitMetadata(position.metadata);
@@ -110,14 +111,16 @@ export function withoutBrokenCuts(stored: Positions, rows: ReadonlyMap<number, L
       const led = decodeCommitMetadata(stored.get(member)?.metadata ?? '').leader;
       return led?.partition === partition && led.first === position.offset;
     };
-    const all = [partition, ...members.filter(isOfIt)];
-    const markOf = (at: number) => decodeCommitMetadata(stored.get(at)!.metadata).mark ?? -1;
-    if (all.every((at) => markOf(at) < (rows.get(at)?.end ?? 0))) continue;
-    for (const at of all) {
+    const all = [partition, ...members.filter(isOfIt)].map((at) => {
       const { offset, metadata } = stored.get(at)!;
-      const { state, term = 0 } = decodeCommitMetadata(metadata);
-      // As a later owner: weir.progress may still tell of the cut.
-      positions.set(at, { offset, metadata: encodeCommitMetadata({ mark: null, state, term: term + 1 }) });
+      const { mark: last, state, term = 0 } = decodeCommitMetadata(metadata);
+      return { at, offset, last: last ?? offset, state, term };
+    });
+    if (all.every(({ at, last }) => last < (rows.get(at)?.end ?? 0))) continue;
+    for (const { at, offset, last, state, term } of all) {
+      // No other cut began there, so that its token is new. As a later owner's: weir.progress may still tell of the former.
+      const other = last > offset ? last - 1 : last + 1;
+      positions.set(at, { offset, metadata: encodeCommitMetadata({ mark: other, state, term: term + 1 }) });
     }
   }
   return positions;
@@ -149,7 +152,10 @@ export async function fillLostEnd(
   if (lost.restart !== undefined) await restart(lost.restart);
   // A fence of no epoch: it is below all that there were.
   const fence = encodeRowsMeta({ kind: 'fence', epoch: 0, owner: NOBODY });
-  await fill(places, places.rowsTopic, lost.rows, () => ({ key: null, value: null, meta: fence }), signal);
+  const { end, recorded } = lost.rows;
+  // One more, which another cut in place of one of a single record may end with.
+  const rows = { end, recorded: end < recorded ? recorded + 1 : recorded };
+  await fill(places, places.rowsTopic, rows, () => ({ key: null, value: null, meta: fence }), signal);
 }
 
 async function fill(

@@ -6,9 +6,9 @@ import {
   LOST_RECORDS_MAX,
   type LostEnd,
   ProgressLog,
+  recutBroken,
   type SourceAndRows,
   sinkPosition,
-  withoutBrokenCuts,
 } from '@weir/delivery';
 import { DependencyError, systemClock } from '@weir/pipeline';
 import { trackGroups, trackTopics } from '@weir/records';
@@ -72,22 +72,19 @@ export async function lostEnds(
       `${topic}/${partition} ends at ${end}, and ${recorded} is recorded: that is another topic, not one that lost its end`,
     );
   }
-  await asNobody(async () => {
-    // As they are: Kafka takes it only where nobody is in the group.
-    await normalizers.put(raw);
-    await sinks.put(rows);
-    const ends = new Map([...found].map(([partition, lost]) => [partition, lost.rows]));
-    const broken = withoutBrokenCuts(stored, ends);
-    if (broken.size > 0) {
-      await sinks.put(broken);
-      await patiently(() => progress.put(broken, signal));
-    }
-    for (const [partition, lost] of found) {
-      const places: SourceAndRows = { log, clock: systemClock, rawTopic, rowsTopic, partition };
-      const restart = (from: Committed) => normalizers.put(new Map([[partition, from]]));
-      await fillLostEnd(places, lost, randomBytes(8).toString('hex'), restart, signal);
-    }
-  });
+  // Positions as they are: Kafka takes them only where nobody is in the group.
+  await untilEmpty(() => normalizers.put(raw));
+  await untilEmpty(() => sinks.put(rows));
+  const recut = recutBroken(stored, new Map([...found].map(([partition, lost]) => [partition, lost.rows])));
+  await untilEmpty(() => sinks.put(recut));
+  // All of them: weir.progress may have lost its end, too.
+  const positions = new Map([...stored, ...recut]);
+  if (positions.size > 0) await patiently(() => progress.put(positions, signal));
+  for (const [partition, lost] of found) {
+    const places: SourceAndRows = { log, clock: systemClock, rawTopic, rowsTopic, partition };
+    const restart = (from: Committed) => untilEmpty(() => normalizers.put(new Map([[partition, from]])));
+    await fillLostEnd(places, lost, randomBytes(8).toString('hex'), restart, signal);
+  }
   return short;
 }
 
@@ -104,14 +101,18 @@ function shortLogs(
   ].filter(({ end, recorded, again: from }) => end < recorded || from !== undefined);
 }
 
-/** Commits for groups that have no member. */
-async function asNobody(work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    if (error instanceof DependencyError && error.code === 'fenced')
-      throw new UsageError('normalizers or sinks are running: stop them, and the edges, and try again');
-    throw error;
+/** Waits until a group has no member: those that were killed leave it when their session is over, which a broker that starts counts anew. */
+async function untilEmpty(commit: () => Promise<void>): Promise<void> {
+  const deadlineMs = systemClock.nowMs() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await patiently(commit);
+    } catch (error) {
+      if (!(error instanceof DependencyError) || error.code !== 'fenced') throw error;
+      if (systemClock.nowMs() > deadlineMs)
+        throw new UsageError('normalizers or sinks are running: stop them, and the edges, and try again');
+      await systemClock.sleep(RETRY_MS);
+    }
   }
 }
 
