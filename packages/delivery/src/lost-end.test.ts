@@ -97,6 +97,27 @@ test('logs that reach as far as was recorded are left as they are', async () => 
   expect([logs.raw.length, logs.rows.length]).toEqual([6, 7]);
 });
 
+test('logs that grow while they are looked at are not short', async () => {
+  const { logs, places, clock } = await written();
+  const rows = { log: logs, clock, topic: 'rows', partition: 0 };
+  const ownership = { epoch: 1, owner: FIRST, rawLast: 5, marks: [], fenceOffset: 6 };
+  const writer = new RowsWriter(rows, ownership);
+  let raw = 6;
+  const growing: Log = {
+    append: (topic, partition, records) => logs.append(topic, partition, records),
+    bounds: async (topic) => {
+      const bounds = await logs.bounds(topic);
+      await logs.append('raw', 0, [export_]);
+      await writer.append({ ...CONTENT, rawFirst: raw, rawLast: raw++ }, Buffer.alloc(0), signal);
+      return bounds;
+    },
+    read: (topic, partition, offset) => logs.read(topic, partition, offset),
+  };
+  const lost = await findLostEnd({ ...places, log: growing }, { raw: normalized(5), rows: stored(7) }, signal);
+  expect(lost.raw.recorded).toBeLessThanOrEqual(lost.raw.end);
+  expect([lost.rows, lost.restart]).toEqual([{ end: 7, recorded: 7 }, undefined]);
+});
+
 test('offsets that were given are not given again, and what fills them says nothing', async () => {
   const { logs, places, clock } = await written();
   logs.raw.length = 3;

@@ -73,9 +73,10 @@ export async function findLostEnd(
   const { log, partition } = places;
   const checkpoint = recorded.raw === null ? NOTHING : decodeCommitMetadata(recorded.raw.metadata);
   const stored = recorded.rows === null ? NOTHING : decodeCommitMetadata(recorded.rows.metadata);
-  const raw = await log.bounds(rawTopic, partition, signal);
   const rows = await log.bounds(rowsTopic, partition, signal);
   const { state, last } = await readToEnd({ ...places, topic: rowsTopic }, checkpoint, signal);
+  // At last: beside normalizers at work the rows would tell of raw records that were not there before.
+  const raw = await log.bounds(rawTopic, partition, signal);
   const rowsRecorded = Math.max(
     recorded.rows?.offset ?? 0,
     ...[stored, checkpoint].map(({ mark }) => (mark ?? -1) + 1),
