@@ -4,20 +4,22 @@ import {
   findLostEnd,
   type LostEnd,
   ProgressLog,
+  reaching,
   recutBroken,
   type SourceAndRows,
   sinkPosition,
 } from '@weir/delivery';
-import { CONTROL_TOPICS, isNote } from '@weir/records';
+import { CONTROL_TOPICS, decodeProgress, decodeRowsMeta, isNote, progressKey } from '@weir/records';
 import type { SimulatedLog, VirtualTime } from '@weir/testkit';
 import { idNumber } from './simulated-blocks.ts';
 import { isBooked } from './simulated-books.ts';
 import type { SimulatedGroup } from './simulated-group.ts';
 import { SimulatedProcess } from './simulated-process.ts';
 
-/** How often a log loses nothing, and how many records one loses at most. */
+/** How often a log loses nothing, and how many records one loses at most; how many writes of a group's positions go. */
 const KEPT_SHARE = 0.3;
 const LOST_MAX = 30;
+const LOST_WRITES_MAX = 10;
 
 /** What fails. */
 export interface Powered {
@@ -28,6 +30,8 @@ export interface Powered {
   readonly partitions: readonly number[];
   readonly raw: SimulatedGroup;
   readonly rows: SimulatedGroup;
+  /** Whether weir.progress is on the disk before it answers. */
+  readonly isFlushed: boolean;
   readonly say: (what: string) => void;
 }
 
@@ -38,13 +42,17 @@ export class PowerFailure {
   readonly #idsBefore: number;
   /** Of the others, those that the raw logs still have. */
   readonly #left: ReadonlySet<number>;
+  /** Those that sinks had not settled, so that they may just have been stored. */
+  readonly #open: ReadonlySet<number>;
 
   constructor(powered: Powered, idsBefore: number) {
     this.#powered = powered;
     this.#idsBefore = idsBefore;
-    const { log, rawTopic, rowsTopic, partitions } = powered;
+    const { log, rawTopic, rowsTopic, partitions, raw, rows, isFlushed } = powered;
+    this.#open = this.#unsettled();
+    for (const group of [raw, rows]) group.restart(this.#lost(LOST_WRITES_MAX));
     for (const topic of [rawTopic, rowsTopic]) for (const partition of partitions) this.#loseEnd(topic, partition);
-    this.#loseEnd(CONTROL_TOPICS.progress, 0);
+    if (!isFlushed) this.#loseEnd(CONTROL_TOPICS.progress, 0);
     const left = partitions.flatMap((partition) => log.records(rawTopic, partition));
     const ids = left.filter(({ meta }) => !isNote(meta)).flatMap(({ value }) => String(value).split(','));
     this.#left = new Set(ids.map(idNumber));
@@ -81,7 +89,13 @@ export class PowerFailure {
       );
     for (const [partition, lost] of found) {
       say(`${partition} is filled up: ${JSON.stringify(lost)}`);
-      await fillLostEnd(places(partition), lost, edge, async (from) => raw.place(partition, from), signal);
+      await fillLostEnd(
+        places(partition),
+        reaching(lost, recut.get(partition)),
+        edge,
+        async (from) => raw.place(partition, from),
+        signal,
+      );
     }
   }
 
@@ -92,16 +106,45 @@ export class PowerFailure {
 
   /** Whether it must not be there twice: what was being stored when the power failed may be. */
   isOnce(id: string): boolean {
-    return !isBooked(id) && this.#isLater(id);
+    return !isBooked(id) && !this.#open.has(idNumber(id));
   }
 
   #isLater(id: string): boolean {
     return idNumber(id) >= this.#idsBefore;
   }
 
+  /** Ids in rows records from where the sinks stood by what they had recorded last: what they settled next may be unknown. */
+  #unsettled(): Set<number> {
+    const { log, rowsTopic, partitions } = this.#powered;
+    const ids = new Set<number>();
+    for (const partition of partitions) {
+      for (const { meta, value } of log.records(rowsTopic, partition).slice(this.#recorded(partition))) {
+        const decoded = decodeRowsMeta(meta, value?.length ?? 0);
+        if (!decoded.ok || decoded.value.kind !== 'rows') continue;
+        for (const { start, end } of decoded.value.sections)
+          for (const id of value!.toString('utf8', start, end).split(',')) if (!isBooked(id)) ids.add(idNumber(id));
+      }
+    }
+    return ids;
+  }
+
+  #recorded(partition: number): number {
+    const { log, rowsTopic } = this.#powered;
+    const key = progressKey(rowsTopic, partition);
+    const positions = log.records(CONTROL_TOPICS.progress, 0).filter((record) => record.key?.toString() === key);
+    return positions.reduce((furthest, { value }) => {
+      const decoded = decodeProgress(value);
+      return decoded.ok ? Math.max(furthest, decoded.value.offset) : furthest;
+    }, 0);
+  }
+
+  #lost(most: number): number {
+    return Math.floor(Math.max(0, this.#powered.time.random() - KEPT_SHARE) * most);
+  }
+
   #loseEnd(topic: string, partition: number): void {
-    const { log, time, say } = this.#powered;
-    const records = Math.floor(Math.max(0, time.random() - KEPT_SHARE) * LOST_MAX);
+    const { log, say } = this.#powered;
+    const records = this.#lost(LOST_MAX);
     log.loseEnd(topic, partition, records);
     say(`loses the last ${records} records of ${topic}/${partition}`);
   }

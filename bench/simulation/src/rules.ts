@@ -1,16 +1,19 @@
 import { CutLedger, EdgeMarks, PartitionLane, ProgressLog, RowsReader, RowsWriter } from '@weir/delivery';
 import { Books } from '@weir/edge';
+import { PartitionWorker as NormalizerWorker } from '@weir/normalizer';
 import { RecordedCuts } from '@weir/sink';
 
 /**
  * The rules of the protocol; each is needed. `token`, `view` and `lane` are ClickHouse's own and are switched off in the
- * simulated one; `rule`, `agree` and `atomic` are switched off around the sinks; `settle` is inside the lane and is switched off by taking it out of what the lane sends.
+ * simulated one; `rule`, `agree` and `atomic` are switched off around the sinks, `filled` and `flushed` where the power fails; `settle` is inside the lane and is switched off by taking it out of what the lane sends.
  */
 export const RULES = [
   'seq',
   'epoch',
   'retained',
   'filled',
+  'flushed',
+  'carried',
   'range',
   'gap',
   'cut',
@@ -61,6 +64,11 @@ const SWITCHES: Readonly<Record<Rule, () => () => void>> = {
     ),
   /** After a power failure logs are left as short as they are. */
   filled: () => () => undefined,
+  /** What sinks record before they insert is not on the disk of a broker that loses power. */
+  flushed: () => () => undefined,
+  /** Of raw records that are done, and whose rows are gone, nothing is remembered. */
+  carried: () =>
+    replace(NormalizerWorker.prototype, 'marksAt', () => async (ownership) => new EdgeMarks(ownership.marks)),
   /** A record whose source has been taken is taken again. */
   range: () => replace(RowsReader.prototype, 'isPassed', () => () => false),
   /** A writer does not look at what stands between its records. */

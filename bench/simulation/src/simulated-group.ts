@@ -62,6 +62,8 @@ export class SimulatedGroup {
   #silentMs = 0;
   readonly #partitions: readonly number[];
   readonly #committed = new Map<number, Committed>();
+  /** What each write found in place of what it wrote, the newest last. */
+  readonly #former: (readonly (readonly [partition: number, Committed | null])[])[] = [];
   faults: CommitFaults;
 
   constructor(
@@ -98,22 +100,33 @@ export class SimulatedGroup {
       if (this.#partitions.length > 1 && this.#time.random() > REWOUND_SHARE) continue;
       const back = Math.floor(this.#time.random() * 30);
       const offset = Math.max(0, (this.committed(partition)?.offset ?? 0) - back);
-      if (this.#time.random() < 0.3) this.#committed.delete(partition);
-      else this.#committed.set(partition, { offset, metadata: '' });
+      this.#put([[partition, this.#time.random() < 0.3 ? null : { offset, metadata: '' }]]);
     }
     return true;
   }
 
-  /** The broker was started anew: what was on its way to it is gone, and nobody owns anything. */
-  restart(): void {
+  /** The broker was started anew: its last writes and what was on its way to it are gone, and nobody owns anything. */
+  restart(lostWrites: number): void {
     this.#generation++;
     this.#owners = [];
+    for (const write of this.#former.splice(Math.max(0, this.#former.length - lostWrites)).toReversed())
+      for (const [partition, former] of write) this.#set(partition, former);
   }
 
   /** Commits without a member, as who repairs something does. */
   place(partition: number, position: Committed): void {
     if (this.#members.some(({ process }) => !process.dead)) throw new InvariantError('the group has members');
-    this.#committed.set(partition, position);
+    this.#put([[partition, position]]);
+  }
+
+  #put(write: readonly (readonly [partition: number, Committed | null])[]): void {
+    this.#former.push(write.map(([partition]) => [partition, this.committed(partition)]));
+    for (const [partition, position] of write) this.#set(partition, position);
+  }
+
+  #set(partition: number, position: Committed | null): void {
+    if (position === null) this.#committed.delete(partition);
+    else this.#committed.set(partition, position);
   }
 
   /** @param revision what the process understands */
@@ -175,10 +188,8 @@ export class SimulatedGroup {
 
   #write(generation: number, positions: Positions): boolean {
     if (generation !== this.#generation) return false;
-    for (const [partition, position] of positions) {
-      if (!this.#seams.isAtomic && positions.size > 1 && this.#time.random() < TORN_SHARE) continue;
-      this.#committed.set(partition, position);
-    }
+    const isTorn = () => !this.#seams.isAtomic && positions.size > 1 && this.#time.random() < TORN_SHARE;
+    this.#put([...positions].filter(() => !isTorn()));
     return true;
   }
 

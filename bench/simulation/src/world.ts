@@ -53,6 +53,8 @@ const NONE = { answerLost: 0, late: 0, lost: 0 };
 /** Until some time before this the sinks that start know nothing of lanes, or of cuts of several partitions. */
 const UPGRADED_MS_MAX = 4_000;
 const REWIND_SHARE = 0.04;
+/** Rules that only show where the power fails. */
+const POWER_RULES: ReadonlySet<Rule | undefined> = new Set<Rule>(['filled', 'flushed', 'carried']);
 /** While nobody sends: how often normalizers come, before Kafka lets go of what they wrote, and after. */
 const SILENT_TAKE_OVERS = [4, 1];
 /** Exports that an edge does not let in, appends that Kafka refuses, and exports behind which an edge stands still. */
@@ -114,7 +116,7 @@ export class World {
     } = {},
   ) {
     this.#fallsSilent = options.fallsSilent ?? options.without === 'retained';
-    this.#losesPower = options.losesPower ?? options.without === 'filled';
+    this.#losesPower = options.losesPower ?? POWER_RULES.has(options.without);
     this.#time = new VirtualTime(seed);
     this.#without = options.without;
     this.#partitions = PARTITIONS[seed % PARTITIONS.length]!;
@@ -365,10 +367,7 @@ export class World {
     this.#dark = true;
     this.#say('everything', 'ends');
     for (const process of this.#processes.splice(0)) process.kill();
-    for (const { group, running } of this.#services) {
-      running.length = 0;
-      group.restart();
-    }
+    for (const { running } of this.#services) running.length = 0;
     for (const entry of this.#edges) {
       entry.killed ||= !entry.edge.process.dead;
       entry.edge.process.kill();
@@ -376,7 +375,8 @@ export class World {
     const [raw, rows] = this.#services.map(({ group }) => group);
     const logs = { log: this.#log, time: this.#time, rawTopic: RAW, rowsTopic: ROWS, partitions: this.#partitions };
     const say = (what: string) => this.#say('kafka', what);
-    this.#failure = new PowerFailure({ ...logs, raw: raw!, rows: rows!, say }, this.#ids);
+    const isFlushed = this.#without !== 'flushed';
+    this.#failure = new PowerFailure({ ...logs, raw: raw!, rows: rows!, isFlushed, say }, this.#ids);
     if (this.#without !== 'filled') await this.#failure.fill();
     this.#dark = false;
     for (const service of this.#services) this.#start(service);

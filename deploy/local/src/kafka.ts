@@ -106,6 +106,8 @@ function kafkaProperties(paths: StackPaths, ports: Ports, index: number, securit
     'replica.fetch.max.bytes': 12 * 1024 ** 2,
     'num.network.threads': 2,
     'num.io.threads': 4,
+    // On its disk before it is acknowledged, where there is no other copy: else a power failure takes what was answered for.
+    ...(copies === 1 ? { 'log.flush.interval.messages': 1 } : {}),
     'log.segment.bytes': 128 * 1024 ** 2,
     'log.cleaner.dedupe.buffer.size': 4 * 1024 ** 2,
     ...(security === undefined ? {} : securedListener(security)),

@@ -29,13 +29,14 @@ export {
   type Positions,
   REVISIONS,
 } from './log.ts';
+export { lostEndError } from './log-end.ts';
 export {
   fillLostEnd,
   findLostEnd,
   LOST_RECORDS_MAX,
   type LostEnd,
-  lostEndError,
   type RecordedPositions,
+  reaching,
   recutBroken,
   type SourceAndRows,
 } from './lost-end.ts';

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { type CommitMetadata, decodeCommitMetadata, encodeCommitMetadata } from './commit-metadata.ts';
 import { sinkStart } from './cut-ledger.ts';
 import type { Committed, Log, LogRecord, NewRecord } from './log.ts';
-import { fillLostEnd, findLostEnd, recutBroken, type SourceAndRows } from './lost-end.ts';
+import { fillLostEnd, findLostEnd, reaching, recutBroken, type SourceAndRows } from './lost-end.ts';
 import { sinkPosition } from './progress-log.ts';
 import { RowsReader } from './rows-reader.ts';
 import { RowsWriter } from './rows-writer.ts';
@@ -20,16 +20,22 @@ const SECOND = 'b'.repeat(16);
 class Logs implements Log {
   readonly raw: LogRecord[] = [];
   readonly rows: LogRecord[] = [];
+  /** Kafka let go of what stood before. */
+  readonly starts = { raw: 0, rows: 0 };
+  /** Offsets that reads began at. */
+  readonly reads: number[] = [];
   /** Of so many appends, once they are made, the answer is lost. */
   answersLost = 0;
 
   async bounds(topic: string) {
-    return { start: 0, end: this.#of(topic).length };
+    return { start: topic === 'raw' ? this.starts.raw : this.starts.rows, end: this.#of(topic).length };
   }
 
   async read(topic: string, _partition: number, offset: number) {
+    this.reads.push(offset);
     const records = this.#of(topic).slice(offset, offset + 3);
-    return { records, nextOffset: offset + records.length, startOffset: 0, endOffset: this.#of(topic).length };
+    const { start: startOffset, end: endOffset } = await this.bounds(topic);
+    return { records, nextOffset: offset + records.length, startOffset, endOffset };
   }
 
   async append(topic: string, _partition: number, records: readonly NewRecord[]) {
@@ -137,13 +143,13 @@ test('offsets that were given are not given again, and what fills them says noth
   for (let failed = 0; failed < 2; failed++) await clock.advance(1_000);
   await filling;
   expect(committed).toEqual([lost.restart]);
-  expect([logs.raw.length, logs.rows.length]).toEqual([6, 8]);
+  expect([logs.raw.length, logs.rows.length]).toEqual([6, 7]);
   expect(logs.raw.slice(3).every(({ meta }) => isNote(meta))).toBe(true);
   expect(logs.raw.slice(3).map(({ meta, value }) => decodeNote(meta, value))).toMatchObject(
     [4, 5, 6].map((seq) => ({ ok: true, value: { edge: EDGE, seq, settled: [], doubtful: [] } })),
   );
   expect(await findLostEnd(places, recorded, signal)).toEqual({
-    ...{ raw: { end: 6, recorded: 6 }, rows: { end: 8, recorded: 7 } },
+    ...{ raw: { end: 6, recorded: 6 }, rows: { end: 7, recorded: 7 } },
     restart: undefined,
   });
 });
@@ -153,7 +159,8 @@ test('the next owner’s records count for who had read further than the log rea
   logs.raw.length = 2;
   logs.rows.length = 1;
   const recorded = { raw: normalized(6), rows: stored(7) };
-  await fillLostEnd(places, await findLostEnd(places, recorded, signal), EDGE, async () => undefined, signal);
+  const lost = await findLostEnd(places, recorded, signal);
+  expect(await fillLostEnd(places, lost, EDGE, async () => undefined, signal)).toBe(0);
   const rows = { ...places, topic: 'rows' };
   const checkpoint = { mark: 6, state: { epoch: 1, owner: FIRST, rawLast: 4 } };
   const ownership = await takeOver(rows, SECOND, checkpoint, signal);
@@ -207,6 +214,35 @@ test('who is cut off while it fills finds the same again', async () => {
   expect(found.restart?.offset).toBe(3);
 });
 
+test.each<[string, { raw: number; rows: number }, { raw: Committed; rows: Committed | null }]>([
+  ['rows that no sink had read', { raw: 0, rows: 7 }, { raw: normalized(6), rows: null }],
+  ['exports that no normalizer had read', { raw: 6, rows: 0 }, { raw: { ...normalized(3), offset: 6 }, rows: null }],
+])('what Kafka let go of is no end that was lost: %s', async (_what, starts, recorded) => {
+  const { logs, places } = await written();
+  if (starts.raw > 0) logs.rows.length = 4;
+  Object.assign(logs.starts, starts);
+  const { raw, rows, restart } = await findLostEnd(places, recorded, signal);
+  expect(restart).toBeUndefined();
+  expect([raw.recorded <= raw.end, rows.recorded <= rows.end]).toEqual([true, true]);
+});
+
+test('rows are read from where sinks stand, where what normalizers have committed is gone', async () => {
+  const { logs, places } = await written();
+  logs.rows.length = 5;
+  logs.reads.length = 0;
+  const lost = await findLostEnd(places, { raw: normalized(6), rows: stored(4) }, signal);
+  expect(logs.reads).toEqual([4]);
+  expect(lost.restart?.offset).toBe(4);
+});
+
+test('records of edges that nobody stopped are told of', async () => {
+  const { logs, places } = await written();
+  logs.raw.length = 2;
+  const lost = await findLostEnd(places, { raw: normalized(6), rows: null }, signal);
+  await logs.append('raw', 0, [export_]);
+  expect(await fillLostEnd(places, lost, EDGE, never, signal)).toBe(1);
+});
+
 test('a cut that lacks records gives way to one for each of its partitions, under a token that no cut had', () => {
   const position = (offset: number, what: Partial<CommitMetadata>): Committed => ({
     offset,
@@ -228,9 +264,9 @@ test('a cut that lacks records gives way to one for each of its partitions, unde
     [...made].map(([partition, { offset, metadata }]) => [partition, offset, decodeCommitMetadata(metadata)]),
   ).toEqual(
     [
-      [0, 5, 8],
+      [0, 5, 10],
       [1, 7, 8],
-      [2, 4, 7],
+      [2, 4, 9],
     ].map(([partition, offset, mark]) => [
       partition,
       offset,
@@ -238,4 +274,22 @@ test('a cut that lacks records gives way to one for each of its partitions, unde
     ]),
   );
   for (const [partition, recut] of made) expect(sinkPosition(recut, positions.get(partition)!)).toBe(recut);
+  // And where this is cut off and done again.
+  const again = recutBroken(new Map([...positions, ...made]), ends);
+  expect([...again].map(([partition, { metadata }]) => [partition, decodeCommitMetadata(metadata).mark])).toEqual([
+    [2, 10],
+  ]);
+});
+
+test('a cut in place of another is filled up to its end in partitions that lack nothing, too', async () => {
+  const { logs, places } = await written();
+  const lost = await findLostEnd(places, { raw: normalized(6), rows: stored(5, 6) }, signal);
+  const whole = reaching(lost, stored(5, 7));
+  expect([lost.rows, whole.rows]).toEqual([
+    { end: 7, recorded: 7 },
+    { end: 7, recorded: 8 },
+  ]);
+  await fillLostEnd(places, whole, EDGE, never, signal);
+  expect(logs.rows.length).toBe(8);
+  expect(reaching(lost, undefined)).toEqual(lost);
 });

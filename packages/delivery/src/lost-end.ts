@@ -7,6 +7,7 @@ import {
   isCommitMetadata,
 } from './commit-metadata.ts';
 import type { Committed, NewRecord, Positions } from './log.ts';
+import type { LogEnd } from './log-end.ts';
 import { INITIAL_STATE } from './rows-reader.ts';
 import { type RowsPartition, readToEnd } from './take-over.ts';
 
@@ -24,14 +25,6 @@ export interface RecordedPositions {
   readonly rows: Committed | null;
 }
 
-/** One log. */
-export interface LogEnd {
-  /** One past its newest record. */
-  readonly end: number;
-  /** What `end` was at least, by what is recorded: where that is more, acknowledged records are gone. */
-  readonly recorded: number;
-}
-
 /** What a Kafka that lost acknowledged records left of a partition. */
 export interface LostEnd {
   readonly raw: LogEnd;
@@ -45,12 +38,6 @@ export interface LostEnd {
 
 /** More records than this are no end that was lost in a power failure: the topic is another one. */
 export const LOST_RECORDS_MAX = 10_000_000;
-
-/** Of a partition that is taken over, and ends before what was recorded of it. What is appended there meanwhile must not be passed over. */
-export function lostEndError(topic: string, partition: number, { end, recorded }: LogEnd): DependencyError {
-  const message = `kafka: ${topic}/${partition} ends at ${end}, but reached ${recorded}: acknowledged records are lost (ingestctl topics status)`;
-  return new DependencyError('kafka', 'rejected', message, { retryable: false });
-}
 
 const NOTHING: CommitMetadata = { mark: null, state: INITIAL_STATE };
 const RECORDS_OF_APPEND = 1_000;
@@ -74,7 +61,8 @@ export async function findLostEnd(
   const checkpoint = recorded.raw === null ? NOTHING : decodeCommitMetadata(recorded.raw.metadata);
   const stored = recorded.rows === null ? NOTHING : decodeCommitMetadata(recorded.rows.metadata);
   const rows = await log.bounds(rowsTopic, partition, signal);
-  const { state, last } = await readToEnd({ ...places, topic: rowsTopic }, checkpoint, signal);
+  const from = readFrom(checkpoint, recorded.rows, rows.end);
+  const { state, last } = await readToEnd({ ...places, topic: rowsTopic }, from, signal);
   // At last: beside normalizers at work the rows would tell of raw records that were not there before.
   const raw = await log.bounds(rawTopic, partition, signal);
   const rowsRecorded = Math.max(
@@ -83,8 +71,10 @@ export async function findLostEnd(
   );
   const taken = Math.max(state.rawLast, stored.state.rawLast) + 1;
   const rawRecorded = Math.max(recorded.raw?.offset ?? 0, taken);
-  // What normalizers commit is in the rows log; what an operator's hand does says nothing of it.
-  const committed = recorded.raw !== null && isCommitMetadata(recorded.raw.metadata) ? recorded.raw.offset : 0;
+  // What normalizers commit is in the rows log. Nothing can be said of what Kafka has let go of, of where they were when it let go
+  // of raw records, and of what an operator's hand does.
+  const isThere = checkpoint.mark !== null && checkpoint.mark >= rows.start;
+  const committed = isThere && recorded.raw!.offset > raw.start ? recorded.raw!.offset : 0;
   return {
     raw: { end: raw.end, recorded: rawRecorded },
     rows: { end: rows.end, recorded: rowsRecorded },
@@ -95,10 +85,18 @@ export async function findLostEnd(
   };
 }
 
+/** Where the rows log can be read from to know its state: what normalizers committed may be of records that are gone. */
+function readFrom(checkpoint: CommitMetadata, rows: Committed | null, end: number): CommitMetadata {
+  if (checkpoint.mark !== null && checkpoint.mark <= end) return checkpoint;
+  if (rows === null || rows.offset > end || !isCommitMetadata(rows.metadata)) return NOTHING;
+  return { mark: rows.offset, state: decodeCommitMetadata(rows.metadata).state };
+}
+
 /**
  * Positions of the sinks with other cuts in place of those that were recorded and lack records. Which rows go in together, and which of
  * them were refused, follows from all that a cut holds: under its tokens what is left would be taken for what was inserted. So each
- * of its partitions has a cut of its own, that ends elsewhere. What had been inserted when everything ended is there twice then.
+ * of its partitions has a cut of its own, that ends further on: no cut had these tokens, however often this is done. What had been
+ * inserted when everything ended is there twice then.
  *
  * @param stored the sinks' positions, by partition
  * @param rows the ends of the rows partitions, before anything is filled up
@@ -119,12 +117,17 @@ export function recutBroken(stored: Positions, rows: ReadonlyMap<number, LogEnd>
     });
     if (all.every(({ at, last }) => last < (rows.get(at)?.end ?? 0))) continue;
     for (const { at, offset, last, state, term } of all) {
-      // No other cut began there, so that its token is new. As a later owner's: weir.progress may still tell of the former.
-      const other = last > offset ? last - 1 : last + 1;
-      positions.set(at, { offset, metadata: encodeCommitMetadata({ mark: other, state, term: term + 1 }) });
+      // As a later owner's: weir.progress may still tell of the former.
+      positions.set(at, { offset, metadata: encodeCommitMetadata({ mark: last + 1, state, term: term + 1 }) });
     }
   }
   return positions;
+}
+
+/** What has to be filled up so that a cut made in place of another is there, too. */
+export function reaching({ rows, ...lost }: LostEnd, recut: Committed | undefined): LostEnd {
+  const { mark = null } = recut === undefined ? {} : decodeCommitMetadata(recut.metadata);
+  return { ...lost, rows: { ...rows, recorded: Math.max(rows.recorded, (mark ?? -1) + 1) } };
 }
 
 /**
@@ -133,6 +136,7 @@ export function recutBroken(stored: Positions, rows: ReadonlyMap<number, LogEnd>
  *
  * @param edge a random id, 16 hex digits, by which the records of the raw partition go
  * @param restart commits the normalizers' position; their group must have no member
+ * @returns how many records others appended to the raw partition meanwhile, or since it was looked at: they are passed over
  * @throws DependencyError; the signal's reason
  */
 export async function fillLostEnd(
@@ -141,8 +145,8 @@ export async function fillLostEnd(
   edge: string,
   restart: (from: Committed) => Promise<void>,
   signal: AbortSignal,
-): Promise<void> {
-  await fill(
+): Promise<number> {
+  const others = await fill(
     places,
     places.rawTopic,
     lost.raw,
@@ -153,26 +157,28 @@ export async function fillLostEnd(
   if (lost.restart !== undefined) await restart(lost.restart);
   // A fence of no epoch: it is below all that there were.
   const fence = encodeRowsMeta({ kind: 'fence', epoch: 0, owner: NOBODY });
-  const { end, recorded } = lost.rows;
-  // One more, which another cut in place of one of a single record may end with.
-  const rows = { end, recorded: end < recorded ? recorded + 1 : recorded };
-  await fill(places, places.rowsTopic, rows, () => ({ key: null, value: null, meta: fence }), signal);
+  await fill(places, places.rowsTopic, lost.rows, () => ({ key: null, value: null, meta: fence }), signal);
+  return others;
 }
 
+/** Returns how many records of others stand among those that were appended. */
 async function fill(
   { log, clock, partition, failed }: SourceAndRows,
   topic: string,
   { end, recorded }: LogEnd,
   recordAt: (offset: number) => NewRecord,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   let failures = 0;
+  let others = 0;
   for (let next = end; next < recorded; ) {
     const records = Array.from({ length: Math.min(RECORDS_OF_APPEND, recorded - next) }, (_, at) =>
       recordAt(next + at),
     );
     try {
-      next = (await log.append(topic, partition, records, signal)) + records.length;
+      const at = await log.append(topic, partition, records, signal);
+      others += at - next;
+      next = at + records.length;
     } catch (error) {
       if (!(error instanceof DependencyError) || !error.retryable || ++failures >= ATTEMPTS_MAX) throw error;
       failed?.(RETRY_DELAY_MS);
@@ -181,4 +187,5 @@ async function fill(
       next = (await log.bounds(topic, partition, signal)).end;
     }
   }
+  return others;
 }

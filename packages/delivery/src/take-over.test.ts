@@ -72,10 +72,19 @@ test.each([
   },
 );
 
-test('an epoch is above that of the commit where the log has lost its end', async () => {
+test('an epoch is above that of the commit where the log tells of fewer', async () => {
   const { signal } = new AbortController();
   const { log } = emptied(9);
   const rows = { log, clock: new FakeClock(), topic: 'rows', partition: 0 };
-  const checkpoint: CommitMetadata = { mark: 20, state: { epoch: 15, owner: FORMER, rawLast: 3 } };
+  const checkpoint: CommitMetadata = { mark: 8, state: { epoch: 15, owner: FORMER, rawLast: 3 } };
   expect((await takeOver(rows, 'a'.repeat(16), checkpoint, signal)).epoch).toBe(16);
+});
+
+test('a log that ends before what was committed of it is refused, and nothing is appended: it would stand where others stood', async () => {
+  const { signal } = new AbortController();
+  const { log, records } = emptied(9);
+  const rows = { log, clock: new FakeClock(), topic: 'rows', partition: 0 };
+  const checkpoint: CommitMetadata = { mark: 9, state: { epoch: 5, owner: FORMER, rawLast: 3 } };
+  await expect(takeOver(rows, 'a'.repeat(16), checkpoint, signal)).rejects.toThrow('rows/0 ends at 9, but reached 10');
+  expect(records).toEqual([]);
 });

@@ -2,6 +2,7 @@ import { type Clock, DependencyError, faultPoint } from '@weir/pipeline';
 import { decodeRowsMeta, type EdgeMark, encodeRowsMeta } from '@weir/records';
 import type { CommitMetadata } from './commit-metadata.ts';
 import type { Log } from './log.ts';
+import { lostEndError } from './log-end.ts';
 import { INITIAL_STATE, type ReaderState, RowsReader } from './rows-reader.ts';
 
 /** What a new owner of a rows partition starts from. */
@@ -43,7 +44,7 @@ interface Position {
  *
  * @param owner random for each take-over, 16 hex digits
  * @param checkpoint from the raw group's commit: reading starts at its mark with its state; null reads all that is retained
- * @throws the signal's reason; DependencyError `rejected` where the topic does not exist
+ * @throws the signal's reason; DependencyError `rejected` where the topic does not exist, or ends before the checkpoint's mark
  */
 export async function takeOver(
   rows: RowsPartition,
@@ -55,7 +56,10 @@ export async function takeOver(
     signal.throwIfAborted();
     try {
       const bounds = await rows.log.bounds(rows.topic, rows.partition, signal);
-      const position = startPosition(checkpoint, bounds.start, bounds.end);
+      const recorded = (checkpoint?.mark ?? -1) + 1;
+      // A fence there would be the first of those that stand where others stood.
+      if (recorded > bounds.end) throw lostEndError(rows.topic, rows.partition, { end: bounds.end, recorded });
+      const position = startPosition(checkpoint, bounds.start);
       await readUpTo(rows, position, bounds.end, signal);
       // The commit's epoch counts also where the log lacks what it was committed with.
       const epoch = position.reader.epochAbove(Math.max(bounds.end, checkpoint?.state.epoch ?? 0));
@@ -85,7 +89,7 @@ export async function readToEnd(
   signal: AbortSignal,
 ): Promise<{ readonly state: ReaderState; readonly last: CommitMetadata | null }> {
   const { start, end } = await rows.log.bounds(rows.topic, rows.partition, signal);
-  const position = startPosition(checkpoint, start, end);
+  const position = startPosition(checkpoint, start);
   await readUpTo(rows, position, end, signal);
   return { state: position.reader.state, last: position.last };
 }
@@ -94,9 +98,9 @@ export function isOwned(state: ReaderState, epoch: number, owner: string): boole
   return state.epoch === epoch && state.owner === owner;
 }
 
-function startPosition(checkpoint: CommitMetadata | null, start: number, end: number): Position {
+function startPosition(checkpoint: CommitMetadata | null, start: number): Position {
   const mark = checkpoint?.mark ?? null;
-  if (checkpoint === null || mark === null || mark > end) {
+  if (checkpoint === null || mark === null) {
     return { reader: new RowsReader(INITIAL_STATE), offset: start, marks: [], last: null };
   }
   return { reader: new RowsReader(checkpoint.state), offset: Math.max(start, mark), marks: [], last: null };

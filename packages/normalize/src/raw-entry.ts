@@ -1,4 +1,4 @@
-import type { LogRecord } from '@weir/delivery';
+import type { EdgeMarks, LogRecord } from '@weir/delivery';
 import { decodeNote, decodeRawMeta, isNote } from '@weir/records';
 import type { RawEntry } from './exports.ts';
 
@@ -15,4 +15,13 @@ export function readRawEntry({ offset, timestampMs: appendedMs, meta: header, va
   const decoded = decodeRawMeta(header);
   if (decoded.ok) return { kind: 'export', offset, appendedMs, meta: decoded.value, value: body };
   return { kind: 'poison', offset, reason: decoded.reason, message: decoded.message, value: body };
+}
+
+/** Carries marks on over records that are done. */
+export function remember(marks: EdgeMarks, entries: readonly RawEntry[]): void {
+  for (const entry of entries) {
+    if (entry.kind === 'poison') continue;
+    const { edge, seq } = entry.kind === 'note' ? entry.note : entry.meta;
+    marks.takes(edge, seq, entry.appendedMs);
+  }
 }

@@ -10,6 +10,8 @@ export const LIMITS = {
   gatherMs: 100,
   /** Read once to learn how large records are before any is worked on. */
   sampleBytesMax: 64 * 1024,
+  /** Raw records that are read once more for what they say of their edges: a repeat follows soon, and 10,000 are some seconds. */
+  marksRecordsMax: 10_000,
   commitMs: 1_000,
   retentionLookMs: 15_000,
   /** A record of a tenant that is not known waits this long for the news of it, then is dead-lettered. */

@@ -11,7 +11,7 @@ import {
   RowsWriter,
   takeOver,
 } from '@weir/delivery';
-import type { Normalized, Normalizer } from '@weir/normalize';
+import { type Normalized, type Normalizer, remember } from '@weir/normalize';
 import { type Clock, faultPoint, heardClock } from '@weir/pipeline';
 import type { Track } from '@weir/records';
 import { pauseAfter, type RawPage, readRaw } from './consume/raw-source.ts';
@@ -116,11 +116,33 @@ export class PartitionWorker implements PartitionWork {
       // Where nobody has read anything yet, nothing was ours to read.
       if (stood > 0) this.#tellLost(stood, start);
       this.progress.doneTo = start;
-      await this.#work(new RowsWriter(rows, ownership), ownership, start, session, draining);
+      const marks = await this.marksAt(ownership, stood, bounds.start, session);
+      await this.#work(new RowsWriter(rows, ownership), ownership, marks, start, session, draining);
     }
     await this.#committing;
     // Whoever takes it over tells what was lost by what is committed.
     if (isTaken && !session.aborted) await this.#commit(session);
+  }
+
+  /**
+   * What is remembered of edges where the work begins. Mostly the newest rows record says it; where rows are gone whose raw records were
+   * done (docs/adr/0026), these say the rest.
+   */
+  async marksAt(ownership: Ownership, offset: number, rawStart: number, session: AbortSignal): Promise<EdgeMarks> {
+    const { log, rawTopic } = this.#parts;
+    const options = { maxBytes: LIMITS.readBytesMax, maxWaitMs: LIMITS.readWaitMs };
+    const marks = new EdgeMarks(ownership.marks);
+    let at = Math.max(ownership.rawLast + 1, rawStart, offset - LIMITS.marksRecordsMax);
+    while (at < offset) {
+      const page = await readRaw(log, rawTopic, this.#partition, at, options, session);
+      remember(
+        marks,
+        page.entries.filter((entry) => entry.offset < offset),
+      );
+      at = page.nextOffset;
+      this.#clock.nowMs();
+    }
+    return marks;
   }
 
   #tellLost(stood: number, start: number): void {
@@ -130,11 +152,18 @@ export class PartitionWorker implements PartitionWork {
     this.#parts.onLost(this.#partition, lost);
   }
 
-  /** How much waits, before the rows log is taken over: that may take long, and the backlog is told meanwhile. */
+  /**
+   * How much waits, before the rows log is taken over: that may take long, and the backlog is told meanwhile.
+   *
+   * @throws DependencyError `rejected` where the raw log ends before what was committed
+   */
   async #lookAround(committedTo: number, session: AbortSignal): Promise<void> {
     const { progress } = this;
     const { log, rawTopic } = this.#parts;
     const bounds = await log.bounds(rawTopic, this.#partition, session);
+    if (committedTo > bounds.end) {
+      throw lostEndError(rawTopic, this.#partition, { end: bounds.end, recorded: committedTo });
+    }
     progress.doneTo = Math.max(progress.doneTo, committedTo, bounds.start);
     this.sawEnd(bounds.end);
     if (progress.recordBytes > 0 || progress.doneTo >= bounds.end) return;
@@ -146,11 +175,11 @@ export class PartitionWorker implements PartitionWork {
   async #work(
     writer: RowsWriter,
     ownership: Ownership,
+    marks: EdgeMarks,
     start: number,
     session: AbortSignal,
     draining: AbortSignal,
   ): Promise<void> {
-    const marks = new EdgeMarks(ownership.marks);
     const source = { track: this.#parts.track, partition: this.#partition };
     const stop = AbortSignal.any([session, draining]);
     let appending: Promise<boolean> = Promise.resolve(true);

@@ -1,4 +1,5 @@
 import { EdgeMarks, type Log } from '@weir/delivery';
+import { remember } from '@weir/normalize';
 import { decodeRowsMeta, type RowsMeta, trackTopics } from '@weir/records';
 import { readRange } from './read-range.ts';
 
@@ -32,11 +33,7 @@ export async function marksBefore(
     { first: Math.max(start, from), last: offset - 1 },
     signal,
   )) {
-    for (const entry of entries) {
-      if (entry.kind === 'poison') continue;
-      const { edge, seq } = entry.kind === 'note' ? entry.note : entry.meta;
-      marks.takes(edge, seq, entry.appendedMs);
-    }
+    remember(marks, entries);
   }
   return marks;
 }
