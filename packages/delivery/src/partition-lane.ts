@@ -119,6 +119,11 @@ export class PartitionLane {
     return this.#failing || this.#doubt !== undefined;
   }
 
+  /** When the produce of records in flight began, on the clock's monotonic time; undefined where none is. */
+  get producingSinceMs(): number | undefined {
+    return this.#inFlight.length === 0 ? undefined : this.#producedAtMs;
+  }
+
   /** Writes usage into the log, however long it takes; resolves false where that cannot be, or the lane ends before. */
   note(usage: readonly Usage[]): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();

@@ -18,6 +18,11 @@ export const LIMITS = {
   produceBytesMax: MIB,
   /** A produce costs the edge and the broker as much as some ten small exports, and no client notices 5 ms. */
   producePace: { ms: 5, bytesMax: 32 * 1024 },
+  /** So long a partition is the one that exports go to, of those of their tenants. */
+  laneTurnMs: 250,
+  /** Where this much waits in it, or its produce has taken so long, they go to the one with the least in it. */
+  laneTurnBytesMax: 256 * 1024,
+  laneSlowMs: 50,
   /** Plain bodies below this are compressed with the others of their produce: alone, setting the compressor up costs as much as its work. */
   compressBytesMin: 32 * 1024,
   /** Compressed bodies above this are inflated off the event loop; so are those that inflate to more than a record. */

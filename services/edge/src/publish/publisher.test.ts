@@ -208,21 +208,24 @@ describe('the books', () => {
     const { publisher, acknowledge, clock, booked, appended } = await setUp(undefined, 4);
     const answer = publisher.consume(admitted(spans(10, 1024 ** 2)));
     await clock.advance(0);
-    expect(appended).toHaveLength(4);
     await acknowledge();
     expect(await answer).toMatchObject({ kind: 'accepted' });
+    expect(appended).toHaveLength(4);
     expect(booked.toSorted()).toEqual(['acked 1', 'acked 3', 'acked 3', 'acked 3']);
   });
 });
 
 describe('the partitions of a tenant', () => {
-  const small = (name: string, partitions?: number) =>
-    admitted(spans(1, 1), 'traces', effectiveTenant(name, { keys: [], limits: { partitions } }, undefined));
+  const sized = (nameBytes: number) => (name: string, partitions?: number) =>
+    admitted(spans(1, nameBytes), 'traces', effectiveTenant(name, { keys: [], limits: { partitions } }, undefined));
+  const small = sized(1);
+  /** So few of them are much for a lane. */
+  const large = sized(LIMITS.laneTurnBytesMax / 8);
   const orderOf = (name: string) => new ShardMap(16).of(name, undefined).order;
 
   test('are all that it fills, however much it sends: the others stay empty for the others', async () => {
     const { publisher, asked, clock, acknowledge } = await setUp(undefined, 16);
-    const hot = Array.from({ length: 500 }, () => publisher.consume(small('hot')));
+    const hot = Array.from({ length: 500 }, () => publisher.consume(large('hot')));
     await clock.advance(0);
     const filled = orderOf('hot').slice(0, 4);
     expect(asked.toSorted()).toEqual(filled.toSorted());
@@ -263,9 +266,44 @@ describe('the partitions of a tenant', () => {
 
   test('are as many as its limits say', async () => {
     const { publisher, asked, clock } = await setUp(undefined, 16);
-    for (let i = 0; i < 50; i++) void publisher.consume(small('acme', 7));
+    for (let i = 0; i < 50; i++) void publisher.consume(large('acme', 7));
     await clock.advance(0);
     expect(new Set(asked)).toEqual(new Set(orderOf('acme').slice(0, 7)));
+  });
+
+  test('take turns: what comes within one goes together, of all tenants that have the partition', async () => {
+    const { publisher, asked, clock, acknowledge } = await setUp(undefined, 16);
+    const used = new Set<number>();
+    for (let turn = 0; turn < 50; turn++) {
+      asked.length = 0;
+      for (let i = 0; i < 3; i++) {
+        for (const name of names.slice(0, 20)) void publisher.consume(small(name, 16));
+        await clock.advance(0);
+        await acknowledge();
+      }
+      expect(new Set(asked).size).toBe(1);
+      used.add(asked[0]!);
+      await clock.advance(LIMITS.laneTurnMs - (clock.nowMs() % LIMITS.laneTurnMs));
+    }
+    expect(used.size).toBeGreaterThan(10);
+  });
+
+  test('do not wait for one another: a produce that takes long, or much that waits, sends what comes elsewhere', async () => {
+    const { publisher, asked, clock } = await setUp(undefined, 16);
+    void publisher.consume(small('acme'));
+    await clock.advance(LIMITS.laneSlowMs - 1);
+    void publisher.consume(small('acme'));
+    await clock.advance(0);
+    // Behind the produce that is under way.
+    expect(asked.length).toBe(1);
+    await clock.advance(1);
+    void publisher.consume(small('acme'));
+    await clock.advance(0);
+    expect(new Set(asked).size).toBe(2);
+    const fresh = await setUp(undefined, 16);
+    for (let i = 0; i < 9; i++) void fresh.publisher.consume(large('acme'));
+    await fresh.clock.advance(0);
+    expect(new Set(fresh.asked).size).toBe(2);
   });
 });
 

@@ -8,6 +8,7 @@ import type { AdmittedExport, Answer } from '../exports.ts';
 import { LIMITS } from '../limits.ts';
 import { toStoredValue } from '../stored-value.ts';
 import type { Books } from './books.ts';
+import { LaneTurns } from './lane-turns.ts';
 
 /** What publishing needs of the world. */
 export interface PublisherParts {
@@ -31,13 +32,14 @@ export interface PublisherParts {
 
 /**
  * Puts exports into the raw log and answers once Kafka has them. Each partition is a lane of its own; an export goes to
- * the one of its tenant's shards with the least in it.
+ * the one of its tenant's shards whose turn it is, and to the one with the least in it where that one is busy.
  */
 export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
   readonly name = 'publisher';
   readonly #parts: PublisherParts;
   #lanes: PartitionLane[] = [];
   #shards = new ShardMap(0);
+  #turns = new LaneTurns(0, 0, LIMITS.laneTurnMs);
   #next = 0;
   readonly #stopping = new AbortController();
   #discovering: Promise<void> | undefined;
@@ -127,6 +129,7 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
     };
     const options = { topic, edge, ...batch, deadlineMs, onProduced, onLost };
     this.#shards = new ShardMap(count);
+    this.#turns = new LaneTurns(count, Number.parseInt(edge.slice(0, 8), 16), LIMITS.laneTurnMs);
     this.#lanes = Array.from(
       { length: count },
       (_, partition) => new PartitionLane(log, clock, { ...options, partition }),
@@ -134,12 +137,12 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
   }
 
   /**
-   * The least loaded of the tenant's own lanes. One that waits for an append without an answer is chosen only where all
-   * do: one after another the tenant's next lanes come before it, so that a leader that is missing shuts nobody out.
+   * One of the tenant's own lanes. One that waits for an append without an answer is chosen only where all do: one after
+   * another the tenant's next lanes come before it, so that a leader that is missing shuts nobody out.
    */
   #laneOf(tenant: Tenant): PartitionLane {
     const { order, own } = this.#shards.of(tenant.name, tenant.limits.partitions);
-    const best = this.#leastLoaded(own, (at) => order[at]!);
+    const best = this.#laneAmong(own, (at) => order[at]!);
     if (!best.inDoubt) return best;
     for (const at of order.slice(own)) if (!this.#lanes[at]!.inDoubt) return this.#lanes[at]!;
     return best;
@@ -147,7 +150,27 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
 
   /** For what is of no tenant. */
   #anyLane(): PartitionLane {
-    return this.#leastLoaded(this.#lanes.length, (at) => at);
+    return this.#laneAmong(this.#lanes.length, (at) => at);
+  }
+
+  #laneAmong(count: number, partitionAt: (at: number) => number): PartitionLane {
+    const inTurn = this.#laneInTurn(count, partitionAt);
+    const goesTogether = this.#parts.batches && isFree(inTurn, this.#parts.clock.nowMs());
+    return goesTogether ? inTurn : this.#leastLoaded(count, partitionAt);
+  }
+
+  /**
+   * What comes within a turn goes together, whosever it is: to read, transcode, write and insert a partition costs nearly the
+   * same for one export as for several.
+   */
+  #laneInTurn(count: number, partitionAt: (at: number) => number): PartitionLane {
+    const places = this.#turns.placesAt(this.#parts.clock.nowMs());
+    let first = partitionAt(0);
+    for (let i = 1; i < count; i++) {
+      const partition = partitionAt(i);
+      if (places[partition]! < places[first]!) first = partition;
+    }
+    return this.#lanes[first]!;
   }
 
   /** Ties go round, so that idle lanes share evenly. */
@@ -161,6 +184,12 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
     }
     return best;
   }
+}
+
+/** Whether a lane takes more without letting it wait for long. */
+function isFree(lane: PartitionLane, nowMs: number): boolean {
+  if (lane.inDoubt || lane.queuedBytes >= LIMITS.laneTurnBytesMax) return false;
+  return lane.producingSinceMs === undefined || nowMs - lane.producingSinceMs < LIMITS.laneSlowMs;
 }
 
 /** What the answer needs of an export that waits: not its bytes. */
