@@ -25,6 +25,8 @@ export interface EdgeParts {
 const DEADLINE_MS = 300;
 /** The books are told so much more often than in a real edge, which a run is too short for. */
 const BOOKS_HASTE = 10;
+/** Shorter than in a real edge for the same reason: so that sinks cut several partitions together. */
+const TURN_MS = 20;
 const QUEUE = { bytesMax: 1_000_000, itemsMax: 1_000_000 };
 const TENANT = effectiveTenant('simulated', { keys: [] }, undefined);
 
@@ -64,6 +66,7 @@ export class SimulatedEdge {
       topic,
       queue: new EdgeQueue(new Budget(QUEUE)),
       batches: true,
+      turnMs: TURN_MS,
       edge: owner,
       deadlineMs: DEADLINE_MS,
       partitions: async () => partitions,

@@ -31,15 +31,15 @@ test(`${POWER_SEEDS} seeds with a power failure, after which Kafka lacks the end
 test.each(RULES)(
   'with %s switched off something is lost, doubled or wrong in the books',
   async (rule) => {
-    const { lost, doubled, both, misbooked } = await runSeeds({
+    const { lost, doubled, both, unbooked, misbooked } = await runSeeds({
       from: 1,
       seeds: SEEDS_TO_BITE,
       without: rule,
       untilBad: true,
     });
-    expect(lost + doubled + both + misbooked).toBeGreaterThan(0);
+    expect(lost + doubled + both + unbooked + misbooked).toBeGreaterThan(0);
   },
-  60_000,
+  120_000,
 );
 
 test('the same seed is the same run, to the last step', async () => {

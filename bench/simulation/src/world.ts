@@ -53,6 +53,8 @@ const NONE = { answerLost: 0, late: 0, lost: 0 };
 /** Until some time before this the sinks that start know nothing of lanes, or of cuts of several partitions. */
 const UPGRADED_MS_MAX = 4_000;
 const REWIND_SHARE = 0.04;
+/** Where it is looked for what only shows when a group has lost a position, while a cut of several partitions is open. */
+const REWIND_SHARE_OFTEN = 0.3;
 /** Rules that only show where the power fails. */
 const POWER_RULES: ReadonlySet<Rule | undefined> = new Set<Rule>(['filled', 'flushed', 'carried']);
 /** While nobody sends: how often normalizers come, before Kafka lets go of what they wrote, and after. */
@@ -326,7 +328,8 @@ export class World {
       const { running } = service;
       const chosen = running[Math.floor(this.#time.random() * running.length)];
       const chance = this.#time.random();
-      if (chance < REWIND_SHARE && service.name === 'sink') await this.#rewind(service);
+      const rewindShare = this.#without === 'behind' ? REWIND_SHARE_OFTEN : REWIND_SHARE;
+      if (chance < rewindShare && service.name === 'sink') await this.#rewind(service);
       else if (chosen === undefined || chance < 0.3) this.#start(service);
       else if (chance < 0.55) {
         this.#tell(chosen.process, 'is killed');

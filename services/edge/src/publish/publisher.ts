@@ -22,6 +22,8 @@ export interface PublisherParts {
   readonly deadlineMs: number;
   /** False: each record is a produce of its own. */
   readonly batches: boolean;
+  /** How long a turn of the partitions is; LIMITS says it where it is left out. */
+  readonly turnMs?: number;
   /** Partitions of the topic, once Kafka answers; rejects only when the signal aborts. */
   readonly partitions: (signal: AbortSignal) => Promise<number>;
   readonly onProduced: (seconds: number) => void;
@@ -122,6 +124,7 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
 
   async #discover(): Promise<void> {
     const { log, clock, topic, edge, deadlineMs, batches, onProduced, partitions, onLost } = this.#parts;
+    const { turnMs = LIMITS.laneTurnMs } = this.#parts;
     const count = await partitions(this.#stopping.signal).catch(() => 0);
     const batch = {
       batchBytesMax: LIMITS.produceBytesMax,
@@ -129,7 +132,7 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
     };
     const options = { topic, edge, ...batch, deadlineMs, onProduced, onLost };
     this.#shards = new ShardMap(count);
-    this.#turns = new LaneTurns(count, Number.parseInt(edge.slice(0, 8), 16), LIMITS.laneTurnMs);
+    this.#turns = new LaneTurns(count, Number.parseInt(edge.slice(0, 8), 16), turnMs);
     this.#lanes = Array.from(
       { length: count },
       (_, partition) => new PartitionLane(log, clock, { ...options, partition }),
