@@ -390,6 +390,7 @@ export class World {
   async #rewind(service: Service): Promise<void> {
     for (const { process } of service.running.splice(0)) process.kill();
     await this.#time.sleep(100);
+    if (this.#dark) return;
     if (service.group.rewind()) this.#say('operator', 'puts the offset of the sinks back');
     this.#start(service);
   }

@@ -14,6 +14,8 @@ export interface Ownership {
   readonly marks: readonly EdgeMark[];
   /** Offset of the fence: the newest record that the owner knows. */
   readonly fenceOffset: number;
+  /** The newest rows record that counts, as a commit says it; null where none was read. */
+  readonly last: CommitMetadata | null;
 }
 
 export interface RowsPartition {
@@ -69,7 +71,8 @@ export async function takeOver(
       await readUpTo(rows, position, fenceOffset + 1, signal);
       const { state } = position.reader;
       if (isOwned(state, epoch, owner)) {
-        return { epoch, owner, rawLast: state.rawLast, marks: position.marks, fenceOffset };
+        const { marks, last } = position;
+        return { epoch, owner, rawLast: state.rawLast, marks, fenceOffset, last };
       }
     } catch (error) {
       if (!(error instanceof DependencyError) || !error.retryable) throw error;

@@ -1,5 +1,6 @@
 import { encodeCommitMetadata, type Log, type LogPage, type LogRecord, type Membership } from '@weir/delivery';
 import { DependencyError } from '@weir/pipeline';
+import { encodeRowsMeta } from '@weir/records';
 import { FakeClock } from '@weir/testkit';
 import { expect, test } from 'vitest';
 import { PartitionWorker, type WorkerParts } from './partition-worker.ts';
@@ -131,6 +132,33 @@ test('a partition that comes to a normalizer that stops is left as it is: the ne
   const worker = new PartitionWorker(0, { ...parts, log: logThatTakes(parts.log), membership });
   await worker.run(never, AbortSignal.abort());
   expect(commits).toEqual([]);
+});
+
+test('what the former owner had done and not committed is committed, though nothing comes any more', async () => {
+  const { parts } = setUp();
+  const log = logThatTakes(parts.log);
+  const owner = 'f'.repeat(16);
+  await log.append(
+    ROWS,
+    0,
+    [{ key: null, value: null, meta: encodeRowsMeta({ kind: 'fence', epoch: 1, owner }) }],
+    never,
+  );
+  const content = { rawFirst: 30, rawLast: 39, oldestReceivedAtNs: 0n, sections: [], marks: [] };
+  const meta = encodeRowsMeta({ kind: 'rows', epoch: 1, owner, ...content });
+  await log.append(ROWS, 0, [{ key: null, value: Buffer.alloc(0), meta }], never);
+  const commits: [number, { offset: number; metadata: string }][] = [];
+  const membership: Membership = {
+    ...parts.membership,
+    committed: async () => null,
+    commit: async (positions) => void commits.push(...positions),
+  };
+  const draining = new AbortController();
+  const onTakeOver = () => draining.abort();
+  await new PartitionWorker(0, { ...parts, log, membership, onTakeOver }).run(never, draining.signal);
+  // The record stands at 1, behind a fence; before it nothing was done.
+  const metadata = encodeCommitMetadata({ mark: 1, state: { epoch: 1, owner, rawLast: -1 } });
+  expect(commits).toEqual([[0, { offset: 40, metadata }]]);
 });
 
 /** Its rows log takes what is appended, and its raw log begins behind what was committed. */

@@ -108,6 +108,8 @@ export class PartitionWorker implements PartitionWork {
       const ownership = await takeOver(rows, this.#parts.newOwner(), this.#checkpoint, session);
       this.#parts.onTakeOver();
       isTaken = true;
+      // The former owner may have ended before it committed: where nothing comes, nobody else would.
+      this.#checkpoint = ownership.last ?? this.#checkpoint;
       const bounds = await log.bounds(rawTopic, this.#partition, session);
       // What is committed is never ahead of the rows log; it is ahead of what is retained of it after a long pause.
       const stood = Math.max(ownership.rawLast + 1, committed?.offset ?? 0);
