@@ -68,13 +68,14 @@ export class PowerFailure {
       .padStart(16, '0');
     const progress = new ProgressLog(log, rowsTopic);
     const kept = await progress.read(partitions, signal);
+    const history = await progress.history(partitions, signal);
     const stored = new Map<number, Committed>();
     const found = new Map<number, LostEnd>();
     const places = (partition: number): SourceAndRows => ({ log, clock, rawTopic, rowsTopic, partition });
     for (const partition of partitions) {
       const position = sinkPosition(rows.committed(partition), kept.get(partition) ?? null);
       if (position !== null) stored.set(partition, position);
-      const recorded = { raw: raw.committed(partition), rows: position };
+      const recorded = { raw: raw.committed(partition), rows: position, earlier: history.get(partition)! };
       found.set(partition, await findLostEnd(places(partition), recorded, signal));
     }
     const ends = new Map([...found].map(([partition, lost]) => [partition, lost.rows]));

@@ -107,6 +107,12 @@ test('what may have several containers writes no file that they share, and no po
   }
 });
 
+test('the one broker writes each append to its disk before it answers', () => {
+  const { environment } = (parse(text, { merge: true }) as { services: { kafka: { environment: object } } }).services
+    .kafka;
+  expect(environment).toMatchObject({ KAFKA_LOG_FLUSH_INTERVAL_MESSAGES: '1' });
+});
+
 test('no secret has a default: each is required, and make-env.sh makes it', async () => {
   const required = new Set([...text.matchAll(/\$\{([A-Z_]+):\?/g)].map((match) => match[1]!));
   const optional = [...text.matchAll(/\$\{([A-Z_]+):-/g)].map((match) => match[1]!);

@@ -226,7 +226,7 @@ test.each<[string, { raw: number; rows: number }, { raw: Committed; rows: Commit
   expect([raw.recorded <= raw.end, rows.recorded <= rows.end]).toEqual([true, true]);
 });
 
-test('rows are read from where sinks stand, where what normalizers have committed is gone', async () => {
+test('rows are read from where sinks stand, where what normalizers have committed is gone: not from their start', async () => {
   const { logs, places } = await written();
   logs.rows.length = 5;
   logs.reads.length = 0;
@@ -235,12 +235,26 @@ test('rows are read from where sinks stand, where what normalizers have committe
   expect(lost.restart?.offset).toBe(4);
 });
 
-test('records of edges that nobody stopped are told of', async () => {
+test('where all of these are gone, too, rows are read from where sinks stood before', async () => {
   const { logs, places } = await written();
+  logs.rows.length = 4;
+  logs.reads.length = 0;
+  const earlier = [stored(6), stored(4), stored(3), stored(2)];
+  const lost = await findLostEnd(places, { raw: normalized(6), rows: stored(7), earlier }, signal);
+  // One record, whose marks are the newest.
+  expect([logs.reads, lost.restart]).toEqual([[3], { offset: 6, metadata: LAST }]);
+});
+
+test('records of edges that nobody stopped are told of', async () => {
+  const { logs, places, clock } = await written();
   logs.raw.length = 2;
   const lost = await findLostEnd(places, { raw: normalized(6), rows: null }, signal);
   await logs.append('raw', 0, [export_]);
-  expect(await fillLostEnd(places, lost, EDGE, never, signal)).toBe(1);
+  // What was appended and not answered is not theirs.
+  logs.answersLost = 1;
+  const filling = fillLostEnd(places, lost, EDGE, never, signal);
+  await clock.advance(1_000);
+  expect(await filling).toBe(1);
 });
 
 test('a cut that lacks records gives way to one for each of its partitions, under a token that no cut had', () => {

@@ -1,5 +1,5 @@
 import { DependencyError } from '@weir/pipeline';
-import { encodeNote, encodeRowsMeta } from '@weir/records';
+import { decodeNote, encodeNote, encodeRowsMeta, isNote } from '@weir/records';
 import {
   type CommitMetadata,
   decodeCommitMetadata,
@@ -23,6 +23,8 @@ export interface RecordedPositions {
   readonly raw: Committed | null;
   /** The sinks' position in the rows partition, by their group and weir.progress together. */
   readonly rows: Committed | null;
+  /** Where the sinks stood before, as far as that is known, the furthest first. */
+  readonly earlier?: readonly Committed[];
 }
 
 /** What a Kafka that lost acknowledged records left of a partition. */
@@ -40,6 +42,7 @@ export interface LostEnd {
 export const LOST_RECORDS_MAX = 10_000_000;
 
 const NOTHING: CommitMetadata = { mark: null, state: INITIAL_STATE };
+const READ = { maxBytes: 4 * 1024 ** 2, maxWaitMs: 1_000 };
 const RECORDS_OF_APPEND = 1_000;
 const ATTEMPTS_MAX = 10;
 const RETRY_DELAY_MS = 500;
@@ -61,8 +64,8 @@ export async function findLostEnd(
   const checkpoint = recorded.raw === null ? NOTHING : decodeCommitMetadata(recorded.raw.metadata);
   const stored = recorded.rows === null ? NOTHING : decodeCommitMetadata(recorded.rows.metadata);
   const rows = await log.bounds(rowsTopic, partition, signal);
-  const from = readFrom(checkpoint, recorded.rows, rows.end);
-  const { state, last } = await readToEnd({ ...places, topic: rowsTopic }, from, signal);
+  const starts = startsOf(checkpoint, recorded, rows.end);
+  const { state, last } = await readRows({ ...places, topic: rowsTopic }, starts, signal);
   // At last: beside normalizers at work the rows would tell of raw records that were not there before.
   const raw = await log.bounds(rawTopic, partition, signal);
   const rowsRecorded = Math.max(
@@ -85,11 +88,30 @@ export async function findLostEnd(
   };
 }
 
-/** Where the rows log can be read from to know its state: what normalizers committed may be of records that are gone. */
-function readFrom(checkpoint: CommitMetadata, rows: Committed | null, end: number): CommitMetadata {
-  if (checkpoint.mark !== null && checkpoint.mark <= end) return checkpoint;
-  if (rows === null || rows.offset > end || !isCommitMetadata(rows.metadata)) return NOTHING;
-  return { mark: rows.offset, state: decodeCommitMetadata(rows.metadata).state };
+/**
+ * From where the rows log can be read to know its state, one after another. What normalizers have committed is of a record that may be gone;
+ * what sinks had recorded before is of others, near the end as well. At last all that is retained.
+ */
+function startsOf(
+  checkpoint: CommitMetadata,
+  { rows, earlier = [] }: RecordedPositions,
+  end: number,
+): CommitMetadata[] {
+  if (checkpoint.mark !== null && checkpoint.mark < end) return [checkpoint];
+  const starts = [...(rows === null ? [] : [rows]), ...earlier]
+    .filter(({ offset, metadata }) => offset < end && isCommitMetadata(metadata))
+    .map(({ offset, metadata }) => ({ mark: offset, state: decodeCommitMetadata(metadata).state }));
+  return [...starts, NOTHING];
+}
+
+/** Reads from the first of these behind which a record counts: without one it is not known what the edges had sent. */
+async function readRows(rows: RowsPartition, starts: readonly CommitMetadata[], signal: AbortSignal) {
+  let found = await readToEnd(rows, starts[0]!, signal);
+  for (const from of starts.slice(1)) {
+    if (found.last !== null) break;
+    found = await readToEnd(rows, from, signal);
+  }
+  return found;
 }
 
 /**
@@ -136,7 +158,7 @@ export function reaching({ rows, ...lost }: LostEnd, recut: Committed | undefine
  *
  * @param edge a random id, 16 hex digits, by which the records of the raw partition go
  * @param restart commits the normalizers' position; their group must have no member
- * @returns how many records others appended to the raw partition meanwhile, or since it was looked at: they are passed over
+ * @returns how many records of others stand in the raw partition where normalizers pass them over
  * @throws DependencyError; the signal's reason
  */
 export async function fillLostEnd(
@@ -146,13 +168,10 @@ export async function fillLostEnd(
   restart: (from: Committed) => Promise<void>,
   signal: AbortSignal,
 ): Promise<number> {
-  const others = await fill(
-    places,
-    places.rawTopic,
-    lost.raw,
-    (at) => ({ key: null, ...encodeNote({ edge, seq: at + 1, settled: [], doubtful: [] }) }),
-    signal,
-  );
+  const note = (at: number) => ({ key: null, ...encodeNote({ edge, seq: at + 1, settled: [], doubtful: [] }) });
+  const isAlone = await fill(places, places.rawTopic, lost.raw, note, signal);
+  const passedTo = Math.min(lost.raw.recorded, lost.restart?.offset ?? lost.raw.recorded);
+  const others = isAlone ? 0 : await countOthers(places, lost.raw.end, passedTo, edge, signal);
   // Before the rows, by whose missing end it is known: whoever is cut off here finds the same again.
   if (lost.restart !== undefined) await restart(lost.restart);
   // A fence of no epoch: it is below all that there were.
@@ -161,31 +180,52 @@ export async function fillLostEnd(
   return others;
 }
 
-/** Returns how many records of others stand among those that were appended. */
+/** Whose records stand in a raw partition that was filled up from `from` to `to` is read: an append may have been made twice. */
+async function countOthers(
+  { log, rawTopic, partition }: SourceAndRows,
+  from: number,
+  to: number,
+  edge: string,
+  signal: AbortSignal,
+): Promise<number> {
+  let others = 0;
+  for (let at = from; at < to; ) {
+    const page = await log.read(rawTopic, partition, at, READ, signal);
+    for (const { offset, meta, value } of page.records) {
+      const note = isNote(meta) ? decodeNote(meta, value) : undefined;
+      if (offset < to && !(note?.ok && note.value.edge === edge)) others++;
+    }
+    at = page.nextOffset;
+  }
+  return others;
+}
+
+/** Returns whether all that stands there now is certain to be of this. */
 async function fill(
   { log, clock, partition, failed }: SourceAndRows,
   topic: string,
   { end, recorded }: LogEnd,
   recordAt: (offset: number) => NewRecord,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<boolean> {
   let failures = 0;
-  let others = 0;
+  let isAlone = true;
   for (let next = end; next < recorded; ) {
     const records = Array.from({ length: Math.min(RECORDS_OF_APPEND, recorded - next) }, (_, at) =>
       recordAt(next + at),
     );
     try {
       const at = await log.append(topic, partition, records, signal);
-      others += at - next;
+      isAlone &&= at === next;
       next = at + records.length;
     } catch (error) {
       if (!(error instanceof DependencyError) || !error.retryable || ++failures >= ATTEMPTS_MAX) throw error;
       failed?.(RETRY_DELAY_MS);
+      isAlone = false;
       await clock.sleep(RETRY_DELAY_MS, signal);
       // It may have been appended: more than enough does no harm.
       next = (await log.bounds(topic, partition, signal)).end;
     }
   }
-  return others;
+  return isAlone;
 }

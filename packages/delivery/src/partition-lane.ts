@@ -75,6 +75,7 @@ export class PartitionLane {
   #pumping: Promise<void> | undefined;
   /** When the newest produce of records began. */
   #producedAtMs = Number.NEGATIVE_INFINITY;
+  #producingSinceMs: number | undefined;
   #expiring = false;
 
   constructor(log: Log, clock: Clock, options: LaneOptions) {
@@ -119,9 +120,9 @@ export class PartitionLane {
     return this.#failing || this.#doubt !== undefined;
   }
 
-  /** When the produce of records in flight began, on the clock's monotonic time; undefined where none is. */
+  /** When the produce in flight began, of records or of a note, on the clock's monotonic time; undefined where none is. */
   get producingSinceMs(): number | undefined {
-    return this.#inFlight.length === 0 ? undefined : this.#producedAtMs;
+    return this.#producingSinceMs;
   }
 
   /** Writes usage into the log, however long it takes; resolves false where that cannot be, or the lane ends before. */
@@ -253,8 +254,17 @@ export class PartitionLane {
   }
 
   async #produce(records: readonly NewRecord[], dueMs: number): Promise<Published> {
-    const { topic, partition, onProduced } = this.#options;
     const startedMs = this.#clock.nowMs();
+    this.#producingSinceMs = startedMs;
+    try {
+      return await this.#tryToProduce(records, dueMs, startedMs);
+    } finally {
+      this.#producingSinceMs = undefined;
+    }
+  }
+
+  async #tryToProduce(records: readonly NewRecord[], dueMs: number, startedMs: number): Promise<Published> {
+    const { topic, partition, onProduced } = this.#options;
     let failed: Published = 'rejected';
     for (let delayMs = RETRY_DELAY_MS; ; delayMs = Math.min(delayMs * 2, RETRY_DELAY_MS_MAX)) {
       try {

@@ -56,3 +56,18 @@ test('a page without anything is not the end of it', async () => {
   expect(await read((count) => count % 3 === 1)).toEqual(new Map([[0, at(30, 1)]]));
   await expect(read((count) => count > 0)).rejects.toMatchObject({ code: 'timeout', retryable: true });
 });
+
+test('of what was recorded before all is told that compaction has left, the furthest first', async () => {
+  const { signal } = new AbortController();
+  const positions = [at(10, 1), at(30, 1), at(20, 1)];
+  const found = await new ProgressLog(
+    logOf(positions, () => false),
+    'rows',
+  ).history([0, 1], signal);
+  expect(found).toEqual(
+    new Map([
+      [0, [at(30, 1), at(20, 1), at(10, 1)]],
+      [1, []],
+    ]),
+  );
+});

@@ -37,8 +37,31 @@ export class ProgressLog {
 
   /** The furthest position there is of each of the partitions; none of one that was never put. */
   async read(partitions: readonly number[], signal: AbortSignal): Promise<Positions> {
-    const wanted = new Map(partitions.map((partition) => [progressKey(this.#topic, partition), partition]));
     const positions = new Map<number, Committed>();
+    await this.#each(partitions, signal, (partition, position) => {
+      const known = positions.get(partition);
+      positions.set(partition, known === undefined ? position : furthest(known, position));
+    });
+    return positions;
+  }
+
+  /** Every position that compaction has left of each of the partitions, the furthest first: mostly those of some minutes. */
+  async history(
+    partitions: readonly number[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<number, readonly Committed[]>> {
+    const positions = new Map<number, Committed[]>(partitions.map((partition) => [partition, []]));
+    await this.#each(partitions, signal, (partition, position) => positions.get(partition)!.push(position));
+    for (const all of positions.values()) all.sort((a, b) => b.offset - a.offset);
+    return positions;
+  }
+
+  async #each(
+    partitions: readonly number[],
+    signal: AbortSignal,
+    found: (partition: number, position: Committed) => void,
+  ): Promise<void> {
+    const wanted = new Map(partitions.map((partition) => [progressKey(this.#topic, partition), partition]));
     const { start, end } = await this.#log.bounds(CONTROL_TOPICS.progress, PARTITION, signal);
     let empty = 0;
     for (let offset = start; offset < end; ) {
@@ -46,9 +69,7 @@ export class ProgressLog {
       for (const { key, value } of page.records) {
         const partition = wanted.get(key?.toString('utf8') ?? '');
         const decoded = decodeProgress(value);
-        if (partition === undefined || !decoded.ok) continue;
-        const known = positions.get(partition);
-        positions.set(partition, known === undefined ? decoded.value : furthest(known, decoded.value));
+        if (partition !== undefined && decoded.ok) found(partition, decoded.value);
       }
       // A broker that has much else to send may answer with nothing; what is behind must be seen all the same.
       empty = page.nextOffset === offset ? empty + 1 : 0;
@@ -56,7 +77,6 @@ export class ProgressLog {
         throw new DependencyError('kafka', 'timeout', 'weir.progress cannot be read to its end', { retryable: true });
       offset = page.nextOffset;
     }
-    return positions;
   }
 }
 

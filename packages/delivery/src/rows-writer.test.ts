@@ -125,3 +125,12 @@ test('an append that stays without an answer is told of with each try, and ends 
   expect(await finish(writer.append(content(0, 4), VALUE, NEVER))).toBeUndefined();
   expect(tries).toEqual([100, 200, 400, 800]);
 });
+
+test('an offset that was given before says that the log has lost its end: nobody goes on there', async () => {
+  const { log, rows, finish, own } = setUp();
+  const writer = new RowsWriter(rows, await own(A));
+  await finish(writer.append(content(0, 4), VALUE, NEVER));
+  await finish(writer.append(content(5, 6), VALUE, NEVER));
+  log.loseEnd('rows', 0, 2);
+  await expect(finish(writer.append(content(7, 8), VALUE, NEVER))).rejects.toThrow('rows/0 ends at 1, but reached 3');
+});

@@ -1,5 +1,6 @@
 import { DependencyError, faultPoint, InvariantError } from '@weir/pipeline';
 import { encodeRowsMeta, type RowsMeta } from '@weir/records';
+import { lostEndError } from './log-end.ts';
 import { isOwned, type Ownership, type RowsPartition, stillOwned } from './take-over.ts';
 
 /** What a rows record says beside who wrote it. */
@@ -10,7 +11,8 @@ const RETRY_DELAY_MS = 100;
 
 /**
  * Appends to one rows partition as its owner. One append is in flight at a time. An owner that is alone sees its offsets
- * grow by one; a gap is read, and a newer fence in it ends the ownership. So does an append that stays without an answer.
+ * grow by one; a gap is read, and a newer fence in it ends the ownership. So does an append that stays without an answer. An offset that
+ * was given before says that Kafka has lost the end of the log.
  */
 export class RowsWriter {
   readonly #rows: RowsPartition;
@@ -30,6 +32,8 @@ export class RowsWriter {
   /**
    * Appends one record and returns its offset, or undefined once the partition is no longer owned: then take over anew.
    * A retry repeats the same bytes, and the reading rule drops what is repeated.
+   *
+   * @throws DependencyError `rejected` where the log has lost its end
    */
   async append(content: RowsContent, value: Buffer, signal: AbortSignal): Promise<number | undefined> {
     if (this.#appending) throw new InvariantError('two appends in flight in one rows partition');
@@ -69,6 +73,9 @@ export class RowsWriter {
   /** The gap rule. On a failure to read the gap the record stays unacknowledged and is appended again. */
   async owns(offset: number, signal: AbortSignal): Promise<boolean> {
     const expected = this.#last + 1;
+    if (offset < expected) {
+      throw lostEndError(this.#rows.topic, this.#rows.partition, { end: offset, recorded: expected });
+    }
     const state = { epoch: this.#ownership.epoch, owner: this.#ownership.owner, rawLast: this.#rawLast };
     if (offset !== expected && !(await stillOwned(this.#rows, state, expected, offset, signal))) return false;
     this.#last = offset;

@@ -105,10 +105,11 @@ function placesOf(context: Context, track: string): Places {
 /** What was recorded, and how far the logs reach. */
 async function find({ log, rawTopic, rowsTopic, normalizers, sinks, progress }: Places, all: readonly number[]) {
   const { signal } = new AbortController();
-  const [raw, rows, kept] = await Promise.all([
+  const [raw, rows, kept, history] = await Promise.all([
     patiently(() => normalizers.read(all)),
     patiently(() => sinks.read(all)),
     progress.read(all, signal),
+    progress.history(all, signal),
   ]);
   const stored = new Map(
     all.flatMap((partition) => {
@@ -119,7 +120,8 @@ async function find({ log, rawTopic, rowsTopic, normalizers, sinks, progress }: 
   const found = new Map<number, LostEnd>();
   for (const partition of all) {
     const source: SourceAndRows = { log, clock: systemClock, rawTopic, rowsTopic, partition };
-    const recorded = { raw: raw.get(partition) ?? null, rows: stored.get(partition) ?? null };
+    const [earlier, position] = [history.get(partition) ?? [], stored.get(partition) ?? null];
+    const recorded = { raw: raw.get(partition) ?? null, rows: position, earlier };
     found.set(partition, await findLostEnd(source, recorded, signal));
   }
   const short = [...found].flatMap(([partition, lost]) => shortLogs(rawTopic, rowsTopic, partition, lost));
@@ -147,13 +149,13 @@ async function untilEmpty(group: GroupPositions, all: readonly number[]): Promis
   const deadlineMs = systemClock.nowMs() + PATIENCE_MS;
   for (;;) {
     try {
-      return await patiently(async () => group.put(await group.read(all)));
+      if (await patiently(() => group.isEmpty())) return await patiently(async () => group.put(await group.read(all)));
     } catch (error) {
       if (!(error instanceof DependencyError) || error.code !== 'fenced') throw error;
-      if (systemClock.nowMs() > deadlineMs)
-        throw new UsageError('normalizers or sinks are running: stop them, and the edges, and try again');
-      await systemClock.sleep(RETRY_MS);
     }
+    if (systemClock.nowMs() > deadlineMs)
+      throw new UsageError('normalizers or sinks are running: stop them, and the edges, and try again');
+    await systemClock.sleep(RETRY_MS);
   }
 }
 

@@ -8,6 +8,8 @@ import type { MembershipOptions } from './membership.ts';
 export interface GroupPositions {
   /** Of those of the partitions in which the group has committed anything. */
   read(partitions: readonly number[]): Promise<Positions>;
+  /** Whether the group has no member, or there is no such group. */
+  isEmpty(): Promise<boolean>;
   /** Throws `fenced` while the group has a member: then its positions are that one's to commit. */
   put(positions: Positions): Promise<void>;
   close(): Promise<void>;
@@ -16,6 +18,7 @@ export interface GroupPositions {
 /** Kafka takes a commit of no member and no generation where the group is empty. */
 const NO_GENERATION = -1;
 const NO_MEMBER = '';
+const WITHOUT_MEMBERS: ReadonlySet<string> = new Set(['Empty', 'Dead']);
 
 export function createGroupPositions(
   config: KafkaConfig,
@@ -38,6 +41,12 @@ export function createGroupPositions(
             { offset: Number(offset), metadata: metadata ?? '' },
           ]),
       );
+    },
+    isEmpty: async () => {
+      const answer = await connection.atCoordinator(groupId, topic, (broker) =>
+        broker.describeGroups({ groupIds: [groupId] }),
+      );
+      return answer.groups.every(({ state }) => WITHOUT_MEMBERS.has(state));
     },
     put: async (positions) => {
       if (positions.size === 0) return;

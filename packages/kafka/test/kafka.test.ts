@@ -3,7 +3,7 @@ import { type Log, type Membership, REVISIONS, RowsWriter, takeOver } from '@wei
 import { type DependencyError, systemClock } from '@weir/pipeline';
 import { pause } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
-import { Kafka, logLevel, type PartitionAssigner, PartitionAssigners } from 'kafkajs';
+import { ConfigResourceTypes, Kafka, logLevel, type PartitionAssigner, PartitionAssigners } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { batchExpansion, openedBatches } from '../src/batch-zstd.ts';
 import {
@@ -102,6 +102,27 @@ test('a retention that was lengthened by hand stays, and so do settings that no 
   expect(await state({ ...wanted, 'retention.ms': '2000000' })).toBe('unchanged');
   expect(await state(wanted, true)).toBe('configured');
   expect(await state({ ...wanted, 'retention.bytes': '77000000' })).toBe('unchanged');
+});
+
+test('the one broker writes each append to its disk before it answers, and weir.progress is written so by any', async () => {
+  const admin = new Kafka({ brokers: [...config.brokers], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  const names = [TOPIC, 'weir.progress'];
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: true,
+    resources: names.map((name) => ({ type: ConfigResourceTypes.TOPIC, name, configNames: ['flush.messages'] })),
+  });
+  await admin.disconnect();
+  const flushed = resources.map(({ resourceName, configEntries: [entry] }) => {
+    const names = entry!.configSynonyms.map(({ configName }) => configName);
+    return [resourceName, entry!.configValue, names.includes('flush.messages')];
+  });
+  expect(new Map(flushed.map(([name, ...found]) => [name, found]))).toEqual(
+    new Map([
+      [TOPIC, ['1', false]],
+      ['weir.progress', ['1', true]],
+    ]),
+  );
 });
 
 test('two readers of one partition at once each get the page that they asked for', async () => {
@@ -305,15 +326,17 @@ test('of several positions the broker takes those within its bound: one whose me
 test('who is in no group reads its positions, and puts them only while nobody is in it', async () => {
   const groupId = `${TOPIC}.nobody`;
   const positions = createGroupPositions(config, { groupId, topic: TOPIC }, QUIET);
-  expect(await positions.read([0, 3])).toEqual(new Map());
+  expect([await positions.read([0, 3]), await positions.isEmpty()]).toEqual([new Map(), true]);
   const { membership, owned } = member(groupId);
   await until(() => owned()?.length === 8);
+  expect([await positions.read([0, 3]), await positions.isEmpty()]).toEqual([new Map(), false]);
   const theirs = { offset: 5, metadata: 'theirs' };
   await membership.commit(new Map([[3, theirs]]), NEVER);
   expect(await positions.read([0, 3])).toEqual(new Map([[3, theirs]]));
   const ours = { offset: 4, metadata: 'ours' };
   expect(await codeOf(positions.put(new Map([[3, ours]])))).toBe('fenced');
   await membership.leave(NEVER);
+  expect(await positions.isEmpty()).toBe(true);
   await positions.put(new Map());
   await positions.put(new Map([[3, ours]]));
   expect(await positions.read([3])).toEqual(new Map([[3, ours]]));

@@ -18,9 +18,12 @@ export const LIMITS = {
   produceBytesMax: MIB,
   /** A produce costs the edge and the broker as much as some ten small exports, and no client notices 5 ms. */
   producePace: { ms: 5, bytesMax: 32 * 1024 },
-  /** So long a partition is the one that exports go to, of those of their tenants. */
+  /**
+   * So long a partition is the one that exports go to, of those of their tenants: longer than the 100 ms for which a normalizer
+   * gathers, shorter than the second of a sink's batch.
+   */
   laneTurnMs: 250,
-  /** Where this much waits in it, or its produce has taken so long, they go to the one with the least in it. */
+  /** Where this much waits in it, or its produce has taken so long, they go to the one with the least in it: no answer waits for another's. */
   laneTurnBytesMax: 256 * 1024,
   laneSlowMs: 50,
   /** Plain bodies below this are compressed with the others of their produce: alone, setting the compressor up costs as much as its work. */

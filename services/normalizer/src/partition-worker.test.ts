@@ -134,7 +134,10 @@ test('a partition that comes to a normalizer that stops is left as it is: the ne
   expect(commits).toEqual([]);
 });
 
-test('what the former owner had done and not committed is committed, though nothing comes any more', async () => {
+test.each([
+  ['what the former owner had done and not committed is committed, though nothing comes any more', null, 40, 1],
+  ['of a position that was put elsewhere by hand nothing is said', { offset: 45, metadata: '' }, 45, null],
+])('%s', async (_what, committed, offset, mark) => {
   const { parts } = setUp();
   const log = logThatTakes(parts.log);
   const owner = 'f'.repeat(16);
@@ -150,15 +153,15 @@ test('what the former owner had done and not committed is committed, though noth
   const commits: [number, { offset: number; metadata: string }][] = [];
   const membership: Membership = {
     ...parts.membership,
-    committed: async () => null,
+    committed: async () => committed,
     commit: async (positions) => void commits.push(...positions),
   };
   const draining = new AbortController();
   const onTakeOver = () => draining.abort();
   await new PartitionWorker(0, { ...parts, log, membership, onTakeOver }).run(never, draining.signal);
   // The record stands at 1, behind a fence; before it nothing was done.
-  const metadata = encodeCommitMetadata({ mark: 1, state: { epoch: 1, owner, rawLast: -1 } });
-  expect(commits).toEqual([[0, { offset: 40, metadata }]]);
+  const state = mark === null ? { epoch: 0, owner: '', rawLast: -1 } : { epoch: 1, owner, rawLast: -1 };
+  expect(commits).toEqual([[0, { offset, metadata: encodeCommitMetadata({ mark, state }) }]]);
 });
 
 /** Its rows log takes what is appended, and its raw log begins behind what was committed. */

@@ -108,12 +108,13 @@ export class PartitionWorker implements PartitionWork {
       const ownership = await takeOver(rows, this.#parts.newOwner(), this.#checkpoint, session);
       this.#parts.onTakeOver();
       isTaken = true;
-      // The former owner may have ended before it committed: where nothing comes, nobody else would.
-      this.#checkpoint = ownership.last ?? this.#checkpoint;
       const bounds = await log.bounds(rawTopic, this.#partition, session);
       // What is committed is never ahead of the rows log; it is ahead of what is retained of it after a long pause.
       const stood = Math.max(ownership.rawLast + 1, committed?.offset ?? 0);
       if (stood > bounds.end) throw lostEndError(rawTopic, this.#partition, { end: bounds.end, recorded: stood });
+      // The former owner may have ended before it committed: where nothing comes, nobody else would. Of a position that was put elsewhere
+      // the rows log says nothing.
+      if (ownership.last !== null && stood === ownership.rawLast + 1) this.#checkpoint = ownership.last;
       const start = Math.max(stood, bounds.start);
       // Where nobody has read anything yet, nothing was ours to read.
       if (stood > 0) this.#tellLost(stood, start);
@@ -127,7 +128,7 @@ export class PartitionWorker implements PartitionWork {
   }
 
   /**
-   * What is remembered of edges where the work begins. Mostly the newest rows record says it; where rows are gone whose raw records were
+   * What is remembered of edges where the work begins; a method, as the simulation switches it off. Mostly the newest rows record says it; where rows are gone whose raw records were
    * done (docs/adr/0026), these say the rest.
    */
   async marksAt(ownership: Ownership, offset: number, rawStart: number, session: AbortSignal): Promise<EdgeMarks> {

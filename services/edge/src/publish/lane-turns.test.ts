@@ -27,7 +27,7 @@ test('each lane is the first as often as the others, and holds that for a turn',
   expect([...turns.placesAt(4 * TURN_MS)]).not.toEqual(began);
 });
 
-test('who has lanes in common mostly goes to one of these', () => {
+test('who has lanes in common goes to one of these more often than by chance', () => {
   // Two of six: by chance alone it would be one turn in eight.
   expect(same(firsts([0, 1, 2, 3]), firsts([2, 3, 4, 5]))).toBeCloseTo(1 / 3, 1);
   expect(same(firsts([0, 1, 2, 3]), firsts([3, 2, 1, 0]))).toBe(1);

@@ -1,7 +1,7 @@
 /**
  * The order in which lanes are asked, which is a new one every turn. It is chance's: over the turns each of a tenant's
- * lanes is the first of them as often as the others, and within a turn tenants that have lanes in common mostly have their first
- * in common. Another seed gives other turns.
+ * lanes is the first of them as often as the others, and within a turn tenants that have lanes in common have the same first one more
+ * often than by chance. Another seed gives other turns.
  */
 export class LaneTurns {
   readonly #seed: number;

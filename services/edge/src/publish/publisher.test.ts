@@ -300,6 +300,13 @@ describe('the partitions of a tenant', () => {
     void publisher.consume(small('acme'));
     await clock.advance(0);
     expect(new Set(asked).size).toBe(2);
+    // A note of the books is a produce, too.
+    const noting = await setUp(undefined, 16);
+    void noting.publisher.note([]);
+    await noting.clock.advance(LIMITS.laneSlowMs);
+    void noting.publisher.consume(small('acme', 16));
+    await noting.clock.advance(0);
+    expect(new Set(noting.asked).size).toBe(2);
     const fresh = await setUp(undefined, 16);
     for (let i = 0; i < 9; i++) void fresh.publisher.consume(large('acme'));
     await fresh.clock.advance(0);
