@@ -39,6 +39,8 @@ export class SimulatedEdge {
   readonly noted = new Set<string>();
   /** Items that it says it could not tell the books. */
   lostItems = 0;
+  /** Partitions whose log it says has lost its end. */
+  lostEnds = 0;
   #answering = 0;
   readonly #parts: EdgeParts;
   readonly #books: Books;
@@ -72,6 +74,9 @@ export class SimulatedEdge {
       partitions: async () => partitions,
       onProduced: () => undefined,
       onLost,
+      onLostEnd: () => {
+        this.lostEnds++;
+      },
       books: this.#books,
     });
   }

@@ -1,8 +1,8 @@
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { createKafkaAdmin, type KafkaAdmin } from '@weir/kafka';
-import { caseTenant, encodeExport, OtlpClient, pause, TestStack, testCertificates } from '@weir/testkit';
+import { caseTenant, cutLog, encodeExport, OtlpClient, pause, TestStack, testCertificates } from '@weir/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { readPromql } from '../src/promql.ts';
@@ -286,6 +286,21 @@ test.skipIf(tool === undefined)('Kafka lets go of rows that no sink has read', {
   while (!((await stack.metric('sink', 'weir_sink_lost_records_total')) > 0)) await pause(100);
   await scraped(recording, 4);
   await expectFiring('lost', await recording.stop(), ['WeirRecordsLost']);
+});
+
+/** The last fault: nothing is mended after it. */
+test.skipIf(tool === undefined)('Kafka loses the ends of its logs below an edge', { timeout: PHASE_MS }, async () => {
+  const recording = record();
+  const kafka = stack.pid('kafka');
+  process.kill(kafka, 'SIGKILL');
+  while (existsSync(`/proc/${kafka}/cwd`)) await pause(5);
+  const cut = Array.from({ length: PARTITIONS }, (_, partition) => cutLog(dataDir, 'weir.raw.v1', partition, 1));
+  expect(cut).toContain(1);
+  const end = load({ tenants: MANY, body: () => logs(2), everyMs: 100 });
+  while (!((await stack.metric('edge', 'weir_edge_lost_end_partitions')) > 0)) await pause(100);
+  await scraped(recording, 4);
+  await end();
+  await expectFiring('ends', await recording.stop(), ['WeirLogLostItsEnd']);
 });
 
 /** As a whole: who reads it meanwhile reads one or the other. */

@@ -1,8 +1,8 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stackPaths } from '@weir/local';
-import { caseTenant, encodeExport, OtlpClient, pause, TestStack } from '@weir/testkit';
+import { caseTenant, cutLog, encodeExport, OtlpClient, pause, TestStack } from '@weir/testkit';
 import { afterAll, expect, test } from 'vitest';
 
 const dataDir = mkdtempSync(join(tmpdir(), 'weir-lost-ends-'));
@@ -17,18 +17,22 @@ afterAll(async () => {
   rmSync(dataDir, { recursive: true, force: true });
 });
 
+/** An export of spans of this name; `at` tells it from others. */
+function exportOf(name: string, at: number): Buffer {
+  const now = BigInt(Date.now()) * 1_000_000n;
+  const id = { traceId: new Uint8Array(16).fill(7), spanId: new Uint8Array(8).fill(7) };
+  const spans = Array.from({ length: SPANS }, (_, span) => ({
+    ...{ ...id, name, traceState: `${at}-${span}` },
+    ...{ startTimeUnixNano: now, endTimeUnixNano: now },
+  }));
+  return Buffer.from(encodeExport('traces', { resourceSpans: [{ scopeSpans: [{ spans }] }] }));
+}
+
 /** Sends exports, each a record of its own in both logs, and waits until they are stored. */
 async function store(name: string, running: TestStack): Promise<void> {
   const client = new OtlpClient(running, { direct: true });
   for (let at = 0; at < EXPORTS; at++) {
-    const now = BigInt(Date.now()) * 1_000_000n;
-    const id = { traceId: new Uint8Array(16).fill(7), spanId: new Uint8Array(8).fill(7) };
-    const spans = Array.from({ length: SPANS }, (_, span) => ({
-      ...{ ...id, name, traceState: `${at}-${span}` },
-      ...{ startTimeUnixNano: now, endTimeUnixNano: now },
-    }));
-    const body = Buffer.from(encodeExport('traces', { resourceSpans: [{ scopeSpans: [{ spans }] }] }));
-    expect((await client.export('traces', body, { key: running.key(TENANT) })).status).toBe(200);
+    expect((await client.export('traces', exportOf(name, at), { key: running.key(TENANT) })).status).toBe(200);
     await running.until<{ n: string }>(countOf(name), ({ n }) => Number(n) >= (at + 1) * SPANS);
   }
   await client.close();
@@ -46,29 +50,11 @@ async function losePower(running: TestStack): Promise<void> {
   while (pids.some((each) => existsSync(`/proc/${each}/cwd`))) await pause(100);
 }
 
-/** What a power failure does to a broker that has not written everything to its disk: a log ends before its last batches. */
-function loseEnd(topic: string): void {
-  const dir = join(stackPaths(dataDir).kafkaData('kafka'), `${topic}-0`);
-  const file = join(
-    dir,
-    readdirSync(dir)
-      .filter((name) => name.endsWith('.log'))
-      .toSorted()
-      .at(-1)!,
-  );
-  const bytes = readFileSync(file);
-  const starts: number[] = [];
-  // A batch: eight bytes of offset, four of the length of the rest.
-  for (let at = 0; at < bytes.length; at += 12 + bytes.readInt32BE(at + 8)) starts.push(at);
-  expect(starts.length).toBeGreaterThan(EXPORTS);
-  truncateSync(file, starts.at(-EXPORTS / 2)!);
-}
-
 test('what is accepted after Kafka has lost the ends of its logs is stored once, and a start says what was lost', async () => {
   stack = await TestStack.start(dataDir, { envoy: false, env: ENV });
   await store('before', stack);
   await losePower(stack);
-  for (const topic of ['weir.raw.v1', 'weir.rows.v1']) loseEnd(topic);
+  for (const topic of ['weir.raw.v1', 'weir.rows.v1']) expect(cutLog(dataDir, topic, 0, EXPORTS / 2)).toBe(EXPORTS / 2);
 
   stack = await TestStack.start(dataDir, { envoy: false, env: ENV });
   for (const topic of ['weir.raw.v1', 'weir.rows.v1']) {
@@ -85,4 +71,32 @@ test('what is accepted after Kafka has lost the ends of its logs is stored once,
   expect(await stack.ingestctl('topics', 'status')).toContain('weir.rows.v1');
   const letters = await stack.ingestctl('dlq', 'list', '--json');
   expect(JSON.parse(letters)).toEqual([]);
+}, 240_000);
+
+test('an edge below which Kafka loses the end of a log takes nothing that would be passed over', async () => {
+  const running = stack!;
+  await store('still there', running);
+  const kafka = running.pid('kafka');
+  process.kill(kafka, 'SIGKILL');
+  while (existsSync(`/proc/${kafka}/cwd`)) await pause(5);
+  expect(cutLog(dataDir, 'weir.raw.v1', 0, 1)).toBe(1);
+
+  const client = new OtlpClient(running, { direct: true });
+  const send = async (at: number) =>
+    (await client.export('traces', exportOf('not taken', at), { key: running.key(TENANT) })).status;
+  for (let at = 0; at < EXPORTS || (await running.metric('edge', 'weir_edge_lost_end_partitions')) === 0; at++) {
+    expect(await send(at)).toBe(503);
+  }
+  expect(await running.metric('edge', 'weir_edge_lost_end_partitions')).toBe(1);
+  expect(await running.ready('edge')).toBe(false);
+  expect(running.log('edge')).toMatch(/weir\.raw\.v1\/0 ends at \d+, but reached \d+: acknowledged records are lost/);
+  expect(await send(0)).toBe(503);
+  await client.close();
+
+  await running.stop();
+  stack = await TestStack.start(dataDir, { envoy: false, env: ENV });
+  await store('again', stack);
+  expect(await stack.query(countOf('again'))).toEqual([
+    { n: String(EXPORTS * SPANS), distinct: String(EXPORTS * SPANS) },
+  ]);
 }, 240_000);

@@ -9,22 +9,29 @@ const DEADLINE_MS = 5_000;
 
 interface Append {
   readonly records: readonly NewRecord[];
-  done(): void;
+  /** Of its first record; left out, behind all before. */
+  done(offset?: number): void;
   fail(code: 'unavailable' | 'rejected'): void;
 }
 
 function setUp(batchBytesMax = 100, batchRecordsMax?: number, pace?: { ms: number; bytesMax: number }) {
   const clock = new FakeClock();
   const appends: Append[] = [];
+  let end = 0;
   const log: Pick<Log, 'append'> = {
     append: (_topic, _partition, records) =>
       new Promise((resolve, reject) => {
         const fail = (code: 'unavailable' | 'rejected') =>
           reject(new DependencyError('kafka', code, 'no', { retryable: code === 'unavailable' }));
-        appends.push({ records, done: () => resolve(0), fail });
+        const done = (offset = end) => {
+          end = offset + records.length;
+          resolve(offset);
+        };
+        appends.push({ records, done, fail });
       }),
   };
   const lost: number[] = [];
+  const lostEnds: string[] = [];
   const lane = new PartitionLane(log as Log, clock, {
     topic: 't',
     partition: 0,
@@ -34,6 +41,7 @@ function setUp(batchBytesMax = 100, batchRecordsMax?: number, pace?: { ms: numbe
     ...(pace === undefined ? {} : { pace }),
     deadlineMs: DEADLINE_MS,
     onLost: (items) => void lost.push(items),
+    onLostEnd: ({ message }) => void lostEnds.push(message),
   });
   const seqs = (index: number) =>
     appends[index]!.records.map(({ meta }) => {
@@ -45,7 +53,7 @@ function setUp(batchBytesMax = 100, batchRecordsMax?: number, pace?: { ms: numbe
       const decoded = decodeNote(records[0]!.meta, records[0]!.value);
       return decoded.ok && isNote(records[0]!.meta) ? [decoded.value] : [];
     });
-  return { clock, appends, lane, seqs, notes, lost };
+  return { clock, appends, lane, seqs, notes, lost, lostEnds };
 }
 
 function record(bytes = 10): RawRecord {
@@ -451,3 +459,49 @@ function settledTo(promise: Promise<boolean>): () => boolean | undefined {
   void promise.then((outcome) => (seen = outcome));
   return () => seen;
 }
+
+test('a log that gives an offset twice has lost its end: what it took is unknown, and nothing goes there any more', async () => {
+  const { clock, appends, lane, lost, lostEnds } = setUp(15);
+  void lane.publish(record());
+  await clock.advance(0);
+  appends[0]!.done(41);
+  await clock.advance(0);
+  // Others append, too.
+  void lane.publish(record());
+  await clock.advance(0);
+  appends[1]!.done(50);
+  await clock.advance(0);
+  expect([lostEnds, lane.hasLostEnd]).toEqual([[], false]);
+  const later = watch([lane.publish(record()), lane.publish(record())]);
+  let noted: boolean | undefined;
+  void lane.note([USAGE]).then((written) => (noted = written));
+  await clock.advance(0);
+  appends[2]!.done(50);
+  await clock.advance(0);
+  expect(later).toEqual(['unknown', 'rejected']);
+  expect([noted, lost]).toEqual([false, [1]]);
+  expect(lostEnds).toEqual([expect.stringContaining('t/0 ends at 50, but reached 51')]);
+  expect([lane.hasLostEnd, lane.inDoubt, lane.queuedBytes]).toEqual([true, true, 0]);
+  expect([await lane.publish(record()), await lane.note([USAGE])]).toEqual(['rejected', false]);
+  await lane.drain(new AbortController().signal);
+  await clock.advance(DEADLINE_MS);
+  expect([appends.length, lostEnds.length]).toEqual([3, 1]);
+});
+
+test('a note that is given an offset twice is not written, and nobody waits for what was in doubt', async () => {
+  const { clock, appends, lane, notes, lost, lostEnds } = setUp();
+  void lane.publish(record());
+  await clock.advance(0);
+  appends[0]!.done(7);
+  await clock.advance(0);
+  void lane.publish(record());
+  await clock.advance(0);
+  appends[1]!.fail('unavailable');
+  await clock.advance(DEADLINE_MS);
+  appends[2]!.fail('unavailable');
+  await clock.advance(0);
+  expect(notes()).toHaveLength(1);
+  appends[3]!.done(7);
+  await clock.advance(10 * DEADLINE_MS);
+  expect([lost, lostEnds.length, appends.length]).toEqual([[1], 1, 4]);
+});

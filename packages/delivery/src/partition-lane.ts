@@ -1,6 +1,7 @@
 import { type Clock, DependencyError, faultPoint } from '@weir/pipeline';
 import { encodeNote, encodeRawMeta, minuteOf, type RawMeta, type Usage, UsageTally } from '@weir/records';
 import type { Log, NewRecord } from './log.ts';
+import { lostEndError } from './log-end.ts';
 
 /** What became of a published record: `unknown` may or may not be in the log, `rejected` and `expired` are not. */
 export type Published = 'acked' | 'unknown' | 'rejected' | 'expired';
@@ -32,6 +33,8 @@ export interface LaneOptions {
   readonly onProduced?: (seconds: number) => void;
   /** Called with the items of which the log was to tell what became of them, where the lane ended or was refused before. */
   readonly onLost?: (items: number) => void;
+  /** Called once, where an append is given offsets that this lane had been given before: Kafka has lost the end of the log. */
+  readonly onLostEnd?: (error: DependencyError) => void;
 }
 
 interface Entry {
@@ -54,7 +57,8 @@ const RETRY_DELAY_MS_MAX = 1_000;
  * The way of one edge into one raw partition. One produce is in flight; what comes meanwhile goes into the next one. A
  * retry repeats exactly the newest records with their seqs, so that the normalizer can tell a repeated append from a new
  * record. After an append without an answer nothing is sent until a note stands behind it: whoever reads the note knows
- * whether the records came before it, and after it they no longer count. Bounded by its caller: what is queued was
+ * whether the records came before it, and after it they no longer count. A log that gives an offset twice has lost its end, and
+ * what is appended to it may be passed over: the lane takes nothing any more. Bounded by its caller: what is queued was
  * admitted by a budget.
  */
 export class PartitionLane {
@@ -77,6 +81,9 @@ export class PartitionLane {
   #producedAtMs = Number.NEGATIVE_INFINITY;
   #producingSinceMs: number | undefined;
   #expiring = false;
+  /** One past the newest offset that an append was given. */
+  #end = 0;
+  #hasLostEnd = false;
 
   constructor(log: Log, clock: Clock, options: LaneOptions) {
     this.#log = log;
@@ -96,6 +103,7 @@ export class PartitionLane {
 
   /** Resolves once the record is acknowledged, or at its deadline. Never rejects. */
   publish(record: RawRecord): Promise<Published> {
+    if (this.#hasLostEnd) return Promise.resolve('rejected');
     const { promise, resolve } = Promise.withResolvers<Published>();
     const entry: Entry = {
       record,
@@ -117,7 +125,12 @@ export class PartitionLane {
 
   /** Whether an append stays without an answer, so that what is published now may wait for long. */
   get inDoubt(): boolean {
-    return this.#failing || this.#doubt !== undefined;
+    return this.#failing || this.#doubt !== undefined || this.#hasLostEnd;
+  }
+
+  /** Whether Kafka has lost the end of the log: nothing is written to it any more. */
+  get hasLostEnd(): boolean {
+    return this.#hasLostEnd;
   }
 
   /** When the produce in flight began, of records or of a note, on the clock's monotonic time; undefined where none is. */
@@ -127,6 +140,7 @@ export class PartitionLane {
 
   /** Writes usage into the log, however long it takes; resolves false where that cannot be, or the lane ends before. */
   note(usage: readonly Usage[]): Promise<boolean> {
+    if (this.#hasLostEnd) return Promise.resolve(false);
     const { promise, resolve } = Promise.withResolvers<boolean>();
     this.#notes.push({ usage, resolve });
     this.#pumping ??= this.#pump();
@@ -147,6 +161,10 @@ export class PartitionLane {
 
   async #pump(): Promise<void> {
     while (this.#queue.length > 0 || this.#notes.length > 0 || this.#doubt !== undefined) {
+      if (this.#hasLostEnd) {
+        this.#giveUp();
+        continue;
+      }
       if (this.#notes.length > 0 || this.#doubt !== undefined) await this.#writeNote();
       // A note that was refused leaves the doubt: what went before the next one would stand for what is in doubt.
       if (this.#doubt !== undefined) continue;
@@ -203,12 +221,26 @@ export class PartitionLane {
       unanswered ||= outcome === 'unknown';
       if (outcome !== 'acked') await this.#clock.sleep(RETRY_DELAY_MS_MAX, signal).catch(() => undefined);
       goesOn = outcome === 'unknown' || (outcome === 'rejected' && unanswered && this.#doubt !== undefined);
+      goesOn &&= !this.#hasLostEnd;
     }
     // One that is certainly not there leaves its place to the next, which must stand right behind what is in doubt.
     if (outcome === 'rejected' && !unanswered) this.#seq--;
-    if (outcome !== 'acked' && signal.aborted && this.#doubt !== undefined) this.#options.onLost?.(this.#doubt.items);
-    if (outcome === 'acked' || signal.aborted) this.#doubt = undefined;
+    if (outcome !== 'acked' && signal.aborted) this.#loseDoubt();
+    if (outcome === 'acked') this.#doubt = undefined;
     for (const { resolve } of waiting) resolve(outcome === 'acked');
+  }
+
+  /** Nobody will tell what became of what is in doubt. */
+  #loseDoubt(): void {
+    if (this.#doubt !== undefined) this.#options.onLost?.(this.#doubt.items);
+    this.#doubt = undefined;
+  }
+
+  /** Answers all that waits, as nothing goes to this log any more. */
+  #giveUp(): void {
+    this.#loseDoubt();
+    for (const entry of this.#queue.splice(0)) entry.settle('rejected');
+    for (const { resolve } of this.#notes.splice(0)) resolve(false);
   }
 
   /**
@@ -269,9 +301,11 @@ export class PartitionLane {
     for (let delayMs = RETRY_DELAY_MS; ; delayMs = Math.min(delayMs * 2, RETRY_DELAY_MS_MAX)) {
       try {
         faultPoint('edge.before_produce');
-        await this.#log.append(topic, partition, records, this.#stopping.signal);
+        const first = await this.#log.append(topic, partition, records, this.#stopping.signal);
         faultPoint('edge.after_produce');
         this.#failing = false;
+        if (first < this.#end) return this.#loseEnd(first);
+        this.#end = first + records.length;
         onProduced?.((this.#clock.nowMs() - startedMs) / 1_000);
         return 'acked';
       } catch (error) {
@@ -288,6 +322,14 @@ export class PartitionLane {
         return 'unknown';
       }
     }
+  }
+
+  /** Whoever reads the log may have been further than where these records stand now, and pass them over. */
+  #loseEnd(first: number): Published {
+    const { topic, partition, onLostEnd } = this.#options;
+    this.#hasLostEnd = true;
+    onLostEnd?.(lostEndError(topic, partition, { end: first, recorded: this.#end }));
+    return 'unknown';
   }
 }
 

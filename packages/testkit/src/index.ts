@@ -27,6 +27,7 @@ export type { ExpectedRow, ExpectedRows, RowOwner } from './oracle-rows/row.ts';
 export { Mortal } from './simulation/mortal.ts';
 export { type LogFaults, SimulatedLog } from './simulation/simulated-log.ts';
 export { createRandom, VirtualTime } from './simulation/virtual-time.ts';
+export { cutLog } from './stack/cut-log.ts';
 export { type GrpcAnswer, type HttpAnswer, OtlpClient } from './stack/otlp-client.ts';
 export { type ProcStat, parseProcStat, readProcStat, ticksPerSecond } from './stack/proc-stat.ts';
 export { type ProcessUsage, readUsage } from './stack/process-usage.ts';

@@ -12,7 +12,7 @@ import { EdgeQueue } from './edge-queue.ts';
 import { Demand } from './flow/demand.ts';
 import { followFlow } from './flow/flow-follower.ts';
 import { PipeState } from './flow/pipe-state.ts';
-import { KafkaCheck } from './health.ts';
+import { KafkaCheck, readiness } from './health.ts';
 import { LIMITS } from './limits.ts';
 import { EDGE_METRICS } from './metrics.ts';
 import { collectGauges, createSeries, receiverEvents } from './observe.ts';
@@ -60,6 +60,7 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
     partitions: (signal) => countPartitions(kafkaAdmin, topic, clock, signal),
     onProduced: (seconds) => metrics.produceSeconds.observe(seconds),
     onLost,
+    onLostEnd: (error) => logger.error({ err: error }, 'nothing goes to a log that has lost its end'),
     books,
   });
   const kafkaCheck = new KafkaCheck(log, topic, clock, () => publish.partitions);
@@ -89,14 +90,11 @@ export function createApp(config: ConfigOf<typeof EDGE_CONFIG>, context: Service
   const http = new HttpReceiver({ ...receiver, listen: config.httpListen }, admission, config.connections);
   const grpc = new GrpcReceiver({ ...receiver, listen: config.grpcListen }, admission, config.connections);
 
-  collectGauges(metrics, { queue, pipeZone, pipe, demand, directory, tls, kafka, clock });
+  collectGauges(metrics, { queue, publish, pipeZone, pipe, demand, directory, tls, kafka, clock });
   const admin = createAdmin({
     listen: config.adminListen,
     registry,
-    readiness: () => [
-      ...(kafkaCheck.answers ? [] : ['Kafka does not answer']),
-      ...(directory.complete || directory.size > 0 ? [] : ['the tenants are not known']),
-    ],
+    readiness: () => readiness(kafkaCheck, publish, directory),
     liveness: () => [],
   });
   const connections = { name: 'connections', start: async () => undefined, stop: () => log.close() };

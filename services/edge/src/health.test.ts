@@ -1,7 +1,7 @@
 import type { Log } from '@weir/delivery';
 import { FakeClock } from '@weir/testkit';
 import { expect, test } from 'vitest';
-import { KafkaCheck } from './health.ts';
+import { KafkaCheck, readiness } from './health.ts';
 import { LIMITS } from './limits.ts';
 
 async function setUp(answers: (partition: number) => boolean) {
@@ -29,4 +29,16 @@ test('an edge is ready while any partition answers', async () => {
   await clock.advance(LIMITS.kafkaSilentMsMax + LIMITS.kafkaCheckMs);
   expect(check.answers).toBe(false);
   await check.stop();
+});
+
+test('an edge is ready while it may write to any partition', () => {
+  const directory = { complete: false, size: 1 };
+  const reasons = (lostEnds: number, partitions = 2) =>
+    readiness({ answers: true }, { partitions, lostEnds }, directory);
+  expect([reasons(0), reasons(1), reasons(0, 0)]).toEqual([[], [], []]);
+  expect(reasons(2)).toEqual(['Kafka has lost the end of every raw log']);
+  expect(readiness({ answers: false }, { partitions: 0, lostEnds: 0 }, { complete: false, size: 0 })).toEqual([
+    'Kafka does not answer',
+    'the tenants are not known',
+  ]);
 });

@@ -1,6 +1,21 @@
 import type { Log } from '@weir/delivery';
 import type { Clock, Component } from '@weir/pipeline';
+import type { TenantDirectory } from '@weir/tenancy';
 import { LIMITS } from './limits.ts';
+import type { Publisher } from './publish/publisher.ts';
+
+/** Why no more should be given to this edge. */
+export function readiness(
+  { answers }: Pick<KafkaCheck, 'answers'>,
+  { partitions, lostEnds }: Pick<Publisher, 'partitions' | 'lostEnds'>,
+  directory: Pick<TenantDirectory, 'complete' | 'size'>,
+): string[] {
+  const reasons: string[] = [];
+  if (!answers) reasons.push('Kafka does not answer');
+  if (lostEnds > 0 && lostEnds === partitions) reasons.push('Kafka has lost the end of every raw log');
+  if (!directory.complete && directory.size === 0) reasons.push('the tenants are not known');
+  return reasons;
+}
 
 /**
  * Asks Kafka now and then whether the raw log answers: an edge without Kafka is not ready. One partition is enough, since

@@ -56,6 +56,12 @@ export const EDGE_METRICS = {
     help: 'Items whose answers could not be told to the books: Kafka did not take them until the edge ended.',
     labels: [],
   },
+  lostEnds: {
+    type: 'gauge',
+    name: 'weir_edge_lost_end_partitions',
+    help: 'Partitions of the raw log that gave this edge an offset twice: Kafka has lost their ends, and it writes to them no more.',
+    labels: [],
+  },
   requestSeconds: {
     type: 'histogram',
     name: 'weir_edge_request_seconds',

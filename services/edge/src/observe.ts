@@ -10,6 +10,7 @@ import type { PipeState } from './flow/pipe-state.ts';
 import { LIMITS } from './limits.ts';
 import type { EDGE_METRICS } from './metrics.ts';
 import { type Books, bookedAs } from './publish/books.ts';
+import type { Publisher } from './publish/publisher.ts';
 import type { ReceiverEvents } from './receive/receiver.ts';
 import type { TlsFiles } from './receive/tls-files.ts';
 
@@ -54,6 +55,7 @@ export function receiverEvents(
 /** What the gauges look at when they are asked. */
 export interface Gauged {
   readonly queue: EdgeQueue;
+  readonly publish: Pick<Publisher, 'lostEnds'>;
   readonly pipeZone: ZoneGauge;
   readonly pipe: PipeState;
   readonly demand: Demand;
@@ -66,12 +68,13 @@ export interface Gauged {
 /** Gauges of what the parts hold, worked out when they are asked for. */
 export function collectGauges(
   metrics: Metrics<typeof EDGE_METRICS>,
-  { queue, pipeZone, pipe, demand, directory, tls, kafka, clock }: Gauged,
+  { queue, publish, pipeZone, pipe, demand, directory, tls, kafka, clock }: Gauged,
 ): void {
   collectWith(metrics.queueBytes, () => metrics.queueBytes.set(queue.budget.bytes));
   collectWith(metrics.queueItems, () => metrics.queueItems.set(queue.budget.items));
   collectWith(metrics.queueFill, () => metrics.queueFill.set(queue.budget.fill));
   collectWith(metrics.queueTenants, () => metrics.queueTenants.set(queue.tenants));
+  collectWith(metrics.lostEnds, () => metrics.lostEnds.set(publish.lostEnds));
   collectWith(metrics.zone, () => {
     const now = { queue: queue.zone, pipe: pipeZone.observe(pipe.current().fill) };
     for (const [of, current] of Object.entries(now)) {

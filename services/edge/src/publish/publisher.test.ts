@@ -26,6 +26,7 @@ async function setUp(
   /** Partitions of the appends, and those whose leader does not answer. */
   const asked: number[] = [];
   const broken = new Set<number>();
+  const ends = new Map<number, number>();
   const done: (() => void)[] = [];
   const log: Pick<Log, 'append'> = {
     append: (_topic, partition, records, signal) =>
@@ -35,11 +36,14 @@ async function setUp(
         if (broken.has(partition)) return reject(failed);
         signal.addEventListener('abort', () => reject(failed));
         appended.push(...records);
-        done.push(() => resolve(0));
+        const first = ends.get(partition) ?? 0;
+        ends.set(partition, first + records.length);
+        done.push(() => resolve(first));
       }),
   };
   const booked: string[] = [];
   const lost: number[] = [];
+  const lostEnds: string[] = [];
   const publisher = new Publisher({
     log: log as Log,
     clock,
@@ -51,6 +55,7 @@ async function setUp(
     partitions: async () => partitions,
     onProduced: () => undefined,
     onLost: (items) => void lost.push(items),
+    onLostEnd: ({ message }) => void lostEnds.push(message),
     books: {
       refused: ({ items }, reason) => void booked.push(`refused ${items} ${reason}`),
       acked: ({ items }) => void booked.push(`acked ${items}`),
@@ -65,7 +70,7 @@ async function setUp(
       await clock.advance(LIMITS.producePace.ms);
     }
   };
-  return { publisher, budget, appended, asked, done, broken, acknowledge, clock, booked, lost };
+  return { publisher, budget, appended, asked, ends, done, broken, acknowledge, clock, booked, lost, lostEnds };
 }
 
 function admitted(init: object, signal: 'traces' | 'metrics' = 'traces', of = tenant): AdmittedExport {
@@ -90,6 +95,26 @@ function spans(count: number, nameBytes: number, schemaUrl = '') {
   });
   return { resourceSpans: [{ schemaUrl, scopeSpans: [{ spans: Array.from({ length: count }, (_, i) => span(i)) }] }] };
 }
+
+test('a partition that gives an offset twice gets nothing any more, and the tenant goes to the others', async () => {
+  const { publisher, asked, ends, acknowledge, clock, lostEnds } = await setUp(undefined, 2);
+  const one = effectiveTenant('acme', { keys: [], limits: { partitions: 1 } }, undefined);
+  const send = async () => {
+    const answer = publisher.consume(admitted(spans(1, 10), 'traces', one));
+    await clock.advance(0);
+    await acknowledge();
+    return (await answer).kind;
+  };
+  expect(await send()).toBe('accepted');
+  const [first] = asked;
+  ends.set(first!, 0);
+  expect([await send(), publisher.lostEnds, lostEnds.length]).toEqual(['refused', 1, 1]);
+  expect([await send(), asked]).toEqual(['accepted', [first, first, 1 - first!]]);
+  ends.set(1 - first!, 0);
+  expect([await send(), await send(), publisher.lostEnds]).toEqual(['refused', 'refused', 2]);
+  expect(asked).toHaveLength(4);
+  expect(await publisher.note([])).toBe(false);
+});
 
 describe('an export that is too large for one record', () => {
   test('becomes several, which take room in the queue until Kafka has them', async () => {

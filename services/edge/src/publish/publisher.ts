@@ -1,6 +1,6 @@
 import { type Log, PartitionLane, type Published, type RawRecord } from '@weir/delivery';
 import { createTotals, repeatedBytesMax, Scanner, splitExport } from '@weir/otlp';
-import { type Clock, type Component, type Consumer, type Refused, refuse } from '@weir/pipeline';
+import { type Clock, type Component, type Consumer, type DependencyError, type Refused, refuse } from '@weir/pipeline';
 import { encodeRejectedItems, type Usage } from '@weir/records';
 import { ShardMap, type Tenant } from '@weir/tenancy';
 import type { EdgeQueue } from '../edge-queue.ts';
@@ -29,6 +29,8 @@ export interface PublisherParts {
   readonly onProduced: (seconds: number) => void;
   /** Called with the items of appends without an answer that could not be told to the books. */
   readonly onLost: (items: number) => void;
+  /** Called for a partition that gives offsets twice; nothing goes there any more. */
+  readonly onLostEnd: (error: DependencyError) => void;
   readonly books: Pick<Books, 'refused' | 'acked' | 'unanswered'>;
 }
 
@@ -53,6 +55,11 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
   /** Of the topic; 0 until Kafka has been reached. */
   get partitions(): number {
     return this.#lanes.length;
+  }
+
+  /** Partitions of which Kafka has lost the end, so that nothing goes there any more. */
+  get lostEnds(): number {
+    return this.#lanes.reduce((count, lane) => count + (lane.hasLostEnd ? 1 : 0), 0);
   }
 
   /** Does not wait for Kafka: an edge that starts while Kafka is down serves, and answers 503. */
@@ -123,14 +130,14 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
   }
 
   async #discover(): Promise<void> {
-    const { log, clock, topic, edge, deadlineMs, batches, onProduced, partitions, onLost } = this.#parts;
+    const { log, clock, topic, edge, deadlineMs, batches, onProduced, partitions, onLost, onLostEnd } = this.#parts;
     const { turnMs = LIMITS.laneTurnMs } = this.#parts;
     const count = await partitions(this.#stopping.signal).catch(() => 0);
     const batch = {
       batchBytesMax: LIMITS.produceBytesMax,
       ...(batches ? { pace: LIMITS.producePace } : { batchRecordsMax: 1 }),
     };
-    const options = { topic, edge, ...batch, deadlineMs, onProduced, onLost };
+    const options = { topic, edge, ...batch, deadlineMs, onProduced, onLost, onLostEnd };
     this.#shards = new ShardMap(count);
     this.#turns = new LaneTurns(count, Number.parseInt(edge.slice(0, 8), 16), turnMs);
     this.#lanes = Array.from(
