@@ -52,6 +52,7 @@ function setUp({ revision = REVISIONS.several as number, insertMs = INSERT_MS } 
           buffer,
           revision,
           heard: () => undefined,
+          taken: () => undefined,
           inserting: () => undefined,
           stored: ({ last }) => void stored.push(last),
           pause: async (ms) => {

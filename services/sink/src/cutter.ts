@@ -26,8 +26,10 @@ export interface Contributor {
   readonly revision: number;
   /** A sign of life of what is done with its batch. */
   heard(): void;
+  /** A batch of its is cut, and is to be recorded. */
+  taken(batch: Batch): void;
   /** Its batch is being inserted from now on, until it is stored. */
-  inserting(batch: Batch): void;
+  inserting(): void;
   stored(batch: Batch): void;
   /** Waits until it is woken, or for `ms` at most. */
   pause(ms: number): Promise<void>;
@@ -147,7 +149,7 @@ export class Cutter {
       await ledger.record(first, signal);
       for (let cut: BatchCut | undefined = first; cut !== undefined; ) {
         const contributors = new Map([...run.members].map(({ of }) => [of.partition, of]));
-        for (const batch of cut.ranges) contributors.get(batch.partition)?.inserting(batch);
+        for (const batch of cut.ranges) contributors.get(batch.partition)?.inserting();
         await inserter.insert(cut, ledger, signal);
         // The next cut rides on this commit where a batch is due already.
         const next = this.#next(run);
@@ -204,6 +206,7 @@ export class Cutter {
       rowsMax -= batch.rows;
       blockBytesMax -= batch.entries.reduce((sum, entry) => sum + entry.blockBytes, 0);
       ranges.push(batch);
+      member.of.taken(batch);
       run.members.add(member);
       member.run = run;
       member.of.wake();

@@ -146,6 +146,28 @@ test.each([
   },
 );
 
+test('a partition whose cut cannot be recorded does not move, though what it reads is empty', async () => {
+  const { clock, state, hangs } = setUp();
+  state.end = 5;
+  let failing = true;
+  const append: Log['append'] = async (...rest) => {
+    if (failing) throw new DependencyError('kafka', 'timeout', 'no answer', { retryable: true });
+    return hangs.log.append(...rest);
+  };
+  const works = parts({ ...hangs, log: { ...hangs.log, append } }, async () => undefined);
+  const worker = new PartitionWorker(0, works);
+  const session = new AbortController();
+  const running = worker.run(session.signal, new AbortController().signal).catch(() => undefined);
+  await clock.advance(30_000);
+  expect(worker.progress).toMatchObject({ doneTo: 0, movedMs: 0, bufferedBytes: 5 * HELD_BYTES });
+  failing = false;
+  await clock.advance(5_000);
+  expect(worker.progress).toMatchObject({ doneTo: 5, bufferedBytes: 0 });
+  expect(clock.nowMs() - worker.progress.movedMs).toBeLessThan(1_000);
+  session.abort();
+  await running;
+});
+
 test('begins with what the worker that failed knew of the backlog, and with nothing of what it held', () => {
   const { clock, hangs } = setUp();
   const known = { doneTo: 30, endOffset: 40, lostTo: 20, endSeenMs: -3, recordBytes: 77, movedMs: -2 };

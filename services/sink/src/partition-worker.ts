@@ -53,6 +53,7 @@ export class PartitionWorker implements PartitionWork {
   /** A sign of life with each use: a worker that tries again and again would not do better in another process. */
   readonly #clock: Clock;
   readonly #waiting = new Set<() => void>();
+  /** Of batches that were cut and are not stored: one, and the next one while that is settled. */
   #inHandBytes = 0;
 
   /** @param former where the partition stood when another worker of it failed; what that one held in memory is gone */
@@ -169,7 +170,8 @@ export class PartitionWorker implements PartitionWork {
     // By the rule by which it was cut, whatever all understand by now.
     const { cut, isStored: isSettled } = await recorded.read(this.#partition, start, signal);
     const [own] = cut.ranges as [Batch];
-    this.#inserting(own);
+    this.#taken(own);
+    this.#inserting();
     await this.#parts.cutter.repeat(cut, isSettled, () => this.#heard(), signal);
     this.#stored(own);
     return own;
@@ -181,10 +183,11 @@ export class PartitionWorker implements PartitionWork {
       buffer,
       revision: this.#parts.revision,
       heard: () => this.#heard(),
-      inserting: (batch) => this.#inserting(batch),
+      taken: (batch) => this.#taken(batch),
+      inserting: () => this.#inserting(),
       stored: (batch) => {
         this.#stored(batch);
-        this.progress.bufferedBytes = buffer.bytes;
+        this.progress.bufferedBytes = buffer.bytes + this.#inHandBytes;
       },
       pause: (ms) => this.#pause(ms),
       wake: () => this.#wake(),
@@ -230,13 +233,16 @@ export class PartitionWorker implements PartitionWork {
     if (page.entries.length > 0) this.#wake();
   }
 
-  #inserting(batch: Batch): void {
-    this.#inHandBytes = batch.bytes;
+  #taken(batch: Batch): void {
+    this.#inHandBytes += batch.bytes;
+  }
+
+  #inserting(): void {
     this.progress.insertingSinceMs = this.#parts.clock.nowMs();
   }
 
   #stored(batch: Batch): void {
-    this.#inHandBytes = 0;
+    this.#inHandBytes -= batch.bytes;
     this.progress.insertingSinceMs = undefined;
     this.progress.aliveMs = this.progress.movedMs = this.#parts.clock.nowMs();
     this.progress.doneTo = batch.last + 1;
