@@ -1,5 +1,5 @@
 import { type GroupEvents, GroupWorkers, type Log, ProgressLog } from '@weir/delivery';
-import { type BatchCut, BatchInserter, Cutter, type InsertEvents, PartitionWorker } from '@weir/sink';
+import { type BatchCut, BatchInserter, Cutter, HeldAnswers, type InsertEvents, PartitionWorker } from '@weir/sink';
 import { SIMULATED_BLOCKS } from './simulated-blocks.ts';
 import type { Inserts, SimulatedClickHouse } from './simulated-clickhouse.ts';
 import type { SimulatedGroup } from './simulated-group.ts';
@@ -52,7 +52,7 @@ export function createSimulatedSink(place: SinkPlace): GroupWorkers<PartitionWor
   const inserter = new BatchInserter(clickhouse, log, topic, clock, events, seams);
   const parts = { membership, progress: new ProgressLog(log, topic), inserter, clock, onStored };
   const cutter = new Cutter({ ...parts, room: ROOM, lateMsMax: BOUNDS.ageMsMax });
-  const worker = { ...parts, log, cutter, topic, bounds: BOUNDS };
+  const worker = { ...parts, log, answers: new HeldAnswers(), cutter, topic, bounds: BOUNDS };
   return new GroupWorkers(
     membership,
     clock,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Log, type Membership, REVISIONS, RowsWriter, takeOver } from '@weir/delivery';
-import { type DependencyError, systemClock } from '@weir/pipeline';
+import { type DependencyError, freeBytes, systemClock } from '@weir/pipeline';
 import { pause } from '@weir/testkit';
 import { sharedStack } from '@weir/testkit/vitest';
 import { ConfigResourceTypes, Kafka, logLevel, type PartitionAssigner, PartitionAssigners } from 'kafkajs';
@@ -204,6 +204,18 @@ test('long polls do not hold up reads of what is there', async () => {
   ended.push('the reads');
   await idle;
   expect(ended).toEqual(['the reads', 'the wait']);
+});
+
+test('the memory of an answer can be given back: the next one has no part of it', async () => {
+  const value = randomBytes(600_000);
+  const first = await log.append(TOPIC, 7, [{ key: null, value, meta: META }], NEVER);
+  for (let time = 0; time < 3; time++) {
+    const page = await log.read(TOPIC, 7, first, READ, NEVER);
+    const read = page.records[0]!.value!;
+    expect(read.equals(value)).toBe(true);
+    freeBytes(read);
+    expect(read.length).toBe(0);
+  }
 });
 
 test('values and headers of every length come back as they were, in one append', async () => {

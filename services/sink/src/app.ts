@@ -15,6 +15,7 @@ import { collectWith, createAdmin, createMetrics, type Metrics } from '@weir/tel
 import { type BatchCut, oldestReceivedAtNs } from './batches.ts';
 import { type BooksDifferences, createBooksWatch } from './books/books-watch.ts';
 import type { SINK_CONFIG } from './config.ts';
+import { HeldAnswers } from './consume/held-answers.ts';
 import { Cutter } from './cutter.ts';
 import { createDlqWatch, type DlqState } from './flow/dlq-watch.ts';
 import { Health } from './health.ts';
@@ -64,6 +65,7 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
     ...{ membership, progress, inserter, clock, onStored },
     ...{ room: bounds, lateMsMax: config.batch.ageMsMax },
   });
+  const answers = new HeldAnswers();
   let owned = 1;
   const partitions = new GroupWorkers<PartitionWorker>(
     membership,
@@ -83,7 +85,7 @@ export function createApp(config: ConfigOf<typeof SINK_CONFIG>, context: Service
     },
     (partition, former, revision) => {
       const parts = {
-        ...{ log, topic, membership, progress, clock, cutter, revision },
+        ...{ log, answers, topic, membership, progress, clock, cutter, revision },
         bounds: { ...bounds, bytesMax: batchBytesMax(config, owned) },
         onTakeOver: (cut: boolean) => metrics.takeOvers.inc({ cut: String(cut) }),
         onLost: lostEvent(topic, metrics, context),

@@ -15,6 +15,7 @@ import { CONTROL_TOPICS, encodeProgress, progressKey } from '@weir/records';
 import { FakeClock } from '@weir/testkit';
 import { describe, expect, test } from 'vitest';
 import type { BatchCut } from './batches.ts';
+import { HeldAnswers } from './consume/held-answers.ts';
 import { Cutter } from './cutter.ts';
 import { PartitionWorker, type WorkerParts } from './partition-worker.ts';
 
@@ -54,6 +55,7 @@ function parts(
   return {
     ...shared,
     log,
+    answers: new HeldAnswers(),
     cutter: new Cutter({ ...shared, room: bounds, lateMsMax: bounds.ageMsMax }),
     topic: TOPIC,
     bounds,
@@ -164,6 +166,39 @@ test('a partition whose cut cannot be recorded does not move, though what it rea
   await clock.advance(5_000);
   expect(worker.progress).toMatchObject({ doneTo: 5, bufferedBytes: 0 });
   expect(clock.nowMs() - worker.progress.movedMs).toBeLessThan(1_000);
+  session.abort();
+  await running;
+});
+
+test('the memory of what is stored is given back, and not before: an answer that is stored in part stays whole', async () => {
+  const { clock, state, hangs } = setUp();
+  state.end = 4;
+  const answers: Buffer[] = [];
+  const read: Log['read'] = async (topic, partition, offset, options, signal) => {
+    const page = await hangs.log.read(topic, partition, offset, options, signal);
+    if (topic === CONTROL_TOPICS.progress || page.records.length === 0) return page;
+    const answer = Buffer.from(new ArrayBuffer(page.records.length * 100_000));
+    answers.push(answer);
+    const part = (at: number) => answer.subarray(at * 100_000, (at + 1) * 100_000);
+    return { ...page, records: page.records.map((record, at) => ({ ...record, value: part(at) })) };
+  };
+  const inserted: number[] = [];
+  const insert: Insert = async ({ ranges }, signal) => {
+    await clock.sleep(1_000, signal);
+    // What it has of them is whole until the end.
+    for (const { value } of ranges.flatMap(({ entries }) => entries)) inserted.push(value.length);
+  };
+  const works = parts({ ...hangs, log: { ...hangs.log, read } }, insert, { bounds: { ...BOUNDS, bytesMax: 250_000 } });
+  const worker = new PartitionWorker(0, works);
+  const session = new AbortController();
+  const running = worker.run(session.signal, new AbortController().signal).catch(() => undefined);
+  const sizes = () => answers.map(({ length }) => length);
+  // Without the first, of which only the size is seen.
+  await clock.advance(1_500);
+  expect([worker.progress.doneTo, sizes().slice(1)]).toEqual([2, [400_000]]);
+  await clock.advance(1_000);
+  expect([worker.progress.doneTo, sizes().slice(1)]).toEqual([4, [0]]);
+  expect(inserted).toEqual([100_000, 100_000, 100_000, 100_000]);
   session.abort();
   await running;
 });

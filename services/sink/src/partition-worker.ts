@@ -105,7 +105,7 @@ export class PartitionWorker implements PartitionWork {
     const { term } = start;
     const first = Math.max(cut === undefined ? start.offset : cut.last + 1, limits.start);
     const state = cut?.stateAfter ?? start.state;
-    const source = new RowsSource(log, topic, this.#partition, first, state);
+    const source = new RowsSource(this.#parts, this.#partition, first, state);
     const buffer = new PartitionBuffer({ partition: this.#partition, first, state, term }, bounds);
     const stop = AbortSignal.any([signal, draining]);
     const wake = () => this.#wake();
@@ -246,6 +246,7 @@ export class PartitionWorker implements PartitionWork {
     this.progress.insertingSinceMs = undefined;
     this.progress.aliveMs = this.progress.movedMs = this.#parts.clock.nowMs();
     this.progress.doneTo = batch.last + 1;
+    for (const { value } of batch.entries) this.#parts.answers.release(value);
   }
 
   /** Waits until something changes, or for `ms` at most. */

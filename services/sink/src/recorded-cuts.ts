@@ -3,7 +3,6 @@ import {
   decodeCommitMetadata,
   isCommitMetadata,
   type LeaderOfCut,
-  type Log,
   lostEndError,
   type Membership,
   type ProgressLog,
@@ -13,15 +12,13 @@ import {
 } from '@weir/delivery';
 import type { Clock } from '@weir/pipeline';
 import type { Batch, BatchCut, RowsEntry } from './batches.ts';
-import { RowsSource } from './consume/rows-source.ts';
+import { type RowsPlace, RowsSource } from './consume/rows-source.ts';
 import { LIMITS } from './limits.ts';
 
 /** Where recorded cuts, and the records of them, stand. */
-export interface RecordedIn {
+export interface RecordedIn extends RowsPlace {
   readonly membership: Membership;
   readonly progress: ProgressLog;
-  readonly log: Log;
-  readonly topic: string;
   readonly clock: Clock;
 }
 
@@ -117,7 +114,7 @@ export class RecordedCuts {
     const last = cut ?? first - 1;
     const bounds = await log.bounds(topic, partition, signal);
     if (last >= bounds.end) throw lostEndError(topic, partition, { end: bounds.end, recorded: last + 1 });
-    const source = new RowsSource(log, topic, partition, Math.max(first, bounds.start), state);
+    const source = new RowsSource(this.#places, partition, Math.max(first, bounds.start), state);
     const entries: RowsEntry[] = [];
     while (source.offset <= last) {
       const options = { maxBytes: LIMITS.readBytesMax, maxWaitMs: LIMITS.readWaitMs };

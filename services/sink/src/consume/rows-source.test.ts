@@ -2,6 +2,7 @@ import { INITIAL_STATE, type Log } from '@weir/delivery';
 import { encodeRowsMeta, type Fence, type RowsMeta } from '@weir/records';
 import { expect, test } from 'vitest';
 import { PartitionBuffer } from '../batch/partition-buffer.ts';
+import { HeldAnswers } from './held-answers.ts';
 import { RowsSource } from './rows-source.ts';
 
 const { signal } = new AbortController();
@@ -27,7 +28,12 @@ function sourceOf(metaAt: (offset: number) => Fence | RowsMeta): RowsSource {
     });
     return { records, nextOffset: from + 10, startOffset: 0, endOffset: 1e9 };
   };
-  return new RowsSource({ read } as Partial<Log> as Log, 'rows', 0, 0, INITIAL_STATE);
+  return new RowsSource(
+    { log: { read } as Partial<Log> as Log, answers: new HeldAnswers(), topic: 'rows' },
+    0,
+    0,
+    INITIAL_STATE,
+  );
 }
 
 const FENCE = (epoch: number): Fence => ({ kind: 'fence', epoch: epoch + 1, owner: OWNER });

@@ -1,6 +1,7 @@
 import { type Log, type ReaderState, RowsReader } from '@weir/delivery';
 import { decodeRowsMeta } from '@weir/records';
 import type { RowsEntry } from '../batches.ts';
+import type { HeldAnswers } from './held-answers.ts';
 
 const EMPTY = Buffer.alloc(0);
 /** About what a record holds beside its bytes. */
@@ -13,16 +14,26 @@ export interface RowsPage {
   readonly endOffset: number;
 }
 
+/** Where rows are read. */
+export interface RowsPlace {
+  readonly log: Log;
+  readonly topic: string;
+  /** Whoever stores what was read lets go of it here. */
+  readonly answers: HeldAnswers;
+}
+
 /** Reads a rows partition by the reading rule. */
 export class RowsSource {
   readonly #log: Log;
+  readonly #answers: HeldAnswers;
   readonly #topic: string;
   readonly #partition: number;
   readonly #reader: RowsReader;
   #offset: number;
 
-  constructor(log: Log, topic: string, partition: number, offset: number, state: ReaderState) {
+  constructor({ log, answers, topic }: RowsPlace, partition: number, offset: number, state: ReaderState) {
     this.#log = log;
+    this.#answers = answers;
     this.#topic = topic;
     this.#partition = partition;
     this.#offset = offset;
@@ -51,6 +62,7 @@ export class RowsSource {
     const heldBytes = RECORD_BYTES + value.length + (header?.length ?? 0);
     const nothing = { offset, value: EMPTY, meta: undefined, rows: 0, blockBytes: 0, heldBytes };
     if (!decoded.ok) {
+      this.#answers.hold(value);
       const poison = { reason: decoded.reason, message: decoded.message };
       return { ...nothing, value, poison, stateAfter: this.#reader.state };
     }
@@ -64,6 +76,7 @@ export class RowsSource {
       rows += section.rows;
       blockBytes += section.blockBytes;
     }
+    this.#answers.hold(value);
     return { offset, value, meta, poison: undefined, rows, blockBytes, heldBytes, stateAfter };
   }
 }
