@@ -219,9 +219,9 @@ export class PartitionLane {
     for (let goesOn = true; goesOn && !signal.aborted; ) {
       outcome = await this.#produce([{ key: null, ...note }], Number.POSITIVE_INFINITY);
       unanswered ||= outcome === 'unknown';
+      if (this.#hasLostEnd) break;
       if (outcome !== 'acked') await this.#clock.sleep(RETRY_DELAY_MS_MAX, signal).catch(() => undefined);
       goesOn = outcome === 'unknown' || (outcome === 'rejected' && unanswered && this.#doubt !== undefined);
-      goesOn &&= !this.#hasLostEnd;
     }
     // One that is certainly not there leaves its place to the next, which must stand right behind what is in doubt.
     if (outcome === 'rejected' && !unanswered) this.#seq--;

@@ -53,7 +53,7 @@ export const EDGE_METRICS = {
   booksLost: {
     type: 'counter',
     name: 'weir_edge_books_lost_items_total',
-    help: 'Items whose answers could not be told to the books: Kafka did not take them until the edge ended.',
+    help: 'Items whose answers could not be told to the books: Kafka did not take them until the edge ended, or the log that was to tell them has lost its end.',
     labels: [],
   },
   lostEnds: {

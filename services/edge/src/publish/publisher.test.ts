@@ -116,6 +116,32 @@ test('a partition that gives an offset twice gets nothing any more, and the tena
   expect(await publisher.note([])).toBe(false);
 });
 
+test('where all others wait for an answer, what comes waits with them, and is not refused by the partition that takes nothing', async () => {
+  const { publisher, asked, ends, broken, acknowledge, clock } = await setUp(undefined, 2);
+  const one = effectiveTenant('acme', { keys: [], limits: { partitions: 1 } }, undefined);
+  const send = () => publisher.consume(admitted(spans(1, 10), 'traces', one));
+  const first = send();
+  await clock.advance(0);
+  await acknowledge();
+  expect((await first).kind).toBe('accepted');
+  const [closed] = asked as [number];
+  ends.set(closed, 0);
+  const refused = send();
+  await clock.advance(0);
+  await acknowledge();
+  expect((await refused).kind).toBe('refused');
+  broken.add(1 - closed);
+  const waiting = [send(), send()];
+  await clock.advance(200);
+  const more = [send(), publisher.note([])];
+  await clock.advance(200);
+  broken.clear();
+  await clock.advance(1_000);
+  await acknowledge();
+  expect((await Promise.all(waiting)).map(({ kind }) => kind)).toEqual(['accepted', 'accepted']);
+  expect(await Promise.all(more)).toEqual([expect.objectContaining({ kind: 'accepted' }), true]);
+});
+
 describe('an export that is too large for one record', () => {
   test('becomes several, which take room in the queue until Kafka has them', async () => {
     const { publisher, budget, appended, acknowledge, clock } = await setUp();

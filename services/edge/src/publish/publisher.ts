@@ -148,13 +148,18 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
 
   /**
    * One of the tenant's own lanes. One that waits for an append without an answer is chosen only where all do: one after
-   * another the tenant's next lanes come before it, so that a leader that is missing shuts nobody out.
+   * another the tenant's next lanes come before it, so that a leader that is missing shuts nobody out; and one that takes nothing
+   * any more only where all do that.
    */
   #laneOf(tenant: Tenant): PartitionLane {
     const { order, own } = this.#shards.of(tenant.name, tenant.limits.partitions);
-    const best = this.#laneAmong(own, (at) => order[at]!);
+    let best = this.#laneAmong(own, (at) => order[at]!);
     if (!best.inDoubt) return best;
-    for (const at of order.slice(own)) if (!this.#lanes[at]!.inDoubt) return this.#lanes[at]!;
+    for (const at of order.slice(own)) {
+      const lane = this.#lanes[at]!;
+      if (!lane.inDoubt) return lane;
+      if (best.hasLostEnd) best = lane;
+    }
     return best;
   }
 
@@ -189,11 +194,17 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
     let best = this.#lanes[partitionAt(first % count)]!;
     for (let i = 1; i < count; i++) {
       const lane = this.#lanes[partitionAt((first + i) % count)]!;
-      const less = lane.inDoubt === best.inDoubt ? lane.queuedBytes < best.queuedBytes : best.inDoubt;
-      if (less) best = lane;
+      const worse = doubtOf(best) - doubtOf(lane);
+      if (worse > 0 || (worse === 0 && lane.queuedBytes < best.queuedBytes)) best = lane;
     }
     return best;
   }
+}
+
+/** What comes to a lane in doubt may wait for long, what comes to one that lost its end is refused. */
+function doubtOf({ hasLostEnd, inDoubt }: PartitionLane): number {
+  if (hasLostEnd) return 2;
+  return inDoubt ? 1 : 0;
 }
 
 /** Whether a lane takes more without letting it wait for long. */
@@ -215,7 +226,8 @@ function summaryOf({ tenant, meta, rejectedItems, rejectedMessage }: AdmittedExp
 }
 
 function refusal(failed: Exclude<Published, 'acked'>): Answer {
-  const message = failed === 'rejected' ? 'Kafka refused the export' : 'Kafka did not acknowledge the export in time';
+  const message =
+    failed === 'rejected' ? 'the export could not be appended' : 'Kafka did not acknowledge the export in time';
   return { ...refuse('kafka_unavailable', message, LIMITS.kafkaRetryAfterS), booked: true };
 }
 
