@@ -63,6 +63,12 @@ export const VARIANTS: readonly Variant[] = [
     ],
   },
   {
+    name: 'service-projection',
+    statements: (db) => [
+      `ALTER TABLE ${db}.otel_traces ADD PROJECTION by_service (SELECT _part_offset ORDER BY ServiceName, StatusCode, Timestamp)`,
+    ],
+  },
+  {
     name: 'body-text',
     statements: (db) => [
       drop(`${db}.otel_logs`, 'idx_lower_body'),
