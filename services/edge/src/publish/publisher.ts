@@ -154,11 +154,9 @@ export class Publisher implements Consumer<AdmittedExport, Answer>, Component {
   #laneOf(tenant: Tenant): PartitionLane {
     const { order, own } = this.#shards.of(tenant.name, tenant.limits.partitions);
     let best = this.#laneAmong(own, (at) => order[at]!);
-    if (!best.inDoubt) return best;
-    for (const at of order.slice(own)) {
-      const lane = this.#lanes[at]!;
-      if (!lane.inDoubt) return lane;
-      if (best.hasLostEnd) best = lane;
+    for (let i = own; best.inDoubt && i < order.length; i++) {
+      const lane = this.#lanes[order[i]!]!;
+      if (doubtOf(lane) < doubtOf(best)) best = lane;
     }
     return best;
   }

@@ -24,17 +24,13 @@ export interface RowsPlace {
 
 /** Reads a rows partition by the reading rule. */
 export class RowsSource {
-  readonly #log: Log;
-  readonly #answers: HeldAnswers;
-  readonly #topic: string;
+  readonly #place: RowsPlace;
   readonly #partition: number;
   readonly #reader: RowsReader;
   #offset: number;
 
-  constructor({ log, answers, topic }: RowsPlace, partition: number, offset: number, state: ReaderState) {
-    this.#log = log;
-    this.#answers = answers;
-    this.#topic = topic;
+  constructor(place: RowsPlace, partition: number, offset: number, state: ReaderState) {
+    this.#place = place;
     this.#partition = partition;
     this.#offset = offset;
     this.#reader = new RowsReader(state);
@@ -50,8 +46,10 @@ export class RowsSource {
     options: { readonly maxBytes: number; readonly maxWaitMs: number },
     signal: AbortSignal,
   ): Promise<RowsPage> {
-    const page = await this.#log.read(this.#topic, this.#partition, this.#offset, options, signal);
+    const { log, topic, answers } = this.#place;
+    const page = await log.read(topic, this.#partition, this.#offset, options, signal);
     const entries = page.records.map((record) => this.#entry(record.offset, record.meta, record.value ?? EMPTY));
+    for (const { value } of entries) answers.hold(value);
     this.#offset = page.nextOffset;
     return { entries, endOffset: page.endOffset };
   }
@@ -62,7 +60,6 @@ export class RowsSource {
     const heldBytes = RECORD_BYTES + value.length + (header?.length ?? 0);
     const nothing = { offset, value: EMPTY, meta: undefined, rows: 0, blockBytes: 0, heldBytes };
     if (!decoded.ok) {
-      this.#answers.hold(value);
       const poison = { reason: decoded.reason, message: decoded.message };
       return { ...nothing, value, poison, stateAfter: this.#reader.state };
     }
@@ -76,7 +73,6 @@ export class RowsSource {
       rows += section.rows;
       blockBytes += section.blockBytes;
     }
-    this.#answers.hold(value);
     return { offset, value, meta, poison: undefined, rows, blockBytes, heldBytes, stateAfter };
   }
 }
