@@ -26,7 +26,7 @@ export interface Schema {
 export const TABLES = ['otel_traces', 'otel_traces_trace_id_ts', 'otel_logs'] as const;
 
 const WEIR_KEYS = {
-  otel_traces: 'Tenant, toStartOfFiveMinutes(Timestamp), ServiceName, SpanName, toDateTime(Timestamp)',
+  otel_traces: 'Tenant, StatusCode, toStartOfFiveMinutes(Timestamp), ServiceName, SpanName, toDateTime(Timestamp)',
   otel_logs: 'Tenant, toStartOfFiveMinutes(Timestamp), ServiceName, toDateTime(Timestamp)',
 };
 

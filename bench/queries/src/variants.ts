@@ -48,6 +48,17 @@ const granules = (rows: number): Variant => ({
       .replace('tokenbf_v1(32768, 3, 0) GRANULARITY 8', `tokenbf_v1(32768, 3, 0) GRANULARITY ${65_536 / rows}`),
 });
 
+const FIVE_MINUTES = 'toStartOfFiveMinutes(Timestamp)';
+const HOUR = 'toStartOfHour(Timestamp)';
+
+/** Spans have these columns between the tenant and the name in their key. */
+const key = (name: string, columns: string): Variant => ({
+  name,
+  statements: () => [],
+  rewrite: (statement) =>
+    statement.replace(`(TenantId, StatusCode, ${FIVE_MINUTES}, ServiceName,`, `(TenantId, ${columns},`),
+});
+
 export const VARIANTS: readonly Variant[] = [
   granules(4_096),
   granules(2_048),
@@ -82,11 +93,9 @@ export const VARIANTS: readonly Variant[] = [
       ...dropLookup(db),
     ],
   },
-  {
-    name: 'hour-key',
-    statements: () => [],
-    rewrite: (statement) => statement.replace('toStartOfFiveMinutes(', 'toStartOfHour('),
-  },
+  key('no-status-key', `${FIVE_MINUTES}, ServiceName`),
+  key('hour-key', `${HOUR}, ServiceName`),
+  key('hour-status-key', `${HOUR}, ServiceName, StatusCode`),
   { name: 'before-lean-parts', statements: (db) => setAll(db, `${FORMER_PARTS}, ${FORMER_STATISTICS}`) },
   { name: 'statistics', statements: (db) => setAll(db, FORMER_STATISTICS) },
   { name: 'selector-10', statements: (db) => setAll(db, 'merge_selector_base = 10') },

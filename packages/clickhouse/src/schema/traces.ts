@@ -42,7 +42,8 @@ export const TRACES: Migration = {
       engine: 'MergeTree()',
       columns: SPAN_COLUMNS,
       partitionBy: PARTITION_BY,
-      orderBy: '(TenantId, toStartOfFiveMinutes(Timestamp), ServiceName, SpanName, toDateTime(Timestamp))',
+      // Errors apart from the others, so that those of a service lie together (ADR 0029).
+      orderBy: '(TenantId, StatusCode, toStartOfFiveMinutes(Timestamp), ServiceName, SpanName, toDateTime(Timestamp))',
       ttl: RETENTION_TTL,
     }),
     createTable(target, {
