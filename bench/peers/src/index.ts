@@ -1,3 +1,4 @@
-export { measureRun, type RunResult } from './measure-run.ts';
+export type { RunResult } from './measure-run.ts';
+export { runSeries } from './run-series.ts';
 export type { SeriesLoad } from './series-load.ts';
 export { Stands } from './stands.ts';

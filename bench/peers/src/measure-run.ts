@@ -35,7 +35,7 @@ export interface RunResult extends Pick<LoopResult, 'p50Ms' | 'p99Ms' | 'maxMs' 
 }
 
 const POLL_MS = 100;
-/** Of the items, to warm up; not measured. */
+/** Of the items, to warm up before each run; not measured. */
 const WARM_UP_SHARE = 0.1;
 const WARM_UP_ITEMS_MIN = 5_000;
 /** What does not arrive for so long does not arrive at all. */
@@ -62,6 +62,16 @@ export async function measureRun(system: System, load: SeriesLoad, pair: number)
   }
 }
 
+/** Puts a system under load for so many seconds, before its first run. @throws where it takes no load at all */
+export async function warmUpLong(system: System, load: SeriesLoad, seconds: number): Promise<void> {
+  const running = await system.start(load.signal, randomBytes(4).toString('hex'));
+  try {
+    for (let loadedS = 0; loadedS < seconds; ) loadedS += await warmUp(running, system, load);
+  } finally {
+    await running.stop();
+  }
+}
+
 /** A load of a process of its own. */
 export function generatorLoad(
   running: Running,
@@ -74,8 +84,8 @@ export function generatorLoad(
   return { ...load, retries, endsEarly, target: running.target };
 }
 
-/** Sends a part of the load, waits until it has arrived, and takes it away again. @throws where nothing arrives */
-export async function warmUp(running: Running, system: System, load: SeriesLoad): Promise<void> {
+/** Sends a part of the load, waits until it has arrived, and takes it away again. Returns the seconds that the answers took. @throws where nothing arrives */
+export async function warmUp(running: Running, system: System, load: SeriesLoad): Promise<number> {
   await running.empty();
   const items = Math.max(WARM_UP_ITEMS_MIN, Math.round(load.items * WARM_UP_SHARE));
   const run = randomBytes(4).toString('hex');
@@ -90,6 +100,7 @@ export async function warmUp(running: Running, system: System, load: SeriesLoad)
   await untilQuiet(running);
   await running.empty();
   await untilQuiet(running);
+  return result.seconds;
 }
 
 async function measure(

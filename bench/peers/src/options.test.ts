@@ -6,7 +6,10 @@ test('without options all systems run three million spans over HTTP five times',
     kind: 'run',
     options: {
       loads: [
-        { signal: 'traces', transport: 'http', items: 3_000_000, itemsPerExport: 1_000, inFlight: 16, gzip: false },
+        {
+          ...{ signal: 'traces', transport: 'http', items: 3_000_000, itemsPerExport: 1_000 },
+          ...{ inFlight: 16, gzip: false, warmUpS: 75 },
+        },
       ],
       systems: SYSTEM_NAMES,
       pairs: 5,
@@ -39,7 +42,7 @@ test('every signal runs over every transport', () => {
 
 test('a quick run is small, tries no promise and keeps nothing, but for what is asked of it', () => {
   expect(parsePeers(['--quick', '--system', 'weir', '--items', '9'])).toMatchObject({
-    options: { loads: [{ items: 9 }], systems: ['weir'], pairs: 1, promises: false, out: '' },
+    options: { loads: [{ items: 9, warmUpS: 0 }], systems: ['weir'], pairs: 1, promises: false, out: '' },
   });
 });
 
@@ -51,6 +54,8 @@ test.each([
   [['--items', '5000001'], '--items must be'],
   [['--export', 'many'], '--export must be'],
   [['--gzip', '--transports', 'http,grpc'], '--gzip is over HTTP'],
+  [['--warm-up', 'long'], '--warm-up must be'],
+  [['--warm-up=-1'], '--warm-up must be'],
   [['--in-flight', '1.5'], '--in-flight must be'],
   [['--nonsense'], '--nonsense'],
 ])('wrong usage says why: %j', (args, why) => {

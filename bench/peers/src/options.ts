@@ -26,7 +26,10 @@ export type ParsedPeers =
 
 /** A load's bodies are encoded beforehand and lie in memory: some 400 MB a million. */
 const ITEMS_MAX = 5_000_000;
-const QUICK = { items: 20_000, pairs: 1 };
+const QUICK = { items: 20_000, pairs: 1, warmUpS: 0 };
+/** As long as a point of `npm run capacity` is under load before it counts. */
+const WARM_UP_S = 75;
+const WARM_UP_S_MAX = 3_600;
 
 export const PEERS_HELP = `Weir and what a user would run instead, on the same load in alternation.
 
@@ -42,6 +45,7 @@ export const PEERS_HELP = `Weir and what a user would run instead, on the same l
   --export N          items of an export (default 1000)
   --in-flight N       exports under way at once (default 16)
   --gzip              compressed exports, over HTTP
+  --warm-up S         seconds that each system is under load before the first run (default ${WARM_UP_S}, with --quick 0)
   --no-promises       do not freeze and kill to try what an answer is worth
   --quick             ${QUICK.items} items, ${QUICK.pairs} pair
   --out DIR           where results go (default bench/results, with --quick nowhere)
@@ -70,14 +74,17 @@ export function parsePeers(args: readonly string[]): ParsedPeers {
   if (systems === undefined) return fault(`--system must be of ${SYSTEM_NAMES.join(', ')}`);
   const pairs = Number(values.pairs ?? (values.quick ? QUICK.pairs : 5));
   const items = Number(values.items ?? (values.quick ? QUICK.items : 3_000_000));
+  const warmUpS = Number(values['warm-up'] ?? (values.quick ? QUICK.warmUpS : WARM_UP_S));
   const [itemsPerExport, inFlight] = [Number(values.export), Number(values['in-flight'])];
   if (!isWhole(pairs, 100)) return fault('--pairs must be a whole number from 1 to 100');
   if (!isWhole(items, ITEMS_MAX)) return fault(`--items must be a whole number from 1 to ${ITEMS_MAX}`);
+  if (!(warmUpS >= 0 && warmUpS <= WARM_UP_S_MAX)) return fault(`--warm-up must be from 0 to ${WARM_UP_S_MAX}`);
   if (!isWhole(itemsPerExport, 8_000)) return fault('--export must be a whole number from 1 to 8000');
   if (!isWhole(inFlight, 1_000)) return fault('--in-flight must be a whole number from 1 to 1000');
   if (values.gzip && transports.includes('grpc')) return fault('--gzip is over HTTP alone');
+  const size = { items, itemsPerExport, inFlight, gzip: values.gzip, warmUpS };
   const loads = transports.flatMap((transport) =>
-    signals.map((signal): SeriesLoad => ({ signal, transport, items, itemsPerExport, inFlight, gzip: values.gzip })),
+    signals.map((signal): SeriesLoad => ({ signal, transport, ...size })),
   );
   const promises = !values['no-promises'] && !values.quick;
   return {
@@ -98,6 +105,7 @@ function parse(args: readonly string[]) {
       export: { type: 'string', default: '1000' },
       'in-flight': { type: 'string', default: '16' },
       gzip: { type: 'boolean', default: false },
+      'warm-up': { type: 'string' },
       'no-promises': { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
       out: { type: 'string' },

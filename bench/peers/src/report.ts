@@ -42,7 +42,8 @@ const RULES = `## How it is measured
 - CPU is what the system says of each process (utime + stime of /proc/PID/stat, all threads and ended children) from the first export
   until 2 s after the last row could be queried; of ClickHouse until it has merged nothing and its parts have not changed for
   3 s. Memory is the peak of the resident set (VmHWM) from the first export on. "Per million" is per million items that arrived.
-- Every run begins with empty tables, after a tenth of the load to warm up. The systems take turns, each second time backwards; a
+- Each system is under load for as long as its series says before the first run: Weir's services and both Kafkas stay up from run to run, the peers' processes
+  begin anew. Every run begins with empty tables, after a tenth of the load to warm up. The systems take turns, each second time backwards; a
   ratio is of runs of the same pair. Cells are the median, and the least and the most in parentheses.
 - Lost: accepted, and its id is not in the table (of a system that ends in Kafka: in the topic) once nothing has come for 20 s.
   Doubled: rows beyond the first of an id.
@@ -74,6 +75,10 @@ export function plotNames(series: Series): {
   return { cpu: `${name}-cpu.svg`, throughput: `${name}-throughput.svg`, memory: `${name}-memory.svg` };
 }
 
+/** Series from before it was known had a tenth of a load and no more. */
+const warmedUp = ({ warmUpS = 0 }: Series['load']): string =>
+  warmUpS === 0 ? 'no load before the first run' : `${warmUpS} s of load before the first run`;
+
 function renderSeries(series: Series, titles: readonly SystemTitle[]): string {
   const { load, machine, runs, failures } = series;
   const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
@@ -82,7 +87,7 @@ function renderSeries(series: Series, titles: readonly SystemTitle[]): string {
   const failed = failures.map((failure) => `- failed: ${escapeCell(failure)}\n`).join('');
   return `## ${title}
 
-${count(load.items)} items a run, ${count(load.itemsPerExport)} an export, ${load.inFlight} exports under way. One machine for everything, the generator too: ${machine.cores} cores (${machine.cpu}),
+${count(load.items)} items a run, ${count(load.itemsPerExport)} an export, ${load.inFlight} exports under way, ${warmedUp(load)}. One machine for everything, the generator too: ${machine.cores} cores (${machine.cpu}),
 ${machine.memoryGiB} GiB, ${machine.kernel}. Commit ${machine.commit}; ${versions.join(', ')}.
 
 ${renderRatios(series)}

@@ -1,11 +1,14 @@
-import { measureRun, type RunResult } from './measure-run.ts';
+import { measureRun, type RunResult, warmUpLong } from './measure-run.ts';
 import type { SeriesLoad } from './series-load.ts';
 import type { System } from './systems/system.ts';
 
 /** Who is told how it goes. */
 export type Say = (line: string) => void;
 
-/** Runs each system once a pair, in another order each time: whatever drifts on the machine meets all of them alike. */
+/**
+ * Puts each system under load for a while, then runs each once a pair, in another order each time: whatever drifts on the machine
+ * meets all of them alike.
+ */
 export async function runSeries(
   systems: readonly System[],
   load: SeriesLoad,
@@ -14,6 +17,12 @@ export async function runSeries(
 ): Promise<{ readonly runs: RunResult[]; readonly failures: string[] }> {
   const runs: RunResult[] = [];
   const failures: string[] = [];
+  const { warmUpS = 0 } = load;
+  for (const system of systems) {
+    if (warmUpS === 0) break;
+    say(`  ${system.name} under load for ${warmUpS} s`);
+    await warmUpLong(system, load, warmUpS).catch((error: unknown) => say(`  ${system.name}: ${why(error)}`));
+  }
   for (let pair = 1; pair <= pairs; pair++) {
     for (const system of orderOf(systems, pair)) {
       try {
@@ -21,14 +30,15 @@ export async function runSeries(
         runs.push(result);
         say(`  ${pair}/${pairs} ${describeRun(result)}`);
       } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
-        failures.push(`${system.name}, ${pair}: ${why.split('\n')[0]}`);
-        say(`  ${pair}/${pairs} ${system.name} failed: ${why}`);
+        failures.push(`${system.name}, ${pair}: ${why(error).split('\n')[0]}`);
+        say(`  ${pair}/${pairs} ${system.name} failed: ${why(error)}`);
       }
     }
   }
   return { runs, failures };
 }
+
+const why = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Every second time backwards. */
 export function orderOf<T>(systems: readonly T[], pair: number): readonly T[] {

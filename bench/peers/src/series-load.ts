@@ -9,4 +9,6 @@ export interface SeriesLoad {
   readonly inFlight: number;
   /** The generator compresses each export as it sends it; over HTTP. */
   readonly gzip: boolean;
+  /** Seconds that each system is under load before the first run; of a series from before it was known, none. */
+  readonly warmUpS?: number;
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { measureRun, Stands } from '../src/index.ts';
+import { runSeries, Stands } from '../src/index.ts';
 
 const stands = new Stands();
 
@@ -9,8 +9,13 @@ afterAll(() => stands.stop());
 // A short one of Weir alone; the peers are measured by hand (npm run peers).
 test('a run of Weir costs something in every process, and every item is there once', async () => {
   const size = { items: 4_000, itemsPerExport: 200, inFlight: 4 };
-  const load = { signal: 'traces', transport: 'http', gzip: false, ...size } as const;
-  const result = await measureRun(stands.systems(['weir'])[0]!, load, 1);
+  const load = { signal: 'traces', transport: 'http', gzip: false, warmUpS: 0.1, ...size } as const;
+  const said: string[] = [];
+  const { runs, failures } = await runSeries(stands.systems(['weir']), load, 1, (line) => said.push(line));
+  expect(failures).toEqual([]);
+  expect(said).toEqual(['  weir under load for 0.1 s', expect.stringContaining('lost 0, doubled 0')]);
+  const result = runs[0]!;
+  expect(runs).toHaveLength(1);
   expect(result).toMatchObject({
     system: 'weir',
     sentItems: 4_000,
