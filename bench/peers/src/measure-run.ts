@@ -66,7 +66,7 @@ export async function measureRun(system: System, load: SeriesLoad, pair: number)
 export async function warmUpLong(system: System, load: SeriesLoad, seconds: number): Promise<void> {
   const running = await system.start(load.signal, randomBytes(4).toString('hex'));
   try {
-    for (let loadedS = 0; loadedS < seconds; ) loadedS += await warmUp(running, system, load);
+    await warmUp(running, system, load, seconds);
   } finally {
     await running.stop();
   }
@@ -84,9 +84,24 @@ export function generatorLoad(
   return { ...load, retries, endsEarly, target: running.target };
 }
 
-/** Sends a part of the load, waits until it has arrived, and takes it away again. Returns the seconds that the answers took. @throws where nothing arrives */
-export async function warmUp(running: Running, system: System, load: SeriesLoad): Promise<number> {
+/**
+ * Sends a part of the load, and again until it was sent for so many seconds, waits until it has arrived, and takes it away.
+ *
+ * @throws where nothing arrives
+ */
+export async function warmUp(running: Running, system: System, load: SeriesLoad, seconds = 0): Promise<void> {
   await running.empty();
+  for (let sentS = 0; ; ) {
+    sentS += await sendPart(running, system, load);
+    if (sentS >= seconds) break;
+  }
+  await untilQuiet(running);
+  await running.empty();
+  await untilQuiet(running);
+}
+
+/** Returns the seconds from the first export's sending to the last one's answer. */
+async function sendPart(running: Running, system: System, load: SeriesLoad): Promise<number> {
   const items = Math.max(WARM_UP_ITEMS_MIN, Math.round(load.items * WARM_UP_SHARE));
   const run = randomBytes(4).toString('hex');
   const generator = await Generator.start(generatorLoad(running, load, run, items));
@@ -97,9 +112,6 @@ export async function warmUp(running: Running, system: System, load: SeriesLoad)
     const reasons = [...new Set(result.notAccepted.map(({ reason }) => reason))].join(', ');
     throw new Error(`nothing of ${items} items to warm up arrived; not accepted: ${reasons || 'none'}`);
   }
-  await untilQuiet(running);
-  await running.empty();
-  await untilQuiet(running);
   return result.seconds;
 }
 
