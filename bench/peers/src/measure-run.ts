@@ -62,11 +62,13 @@ export async function measureRun(system: System, load: SeriesLoad, pair: number)
   }
 }
 
-/** Puts a system under load for so many seconds, before its first run. @throws where it takes no load at all */
+/** Puts a system under load, whole loads of a run, for so many seconds or a little more, before its first run. @throws where it takes no load at all */
 export async function warmUpLong(system: System, load: SeriesLoad, seconds: number): Promise<void> {
   const running = await system.start(load.signal, randomBytes(4).toString('hex'));
   try {
-    await warmUp(running, system, load, seconds);
+    await running.empty();
+    for (let sentS = 0; sentS < seconds; ) sentS += await sendAll(running, system, load, load.items);
+    await takeAway(running);
   } finally {
     await running.stop();
   }
@@ -84,25 +86,21 @@ export function generatorLoad(
   return { ...load, retries, endsEarly, target: running.target };
 }
 
-/**
- * Sends a part of the load, and again until it was sent for so many seconds, waits until it has arrived, and takes it away.
- *
- * @throws where nothing arrives
- */
-export async function warmUp(running: Running, system: System, load: SeriesLoad, seconds = 0): Promise<void> {
+/** Sends a part of the load, waits until it has arrived, and takes it away again. @throws where nothing arrives */
+export async function warmUp(running: Running, system: System, load: SeriesLoad): Promise<void> {
   await running.empty();
-  for (let sentS = 0; ; ) {
-    sentS += await sendPart(running, system, load);
-    if (sentS >= seconds) break;
-  }
+  await sendAll(running, system, load, Math.max(WARM_UP_ITEMS_MIN, Math.round(load.items * WARM_UP_SHARE)));
+  await takeAway(running);
+}
+
+async function takeAway(running: Running): Promise<void> {
   await untilQuiet(running);
   await running.empty();
   await untilQuiet(running);
 }
 
-/** Returns the seconds from the first export's sending to the last one's answer. */
-async function sendPart(running: Running, system: System, load: SeriesLoad): Promise<number> {
-  const items = Math.max(WARM_UP_ITEMS_MIN, Math.round(load.items * WARM_UP_SHARE));
+/** Waits until all has arrived; returns the seconds from the first export's sending to the last one's answer. */
+async function sendAll(running: Running, system: System, load: SeriesLoad, items: number): Promise<number> {
   const run = randomBytes(4).toString('hex');
   const generator = await Generator.start(generatorLoad(running, load, run, items));
   const before = await running.arrived();
