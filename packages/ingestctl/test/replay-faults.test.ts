@@ -9,9 +9,12 @@ import { Operator } from './operator.ts';
 const stack = sharedStack();
 const client = new OtlpClient(stack);
 const operator = new Operator(stack);
-/** Its exports reach every partition. */
+/** It has every partition. */
 const TENANT = 'demo';
 const EXPORTS = 24;
+/** Exports of so long a moment go to one partition: those of eight of them to more than one, so that there is more than one insert. */
+const MOMENT_MS = 250;
+const EXPORTS_A_MOMENT = 3;
 const PER_EXPORT = 1_000;
 const LIVE_EXPORTS = 60;
 const LIVE_SPANS = 20;
@@ -76,7 +79,10 @@ beforeAll(async () => {
   await pause(20);
   fromTime = new Date().toISOString();
   await pause(20);
-  for (let seed = 0; seed < EXPORTS; seed++) await send(spans(seed));
+  for (let seed = 0; seed < EXPORTS; seed++) {
+    await send(spans(seed));
+    if (seed % EXPORTS_A_MOMENT === 0) await pause(MOMENT_MS);
+  }
   await pause(20);
   toTime = new Date().toISOString();
   await stack.until<{ n: string }>(`SELECT count() AS n FROM ${mine}`, ({ n }) => Number(n) === EXPORTS * PER_EXPORT);
